@@ -1,0 +1,65 @@
+/** What the loop asks of a model: our own words, so that no provider's shape reaches the loop. */
+
+/** An image for a model that takes them. */
+export interface ImagePart {
+  readonly mime: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A tool call as the model made it. `arguments` is its raw JSON text, not yet parsed. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+export type ModelMessage =
+  | { readonly role: "system"; readonly text: string }
+  | { readonly role: "user"; readonly text: string; readonly images?: readonly ImagePart[] }
+  | { readonly role: "assistant"; readonly text: string; readonly toolCalls: readonly ToolCall[] }
+  | { readonly role: "tool"; readonly callId: string; readonly name: string; readonly text: string };
+
+/** A tool as offered to the model; `parameters` is JSON Schema. */
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export interface ModelRequest {
+  readonly messages: readonly ModelMessage[];
+  readonly tools: readonly ToolSpec[];
+  readonly signal: AbortSignal;
+}
+
+/** Tokens as the provider counted them; undefined where it did not say ("unknown", never 0). */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedTokens: number | undefined;
+}
+
+export interface ModelAnswer {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+  /** `stop`, `tool_calls`, `length`, `content_filter` or the provider's own word. */
+  readonly finishReason: string;
+  readonly usage: Usage | undefined;
+  /** The backend's name in the config that answered (a fallback, perhaps). */
+  readonly backend: string;
+  /** The model as the provider names it. */
+  readonly model: string;
+  readonly responseId: string | undefined;
+  /** The provider's `x-request-id`. */
+  readonly requestId: string | undefined;
+  readonly milliseconds: number;
+}
+
+/** A model behind one backend and its fallbacks. Throws ClawError `backend_failed` or `cancelled`. */
+export interface Model {
+  /** The first backend's name and model, for the journal's intent. */
+  readonly backend: string;
+  readonly model: string;
+  readonly takesImages: boolean;
+  complete(request: ModelRequest): Promise<ModelAnswer>;
+}

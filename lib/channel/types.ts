@@ -1,0 +1,107 @@
+/** What every channel speaks to the rest: wire shapes become these once, at the edge. */
+
+export type ChannelName = "matrix" | "telegram";
+
+/** `matrix:@name:server` or `telegram:123456789`. Never a display name or username. */
+export type Principal = `${ChannelName}:${string}`;
+
+/** Where an answer goes. Stored in the clear: it is metadata. */
+export type Destination =
+  | {
+      readonly channel: "telegram";
+      readonly bot: string;
+      readonly chat: number;
+      readonly topic?: number;
+      readonly replyTo?: number;
+    }
+  | {
+      readonly channel: "matrix";
+      /** Full user id of the agent that speaks. */
+      readonly user: string;
+      readonly room: string;
+      /** Root event of the thread. */
+      readonly thread?: string;
+      readonly replyTo?: string;
+    };
+
+/** A file that came with a message; fetched only when a run needs it. */
+export interface Attachment {
+  readonly kind: "image" | "voice" | "document";
+  /** Telegram file_id or mxc:// URI. */
+  readonly ref: string;
+  readonly name?: string;
+  /** As claimed by the sender: never trusted, the bytes are sniffed. */
+  readonly mime?: string;
+  /** Bytes as claimed by the sender. */
+  readonly size?: number;
+}
+
+/** A command of either channel: `/new` on Telegram is `!new` on Matrix. */
+export interface Command {
+  readonly name: "start" | "help" | "agents" | "agent" | "new" | "status" | "stop";
+  readonly argument: string;
+}
+
+/** One message for an agent, as the inbox keeps it (sealed). */
+export interface InboundMessage {
+  readonly principal: Principal;
+  /** The sender's name as shown in shared rooms, for the model's benefit only; never for a decision. */
+  readonly senderName?: string;
+  readonly text: string;
+  readonly command?: Command;
+  readonly attachments: readonly Attachment[];
+  /** Text of the message this one answers, where the channel gave it. */
+  readonly quoted?: string;
+  readonly destination: Destination;
+  /** True in rooms with others, where an answer is public to them. */
+  readonly shared: boolean;
+  /** When it was sent, ISO 8601, by the channel's clock. */
+  readonly sentAt: string;
+}
+
+/**
+ * A mailbox: one room or chat (or thread of one) with one agent or bot. Messages of a lane are worked on in order,
+ * one run at a time. `telegram:<bot>:<chat>[:<topic>]` or `matrix:<user>|<room>[|<thread root>]`.
+ */
+export type Lane = string;
+
+/** A message to be sent, as the outbox keeps it (sealed). `body` is the channel's own shape, made by `render`. */
+export interface OutboundMessage {
+  /** Unique and the same on every attempt: a channel with idempotent sends uses it as transaction id. */
+  readonly key: string;
+  readonly destination: Destination;
+  readonly body: unknown;
+}
+
+/** What became of an attempt to send. */
+export type SendOutcome =
+  | { readonly state: "sent"; readonly remoteId: string }
+  /** Certainly not delivered; try again after `afterMs`. */
+  | { readonly state: "retry"; readonly afterMs: number; readonly reason: string }
+  /** Perhaps delivered; never sent again by itself. */
+  | { readonly state: "unknown"; readonly reason: string }
+  /** Certainly not delivered, and no retry would help. */
+  | { readonly state: "failed"; readonly reason: string };
+
+/** Shows the person that work is under way; every method is best effort and never throws. */
+export interface Presence {
+  /** Names the tool at work; shown once the run takes longer than 8 s. */
+  progress(line: string): void;
+  /** Ends typing and removes the progress line. Call exactly once. */
+  end(): Promise<void>;
+}
+
+/** A channel as the conversation and the outbox see it. */
+export interface Channel {
+  readonly name: ChannelName;
+  /** True where sending the same key twice delivers once. */
+  readonly idempotentSend: boolean;
+  /** Markdown to the channel's own message bodies, split to its limits, in order. Pure; at least one. */
+  render(markdown: string, destination: Destination): readonly unknown[];
+  /** Sends one message. Never throws for what the network or the server does. */
+  send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
+  /** Begins to show that work is under way, and marks the message as read where the channel can. */
+  present(destination: Destination): Presence;
+  /** The bytes of an attachment, at most `limit`; throws ClawError `too_large` past it. */
+  fetchAttachment(attachment: Attachment, destination: Destination, limit: number, signal: AbortSignal): Promise<Uint8Array>;
+}

@@ -1,0 +1,69 @@
+import type {
+  AgentSettings,
+  BackendSettings,
+  GroupSettings,
+  MatrixSettings,
+  RawConfig,
+  TelegramSettings,
+} from "./schema.ts";
+import type { Secret } from "./secret.ts";
+
+/** A backend with its key resolved. */
+export type Backend = Omit<BackendSettings, "api_key"> & { readonly name: string; readonly apiKey: Secret | undefined };
+
+/** A named set of principals and what they are granted. */
+export type Group = GroupSettings & { readonly name: string };
+
+/** An agent with its prompt read. `promptHash` is SHA-256 in hex. */
+export type Agent = Omit<AgentSettings, "prompt"> & {
+  readonly name: string;
+  readonly prompt: string;
+  readonly promptHash: string;
+};
+
+/** The application service's settings with its tokens resolved. */
+export type MatrixConfig = Omit<MatrixSettings, "as_token" | "hs_token"> & {
+  readonly asToken: Secret;
+  readonly hsToken: Secret;
+};
+
+/** One Telegram bot with its token and webhook secret resolved. */
+export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
+  readonly name: string;
+  readonly token: Secret;
+  readonly webhookSecret: Secret;
+};
+
+/**
+ * openclaw.toml, checked, with secrets and prompts read. Immutable: a reload makes a new one, and a run keeps
+ * the one it began with. Named things are Maps, so that a name such as "constructor" finds nothing.
+ */
+export interface Config {
+  /** Absolute path of the file it was read from. */
+  readonly file: string;
+  /** SHA-256 (hex) of groups, agents and tools as written: which policy a decision was made under. */
+  readonly policyHash: string;
+  readonly timezone: string;
+  readonly operator: string | undefined;
+  /** OPENCLAW_KEY, 32 bytes in base64. */
+  readonly key: Secret;
+  /** Absolute path. */
+  readonly dataDir: string;
+  readonly listen: RawConfig["listen"];
+  /** `url` undefined: the embedded PostgreSQL. */
+  readonly database: { readonly url: Secret | undefined; readonly pool: number };
+  readonly workers: number;
+  readonly logLevel: RawConfig["log_level"];
+  readonly media: RawConfig["media"];
+  readonly tools: RawConfig["tools"];
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly agents: ReadonlyMap<string, Agent>;
+  readonly matrix: MatrixConfig | undefined;
+  readonly telegram: ReadonlyMap<string, TelegramBot>;
+}
+
+/** `@localpart:server` of an agent, or undefined where it is not on Matrix. */
+export function matrixUserId(config: Config, agent: Agent): string | undefined {
+  return config.matrix && agent.matrix ? `@${agent.matrix.localpart}:${config.matrix.server_name}` : undefined;
+}
