@@ -15,5 +15,9 @@ export const commitments = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     completedAt: instant("completed_at"),
   },
-  (table) => [index("commitments_open").on(table.principal, table.due).where(sql`${table.completedAt} is null`)],
+  (table) => [
+    index("commitments_open")
+      .on(table.principal, table.due)
+      .where(sql`${table.completedAt} is null`),
+  ],
 );

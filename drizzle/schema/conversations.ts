@@ -16,7 +16,9 @@ export const conversations = pgTable(
   },
   (table) => [
     unique("conversations_lane_agent").on(table.lane, table.agent),
-    uniqueIndex("conversations_active").on(table.lane).where(sql`${table.active}`),
+    uniqueIndex("conversations_active")
+      .on(table.lane)
+      .where(sql`${table.active}`),
   ],
 );
 

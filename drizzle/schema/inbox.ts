@@ -23,7 +23,11 @@ export const inbox = pgTable(
     receivedAt: instant("received_at").notNull().defaultNow(),
   },
   (table) => [
-    index("inbox_open").on(table.lane, table.id).where(sql`${table.state} in ('new', 'running')`),
-    index("inbox_run").on(table.runId).where(sql`${table.runId} is not null`),
+    index("inbox_open")
+      .on(table.lane, table.id)
+      .where(sql`${table.state} in ('new', 'running')`),
+    index("inbox_run")
+      .on(table.runId)
+      .where(sql`${table.runId} is not null`),
   ],
 );

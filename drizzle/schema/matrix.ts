@@ -21,6 +21,10 @@ export const matrixRooms = pgTable(
 /** Transactions seen. A homeserver whose database was made anew counts from 1 again, hence the digest of the body. */
 export const matrixTransactions = pgTable(
   "matrix_transactions",
-  { txnId: text("txn_id").notNull(), digest: bytes().notNull(), receivedAt: instant("received_at").notNull().defaultNow() },
+  {
+    txnId: text("txn_id").notNull(),
+    digest: bytes().notNull(),
+    receivedAt: instant("received_at").notNull().defaultNow(),
+  },
   (table) => [primaryKey({ columns: [table.txnId, table.digest] })],
 );

@@ -16,7 +16,9 @@ export const outbox = pgTable(
     lane: text().notNull(),
     destination: jsonb().$type<Destination>().notNull(),
     body: bytes().notNull(),
-    state: text({ enum: ["pending", "sending", "sent", "unknown", "failed"] }).notNull().default("pending"),
+    state: text({ enum: ["pending", "sending", "sent", "unknown", "failed"] })
+      .notNull()
+      .default("pending"),
     attempts: integer().notNull().default(0),
     notBefore: instant("not_before").notNull().defaultNow(),
     remoteId: text("remote_id"),
@@ -25,7 +27,11 @@ export const outbox = pgTable(
     sentAt: instant("sent_at"),
   },
   (table) => [
-    index("outbox_open").on(table.lane, table.id).where(sql`${table.state} in ('pending', 'sending')`),
-    index("outbox_remote").on(table.remoteId).where(sql`${table.remoteId} is not null`),
+    index("outbox_open")
+      .on(table.lane, table.id)
+      .where(sql`${table.state} in ('pending', 'sending')`),
+    index("outbox_remote")
+      .on(table.remoteId)
+      .where(sql`${table.remoteId} is not null`),
   ],
 );

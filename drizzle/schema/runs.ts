@@ -29,7 +29,9 @@ export const runs = pgTable(
     finishedAt: instant("finished_at"),
   },
   (table) => [
-    index("runs_running").on(table.lane).where(sql`${table.state} = 'running'`),
+    index("runs_running")
+      .on(table.lane)
+      .where(sql`${table.state} = 'running'`),
     index("runs_started").on(table.startedAt),
   ],
 );

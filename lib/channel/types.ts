@@ -103,5 +103,10 @@ export interface Channel {
   /** Begins to show that work is under way, and marks the message as read where the channel can. */
   present(destination: Destination): Presence;
   /** The bytes of an attachment, at most `limit`; throws ClawError `too_large` past it. */
-  fetchAttachment(attachment: Attachment, destination: Destination, limit: number, signal: AbortSignal): Promise<Uint8Array>;
+  fetchAttachment(
+    attachment: Attachment,
+    destination: Destination,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array>;
 }

@@ -71,7 +71,10 @@ const agent = z.strictObject({
   function: z.enum(["chat"]).default("chat").describe("The agent function in functions/agents/."),
   backend: name,
   prompt: z.string().min(1).describe("A text file, relative to openclaw.toml."),
-  tools: z.array(toolGlob).default([]).describe("The agent's allowlist; a person gets its intersection with their groups."),
+  tools: z
+    .array(toolGlob)
+    .default([])
+    .describe("The agent's allowlist; a person gets its intersection with their groups."),
   deny: z.array(toolGlob).default([]),
   limits: z
     .strictObject({
@@ -121,9 +124,9 @@ const telegramBot = z.strictObject({
 export const configSchema = z.strictObject({
   timezone: z
     .string()
-    .refine((zone) => isTimeZone(zone), "must be an IANA time zone such as \"Europe/Berlin\"")
+    .refine((zone) => isTimeZone(zone), 'must be an IANA time zone such as "Europe/Berlin"')
     .default("UTC"),
-  operator: z.string().optional().describe("Where trouble is reported: a principal or \"matrix:!room:server\"."),
+  operator: z.string().optional().describe('Where trouble is reported: a principal or "matrix:!room:server".'),
   key: secretRef.prefault({ env: "OPENCLAW_KEY" }).describe("32 random bytes, by `claw keys new`."),
   data_dir: z.string().default("data").describe("The embedded database's place, relative to openclaw.toml."),
   listen: z
@@ -136,7 +139,10 @@ export const configSchema = z.strictObject({
   workers: z.int().min(1).max(200).default(16).describe("Conversations worked on at once by this process."),
   log_level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
   media: z
-    .strictObject({ max_image_mb: z.number().positive().max(20).default(5), max_voice_mb: z.number().positive().max(25).default(20) })
+    .strictObject({
+      max_image_mb: z.number().positive().max(20).default(5),
+      max_voice_mb: z.number().positive().max(25).default(20),
+    })
     .prefault({}),
   backends: z.record(name, backend),
   groups: z.record(name, group),
@@ -145,7 +151,9 @@ export const configSchema = z.strictObject({
   telegram: z.record(name, telegramBot).default({}),
   tools: z
     .strictObject({
-      commitments: z.strictObject({ max_open: count.default(200).describe("Open commitments one person may have.") }).prefault({}),
+      commitments: z
+        .strictObject({ max_open: count.default(200).describe("Open commitments one person may have.") })
+        .prefault({}),
       history: z.strictObject({ days: count.default(90).describe("How far back history_search looks.") }).prefault({}),
     })
     .prefault({})

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const LOG_LIMIT = 2 << 20;
 const STOP_MILLISECONDS = 10_000;
@@ -20,33 +20,43 @@ export interface ChrootProcess {
  * Prefix of a command line that cannot outlive us: it has its own process and mount namespaces, and the kernel
  * kills all of it, and drops its mounts, when this process dies in any way.
  */
-export const contained = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount-proc', '--pid', '--fork', '--kill-child', '--'];
+export const contained = [
+  "setpriv",
+  "--pdeathsig",
+  "KILL",
+  "unshare",
+  "--mount-proc",
+  "--pid",
+  "--fork",
+  "--kill-child",
+  "--",
+];
 
 /** The command line that runs `argv` contained inside the chroot `dir`, with a /proc of its own. */
 export function inChroot(dir: string, argv: string[]): string[] {
-  return [...contained, 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', dir, ...argv];
+  return [...contained, "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', dir, ...argv];
 }
 
 /** The environment of programs in the chroot: nothing of ours but what is given. */
 export function chrootEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  return { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C.UTF-8', ...extra };
+  return { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", LC_ALL: "C.UTF-8", ...extra };
 }
 
 /** Starts a program inside the chroot; it does not keep this process alive. */
 export function startInChroot(dir: string, argv: string[], environment: Record<string, string> = {}): ChrootProcess {
-  const [command = '', ...args] = inChroot(dir, argv);
+  const [command = "", ...args] = inChroot(dir, argv);
   const child = spawn(command, args, {
     // A group of its own, so that a signal to the group reaches the program behind unshare.
     detached: true,
     env: chrootEnvironment(environment),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let output = '';
+  let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-LOG_LIMIT)));
+    stream.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-LOG_LIMIT)));
     if (stream instanceof net.Socket) stream.unref();
   }
-  child.on('error', (error) => (output += `${error.message}\n`)).unref();
+  child.on("error", (error) => (output += `${error.message}\n`)).unref();
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} cannot be started`);
 
@@ -68,11 +78,11 @@ export function startInChroot(dir: string, argv: string[], environment: Record<s
 
 /** A loopback TCP port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
   const address = server.address();
   server.close();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  if (address === null || typeof address === "string") throw new Error("no TCP address");
   return address.port;
 }
 
@@ -83,9 +93,9 @@ function hasEnded(child: ChildProcess): boolean {
 async function stopGroup(child: ChildProcess, pid: number): Promise<void> {
   if (hasEnded(child)) return;
   child.ref();
-  const exit = once(child, 'exit');
-  process.kill(-pid, 'SIGTERM');
-  const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), STOP_MILLISECONDS);
+  const exit = once(child, "exit");
+  process.kill(-pid, "SIGTERM");
+  const timer = setTimeout(() => process.kill(-pid, "SIGKILL"), STOP_MILLISECONDS);
   await exit;
   clearTimeout(timer);
 }

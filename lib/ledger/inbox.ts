@@ -1,0 +1,87 @@
+import type { Sql } from "postgres";
+import type { ChannelName, InboundMessage, Lane, Principal } from "../channel/types.ts";
+import type { Sealer } from "../seal.ts";
+import { GroupCommit } from "./group-commit.ts";
+
+/** One thing a channel pushed. `new` entries wake a worker; the others are recorded with their reason and left. */
+export interface InboxEntry {
+  /** Unique for ever, made from the channel's own id: what is pushed again is dropped here. */
+  readonly source: string;
+  readonly channel: ChannelName;
+  readonly lane: Lane;
+  readonly principal?: Principal;
+  /**
+   * `message` is worked on in its lane's order (task converse); `control` at once, past the lane (task control: /stop,
+   * /status, /help …); `membership` by the Matrix channel (task matrix-membership); `other` is only recorded.
+   */
+  readonly kind: "message" | "control" | "membership" | "other";
+  readonly state: "new" | "ignored" | "denied" | "refused" | "poison";
+  readonly reason?: string;
+  /** Sealed on the way in. For `membership`, the channel's own JSON. */
+  readonly body?: InboundMessage | object;
+}
+
+/** The ledger of what came in. */
+export interface Inbox {
+  /**
+   * Commits entries and the queue jobs that wake their workers, in one SQL transaction; resolves after the commit.
+   * Returns the sources that were new. Throws when nothing could be committed: the push must then not be acknowledged.
+   */
+  accept(entries: readonly InboxEntry[]): Promise<ReadonlySet<string>>;
+}
+
+/** Entries per statement: bounds the size of one commit. */
+const maxBatch = 256;
+
+export function createInbox(sql: Sql, bodies: Sealer): Inbox {
+  const commits = new GroupCommit<InboxEntry, string>(maxBatch, (entries) => insert(sql, bodies, entries));
+  return {
+    async accept(entries) {
+      if (entries.length === 0) return new Set();
+      return new Set(await commits.add(entries));
+    },
+  };
+}
+
+/** The associated data of a sealed inbox body. */
+export const inboxSeal = (source: string): string => `inbox:${source}`;
+
+/**
+ * One statement, so one transaction and one round trip. Jobs are keyed by lane: a burst becomes one job. Only rows that
+ * were really inserted wake anybody, so a repeated push costs nothing.
+ */
+async function insert(sql: Sql, bodies: Sealer, entries: readonly InboxEntry[]): Promise<string[]> {
+  const rows = entries.map((entry) => ({
+    source: entry.source,
+    channel: entry.channel,
+    lane: entry.lane,
+    principal: entry.principal ?? null,
+    kind: entry.kind,
+    state: entry.state,
+    reason: entry.reason ?? null,
+    body: entry.body ? Buffer.from(bodies.sealJson(entry.body, inboxSeal(entry.source))).toString("base64") : null,
+  }));
+  const [result] = await sql<{ sources: string[] }[]>`
+    with incoming as (
+      select * from json_to_recordset(${sql.json(rows)}) as row
+        (source text, channel text, lane text, principal text, kind text, state text, reason text, body text)
+    ), inserted as (
+      insert into inbox (source, channel, lane, principal, kind, state, reason, body)
+      select source, channel, lane, principal, kind, state, reason, decode(body, 'base64') from incoming
+      on conflict (source) do nothing
+      returning id, source, lane, kind, state
+    ), specs as (
+      select distinct on (key) row(task, payload, null, null, 25, key, 0, null)::graphile_worker.job_spec as spec
+      from (
+        select case kind when 'message' then 'converse' when 'control' then 'control' else 'matrix-membership' end as task,
+               case kind when 'message' then json_build_object('lane', lane) else json_build_object('inbox', id) end as payload,
+               case kind when 'message' then 'converse:' || lane else kind || ':' || id end as key
+        from inserted where state = 'new' and kind <> 'other'
+      ) as wake
+    ), queued as (
+      select count(*) as jobs from (select array_agg(spec) as all_specs from specs having count(*) > 0) as batch,
+        graphile_worker.add_jobs(batch.all_specs)
+    )
+    select coalesce(array_agg(inserted.source), '{}') as sources, (select jobs from queued) from inserted`;
+  return result?.sources ?? [];
+}

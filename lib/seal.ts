@@ -1,0 +1,76 @@
+/**
+ * Sealing of what people and agents said: AES-256-GCM, 12-byte random nonce, 16-byte tag, the row's identity as
+ * associated data, so that a sealed body moved to another row does not open. Layout: version (1) | nonce | tag | text.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { ClawError } from "./errors.ts";
+
+const version = 1;
+const nonceBytes = 12;
+const tagBytes = 16;
+const headBytes = 1 + nonceBytes + tagBytes;
+
+/** Seals and opens with one 32-byte key. */
+export class Sealer {
+  readonly #key: Uint8Array;
+
+  constructor(key: Uint8Array) {
+    if (key.length !== 32) throw new ClawError("config_invalid", `a sealing key has 32 bytes, not ${key.length}`);
+    this.#key = key;
+  }
+
+  seal(plaintext: Uint8Array | string, associated: string): Uint8Array {
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv("aes-256-gcm", this.#key, nonce).setAAD(Buffer.from(associated));
+    const body = Buffer.concat([cipher.update(plaintext as string, "utf8"), cipher.final()]);
+    return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), body]);
+  }
+
+  /** Throws ClawError `environment` where the key is another, the bytes were changed or the row is not the one sealed. */
+  open(sealed: Uint8Array, associated: string): Buffer {
+    const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+    if (bytes.length < headBytes || bytes[0] !== version)
+      throw new ClawError("environment", `${associated}: not a sealed body of this version`);
+    try {
+      const decipher = createDecipheriv("aes-256-gcm", this.#key, bytes.subarray(1, 1 + nonceBytes))
+        .setAAD(Buffer.from(associated))
+        .setAuthTag(bytes.subarray(1 + nonceBytes, headBytes));
+      return Buffer.concat([decipher.update(bytes.subarray(headBytes)), decipher.final()]);
+    } catch (cause) {
+      throw new ClawError(
+        "environment",
+        `${associated}: cannot be opened; is OPENCLAW_KEY the one it was sealed with?`,
+        { cause },
+      );
+    }
+  }
+
+  sealJson(value: unknown, associated: string): Uint8Array {
+    return this.seal(JSON.stringify(value), associated);
+  }
+
+  openJson(sealed: Uint8Array, associated: string): unknown {
+    return JSON.parse(this.open(sealed, associated).toString("utf8"));
+  }
+}
+
+/** The gateway's keys, each derived by HKDF-SHA-256 from OPENCLAW_KEY for one purpose. */
+export interface Keyring {
+  /** Inbox, outbox, history, commitments. */
+  readonly bodies: Sealer;
+  /** Wraps each run's data key. */
+  readonly runKeys: Sealer;
+}
+
+/** Throws ClawError `config_invalid` where `key` is not 32 bytes in base64. */
+export function createKeyring(key: string): Keyring {
+  const master = Buffer.from(key.trim(), "base64");
+  if (master.length !== 32)
+    throw new ClawError("config_invalid", "OPENCLAW_KEY must be 32 bytes in base64; make one with `claw keys new`");
+  const derive = (purpose: string): Sealer =>
+    new Sealer(new Uint8Array(hkdfSync("sha256", master, "openclaw", purpose, 32)));
+  return { bodies: derive("bodies"), runKeys: derive("run-keys") };
+}
+
+/** A fresh OPENCLAW_KEY. */
+export const newKey = (): string => randomBytes(32).toString("base64");
