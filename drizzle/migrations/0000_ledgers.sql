@@ -96,6 +96,7 @@ CREATE TABLE "outbox" (
 	"body" "bytea" NOT NULL,
 	"state" text DEFAULT 'pending' NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
+	"worker" text,
 	"not_before" timestamp with time zone DEFAULT now() NOT NULL,
 	"remote_id" text,
 	"reason" text,
@@ -133,9 +134,6 @@ CREATE TABLE "matrix_transactions" (
 	CONSTRAINT "matrix_transactions_txn_id_digest_pk" PRIMARY KEY("txn_id","digest")
 );
 --> statement-breakpoint
-ALTER TABLE "turns" ADD CONSTRAINT "turns_conversation_id_conversations_id_fk" FOREIGN KEY ("conversation_id") REFERENCES "public"."conversations"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "journal" ADD CONSTRAINT "journal_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "public"."runs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "run_keys" ADD CONSTRAINT "run_keys_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "public"."runs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "inbox_open" ON "inbox" USING btree ("lane","id") WHERE "inbox"."state" in ('new', 'running');--> statement-breakpoint
 CREATE INDEX "inbox_run" ON "inbox" USING btree ("run_id") WHERE "inbox"."run_id" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "conversations_active" ON "conversations" USING btree ("lane") WHERE "conversations"."active";--> statement-breakpoint

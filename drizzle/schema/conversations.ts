@@ -27,9 +27,7 @@ export const turns = pgTable(
   "turns",
   {
     id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
-    conversationId: uuid("conversation_id")
-      .notNull()
-      .references(() => conversations.id),
+    conversationId: uuid("conversation_id").notNull(),
     runId: uuid("run_id").notNull().unique(),
     principal: text().notNull(),
     /** Estimated tokens of the whole turn. */

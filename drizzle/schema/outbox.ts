@@ -20,6 +20,8 @@ export const outbox = pgTable(
       .notNull()
       .default("pending"),
     attempts: integer().notNull().default(0),
+    /** Who is sending it; a worker whose advisory lock is gone is dead. */
+    worker: text(),
     notBefore: instant("not_before").notNull().defaultNow(),
     remoteId: text("remote_id"),
     reason: text(),

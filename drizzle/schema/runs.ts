@@ -38,23 +38,20 @@ export const runs = pgTable(
 
 /** The run's data key, wrapped by the gateway's key. Without it the run's payloads are erased. */
 export const runKeys = pgTable("run_keys", {
-  runId: uuid("run_id")
-    .primaryKey()
-    .references(() => runs.id),
+  runId: uuid("run_id").primaryKey(),
   wrapped: bytes().notNull(),
 });
 
 /**
  * Append-only (a trigger refuses update and delete): what a run did, what a crash resumes from, and the audit trail.
  * Columns carry OpenTelemetry GenAI names without the `gen_ai.` prefix. (run_id, seq) being unique fences a stale
- * owner: two writers of one run collide here, and the loser stops before any effect.
+ * owner: two writers of one run collide here, and the loser stops before any effect. No foreign keys: the run's row is
+ * written by the same statement as its first entry, and a key check would lock that row again at every append.
  */
 export const journal = pgTable(
   "journal",
   {
-    runId: uuid("run_id")
-      .notNull()
-      .references(() => runs.id),
+    runId: uuid("run_id").notNull(),
     seq: integer().notNull(),
     type: text().notNull(),
     at: instant("at").notNull(),

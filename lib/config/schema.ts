@@ -7,8 +7,11 @@ const name = z
 
 /** A secret by reference. A literal is refused, so that the file can be shown and committed. */
 export const secretRef = z.union(
-  [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().startsWith("/") })],
-  { error: 'must be { env = "NAME" } or { file = "/absolute/path" }, never the secret itself' },
+  [
+    z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
+    z.strictObject({ file: z.string().startsWith("/") }),
+  ],
+  { error: 'must be { env = "NAME" } or { file = "/absolute/path" }' },
 );
 
 /** A person on a channel, by full Matrix id or numeric Telegram id. */
@@ -25,16 +28,19 @@ const toolGlob = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9]*_\*|[a-z][a-z0-9]*(_[a-z0-9]+)+)$/, 'must be a tool, a family ("alerts_*") or "*"');
 
-const agentGlob = z.union([z.literal("*"), name]);
+const agentGlob = z.string().regex(/^(\*|[a-z][a-z0-9-]{0,31})$/, 'must be an agent\'s name or "*"');
 
 const address = z
   .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]+):[0-9]{1,5}$/, 'must be "address:port", such as "127.0.0.1:8081"');
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]+):[0-9]{1,5}$/, 'must be "address:port", such as "127.0.0.1:8081"')
+  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "must have a port up to 65535");
 
 const httpUrl = z
   .string()
-  .regex(/^https?:\/\/[^\s/]+[^\s]*$/, "must be an http:// or https:// URL")
+  .regex(/^https?:\/\/[^\s/@]+(\/[^\s]*)?$/, "must be an http:// or https:// URL, without user or password in it")
   .transform((url) => url.replace(/\/+$/, ""));
+
+const localpart = z.string().regex(/^[a-z0-9._=\-/+]+$/, "must be a Matrix localpart (lower case)");
 
 const money = z.number().nonnegative();
 const seconds = z.number().positive();
@@ -43,73 +49,82 @@ const count = z.int().positive();
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
   api_key: secretRef.optional().describe("Left out for a local server that wants none."),
-  model: z.string().min(1),
+  model: z.string().min(1).describe("The model's name at that endpoint."),
   api: z.enum(["chat", "responses"]).default("chat").describe("Chat completions or the Responses API."),
   images: z.boolean().default(false).describe("Whether the model takes images."),
   transcription_model: z.string().min(1).optional().describe("Turns voice notes to text at /audio/transcriptions."),
   fallback: z.array(name).default([]).describe("Backends tried in order when this one fails."),
   price: z
-    .strictObject({ input: money, cached: money.optional(), output: money })
+    .strictObject({
+      input: money.describe("Fresh input."),
+      cached: money.optional().describe("Input the provider had cached; as input where left out."),
+      output: money.describe("Output."),
+    })
     .optional()
     .describe("Per million tokens, in your currency."),
   stall_seconds: seconds.default(60).describe("A stream silent for this long counts as failed."),
   timeout_seconds: seconds.default(300).describe("The longest one call may take."),
-  retries: z.int().min(0).max(10).default(2),
-  max_output_tokens: count.default(4096),
+  retries: z.int().min(0).max(10).default(2).describe("Further attempts before the fallback is taken."),
+  max_output_tokens: count.default(4096).describe("The longest answer of one call."),
 });
 
 const group = z.strictObject({
-  members: z.array(principal).default([]),
+  members: z.array(principal).default([]).describe("People, by full Matrix id or numeric Telegram id."),
   agents: z.array(agentGlob).default([]).describe("Agents these people may talk to."),
   tools: z.array(toolGlob).default([]).describe("Tools agents may use for these people."),
   deny: z.array(toolGlob).default([]).describe("Taken away again; wins over every grant of every group."),
-  approve: z.boolean().default(false),
+  approve: z.boolean().default(false).describe("Whether these people may approve tool calls that ask."),
 });
 
 const agent = z.strictObject({
-  description: z.string().min(1).max(200),
+  description: z.string().min(1).max(200).describe("One line, shown to people who list the agents."),
   function: z.enum(["chat"]).default("chat").describe("The agent function in functions/agents/."),
-  backend: name,
+  backend: name.describe("One of [backends]."),
   prompt: z.string().min(1).describe("A text file, relative to openclaw.toml."),
   tools: z
     .array(toolGlob)
     .default([])
     .describe("The agent's allowlist; a person gets its intersection with their groups."),
-  deny: z.array(toolGlob).default([]),
+  deny: z.array(toolGlob).default([]).describe("Never called by this agent, whoever asks."),
   limits: z
     .strictObject({
       steps: count.default(12).describe("Model calls in one run."),
-      tokens_per_run: count.default(100_000),
-      seconds: seconds.default(300),
+      tokens_per_run: count.default(100_000).describe("Input and output tokens of all its calls."),
+      seconds: seconds.default(300).describe("From its first step to its answer."),
       history_tokens: z.int().min(0).default(8_000).describe("How much of the conversation the model is shown."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("What one run may use; it ends with what it has when one is reached."),
   matrix: z
     .strictObject({
-      localpart: z.string().regex(/^[a-z0-9._=\-/+]+$/, "must be a Matrix localpart (lower case)"),
-      display_name: z.string().min(1).optional(),
+      localpart: localpart.describe("Its Matrix name; begins with matrix.namespace."),
+      display_name: z.string().min(1).optional().describe("The name people see; set by `claw matrix provision`."),
       avatar: z.string().min(1).optional().describe("An image file, relative to openclaw.toml."),
       rooms: z.array(roomId).default([]).describe("The only rooms this agent joins, besides direct chats."),
       direct: z.boolean().default(true).describe("Accept direct chats from people whose groups name this agent."),
       answer: z.enum(["mentioned", "always"]).default("mentioned").describe("In rooms with others."),
     })
-    .optional(),
+    .optional()
+    .describe("Left out: the agent is not on Matrix."),
   telegram: z.boolean().default(false).describe("Whether the agent can be reached by the Telegram bots."),
 });
 
 const matrix = z.strictObject({
   homeserver: httpUrl.describe("The homeserver's client-server API as the gateway reaches it."),
-  server_name: z.string().min(1).describe("The part after the colon in Matrix ids."),
-  as_token: secretRef,
-  hs_token: secretRef,
-  sender_localpart: z.string().default("openclaw"),
-  namespace: z.string().default("agent_").describe("The prefix of every agent's localpart."),
+  server_name: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$/, 'must be a server name such as "home.example"')
+    .describe("The part after the colon in Matrix ids."),
+  as_token: secretRef.describe("What the gateway shows the homeserver; made by `claw matrix register`."),
+  hs_token: secretRef.describe("What the homeserver shows the gateway; made by `claw matrix register`."),
+  sender_localpart: localpart.default("openclaw").describe("The application service's own user."),
+  namespace: localpart.default("agent_").describe("The prefix of every agent's localpart."),
   progress: z.boolean().default(true).describe("One progress line for runs over 8 s."),
 });
 
 const telegramBot = z.strictObject({
-  token: secretRef,
-  webhook_secret: secretRef.describe("1-256 of A-Z a-z 0-9 _ -"),
+  token: secretRef.describe("From @BotFather."),
+  webhook_secret: secretRef.describe("What Telegram shows the webhook: 16-256 of A-Z a-z 0-9 _ -"),
   webhook_url: httpUrl.optional().describe("Public URL of this bot's webhook, for `claw telegram set-webhook`."),
   agent: name.describe("Who answers until the person picks another by /agent."),
   chats: z
@@ -117,7 +132,7 @@ const telegramBot = z.strictObject({
     .default([])
     .describe("Group chats the bot answers in; private chats need no entry."),
   progress: z.boolean().default(true).describe("One progress line for runs over 8 s."),
-  api_root: httpUrl.default("https://api.telegram.org"),
+  api_root: httpUrl.default("https://api.telegram.org").describe("Another one for a local Bot API server."),
 });
 
 /** openclaw.toml as written. */
@@ -125,36 +140,61 @@ export const configSchema = z.strictObject({
   timezone: z
     .string()
     .refine((zone) => isTimeZone(zone), 'must be an IANA time zone such as "Europe/Berlin"')
-    .default("UTC"),
-  operator: z.string().optional().describe('Where trouble is reported: a principal or "matrix:!room:server".'),
+    .default("UTC")
+    .describe("What agents mean by today."),
+  operator: z
+    .string()
+    .regex(
+      /^(matrix:@[^\s:]+:[^\s]+|matrix:![^\s]+|telegram:-?[1-9][0-9]{0,15})$/,
+      'must be a principal, a Matrix room ("matrix:!room:server") or a Telegram chat ("telegram:-100123456")',
+    )
+    .optional()
+    .describe("Where trouble is reported: a principal, a Matrix room or a Telegram chat."),
   key: secretRef.prefault({ env: "OPENCLAW_KEY" }).describe("32 random bytes, by `claw keys new`."),
   data_dir: z.string().default("data").describe("The embedded database's place, relative to openclaw.toml."),
   listen: z
-    .strictObject({ public: address.default("0.0.0.0:8080"), private: address.default("127.0.0.1:8081") })
-    .prefault({}),
+    .strictObject({
+      public: address.default("0.0.0.0:8080").describe("Telegram webhooks and Matrix pushes, nothing else."),
+      private: address.default("127.0.0.1:8081").describe("Health and metrics; never published."),
+    })
+    .prefault({})
+    .describe("The two listeners."),
   database: z
-    .strictObject({ url: secretRef, pool: z.int().min(2).max(100).default(10) })
-    .optional()
-    .describe("Left out: DATABASE_URL if set, else an embedded PostgreSQL in data_dir."),
+    .strictObject({
+      url: secretRef
+        .optional()
+        .describe("Left out: DATABASE_URL where it is set, else an embedded PostgreSQL in data_dir."),
+      pool: z.int().min(2).max(100).default(10).describe("Connections."),
+    })
+    .prefault({})
+    .describe("PostgreSQL."),
   workers: z.int().min(1).max(200).default(16).describe("Conversations worked on at once by this process."),
-  log_level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
+  log_level: z
+    .enum(["trace", "debug", "info", "warn", "error"])
+    .default("info")
+    .describe("Logs are JSON lines and never hold a message or a secret."),
   media: z
     .strictObject({
-      max_image_mb: z.number().positive().max(20).default(5),
-      max_voice_mb: z.number().positive().max(25).default(20),
+      max_image_mb: z.number().positive().max(20).default(5).describe("Larger images are refused."),
+      max_voice_mb: z.number().positive().max(25).default(20).describe("Larger voice notes are refused."),
     })
-    .prefault({}),
-  backends: z.record(name, backend),
-  groups: z.record(name, group),
-  agents: z.record(name, agent),
-  matrix: matrix.optional(),
-  telegram: z.record(name, telegramBot).default({}),
+    .prefault({})
+    .describe("Files people send."),
+  backends: z.record(name, backend).describe("LLM endpoints, by name."),
+  groups: z.record(name, group).describe("Who may do what, by name."),
+  agents: z.record(name, agent).describe("Agents, by name."),
+  matrix: matrix.optional().describe("Left out: no Matrix."),
+  telegram: z.record(name, telegramBot).default({}).describe("Telegram bots, by name. Left out: no Telegram."),
   tools: z
     .strictObject({
       commitments: z
         .strictObject({ max_open: count.default(200).describe("Open commitments one person may have.") })
-        .prefault({}),
-      history: z.strictObject({ days: count.default(90).describe("How far back history_search looks.") }).prefault({}),
+        .prefault({})
+        .describe("commitments_list, commitments_add, commitments_complete."),
+      history: z
+        .strictObject({ days: count.default(90).describe("How far back history_search looks.") })
+        .prefault({})
+        .describe("history_search."),
     })
     .prefault({})
     .describe("Settings of tool families."),

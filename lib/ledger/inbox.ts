@@ -63,7 +63,7 @@ async function insert(sql: Sql, bodies: Sealer, entries: readonly InboxEntry[]):
   }));
   const [result] = await sql<{ sources: string[] }[]>`
     with incoming as (
-      select * from json_to_recordset(${sql.json(rows)}) as row
+      select * from jsonb_to_recordset(${sql.json(rows)}) as row
         (source text, channel text, lane text, principal text, kind text, state text, reason text, body text)
     ), inserted as (
       insert into inbox (source, channel, lane, principal, kind, state, reason, body)

@@ -1,0 +1,27 @@
+import postgres from "postgres";
+import type { Sql } from "postgres";
+
+export type { Sql, TransactionSql } from "postgres";
+
+/** Opens a pool. Connections are made on first use and named in pg_stat_activity. `onclose` hears of each one lost. */
+export function connect(url: string, options: { max: number; name?: string; onclose?: () => void }): Sql {
+  const { address, socket } = splitSocket(url);
+  return postgres(address, {
+    max: options.max,
+    ...(socket && { path: `${socket}/.s.PGSQL.5432` }),
+    onnotice: () => {},
+    ...(options.onclose && { onclose: options.onclose }),
+    connection: { application_name: options.name ?? "openclaw" },
+    // Ids are far below 2^53: plain numbers everywhere.
+    types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
+  }) as unknown as Sql;
+}
+
+/** libpq's `?host=/directory` names a Unix socket; postgres.js wants it as an option and not in the URL. */
+function splitSocket(url: string): { address: string; socket: string | undefined } {
+  const parsed = new URL(url);
+  const host = parsed.searchParams.get("host");
+  if (!host?.startsWith("/")) return { address: url, socket: undefined };
+  parsed.searchParams.delete("host");
+  return { address: parsed.href, socket: host };
+}
