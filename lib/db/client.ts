@@ -10,6 +10,8 @@ export function connect(url: string, options: { max: number; name?: string; oncl
     max: options.max,
     ...(socket && { path: `${socket}/.s.PGSQL.5432` }),
     onnotice: () => {},
+    // Connections are kept for good: a session lock must not end with a connection that was retired for its age.
+    max_lifetime: null,
     ...(options.onclose && { onclose: options.onclose }),
     connection: { application_name: options.name ?? "openclaw" },
     // Ids are far below 2^53: plain numbers everywhere.

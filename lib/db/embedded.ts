@@ -51,18 +51,29 @@ async function launch(directory: string, data: string, socket: string, settings:
   }
   chmodSync(data, 0o700);
   if (!existsSync(join(data, "PG_VERSION"))) await initialise(binaries, data, as);
-  const options = { listen_addresses: "", unix_socket_directories: socket, unix_socket_permissions: "0700", ...settings };
+  const options = {
+    listen_addresses: "",
+    unix_socket_directories: socket,
+    unix_socket_permissions: "0700",
+    ...settings,
+  };
   const arguments_ = ["-D", data, ...Object.entries(options).flatMap(([key, value]) => ["-c", `${key}=${value}`])];
-  const child = spawn(as.command ?? binaries.postgres, as.command ? [...as.arguments, binaries.postgres, ...arguments_] : arguments_, {
-    stdio: ["ignore", "ignore", "pipe"],
-    // Its own group: Ctrl-C in the terminal stops the gateway, which then stops PostgreSQL in its own time.
-    detached: true,
-    ...(as.uid !== undefined && { uid: as.uid, gid: as.gid }),
-  });
+  const child = spawn(
+    as.command ?? binaries.postgres,
+    as.command ? [...as.arguments, binaries.postgres, ...arguments_] : arguments_,
+    {
+      stdio: ["ignore", "ignore", "pipe"],
+      // Its own group: Ctrl-C in the terminal stops the gateway, which then stops PostgreSQL in its own time.
+      detached: true,
+      ...(as.uid !== undefined && { uid: as.uid, gid: as.gid }),
+    },
+  );
   let complaint = "";
   child.stderr.on("data", (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-4000)));
   const exited = new Promise<never>((_, reject) =>
-    child.once("exit", () => reject(new ClawError("environment", `the embedded PostgreSQL did not start:\n${complaint}`))),
+    child.once("exit", () =>
+      reject(new ClawError("environment", `the embedded PostgreSQL did not start:\n${complaint}`)),
+    ),
   );
   const ready = await Promise.race([whenReady(data), exited]);
   child.stderr.destroy();
@@ -71,17 +82,39 @@ async function launch(directory: string, data: string, socket: string, settings:
 }
 
 async function initialise(binaries: PostgresBinaries, data: string, as: Launch): Promise<void> {
-  const arguments_ = ["-D", data, "-U", user, "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync"];
-  const code = await run(as.command ?? binaries.initdb, as.command ? [...as.arguments, binaries.initdb, ...arguments_] : arguments_, as);
+  const arguments_ = [
+    "-D",
+    data,
+    "-U",
+    user,
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+    "--no-sync",
+  ];
+  const code = await run(
+    as.command ?? binaries.initdb,
+    as.command ? [...as.arguments, binaries.initdb, ...arguments_] : arguments_,
+    as,
+  );
   if (code.status === 0) return;
   // A half-made cluster would be taken for a whole one next time.
   rmSync(data, { recursive: true, force: true });
   throw new ClawError("environment", `the embedded PostgreSQL could not be made in ${data}:\n${code.output}`);
 }
 
-function run(command: string, arguments_: readonly string[], as: Launch): Promise<{ status: number | null; output: string }> {
+function run(
+  command: string,
+  arguments_: readonly string[],
+  as: Launch,
+): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, arguments_, { stdio: ["ignore", "pipe", "pipe"], ...(as.uid !== undefined && { uid: as.uid, gid: as.gid }) });
+    const child = spawn(command, arguments_, {
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(as.uid !== undefined && { uid: as.uid, gid: as.gid }),
+    });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));

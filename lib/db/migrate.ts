@@ -12,7 +12,9 @@ export async function migrate(url: string): Promise<void> {
   const sql = connect(url, { max: 1, name: "openclaw migrations" });
   try {
     await sql`select pg_advisory_lock(${migrationLock})`;
-    await applyDrizzle(drizzle(sql), { migrationsFolder: fileURLToPath(new URL("../../drizzle/migrations", import.meta.url)) });
+    await applyDrizzle(drizzle(sql), {
+      migrationsFolder: fileURLToPath(new URL("../../drizzle/migrations", import.meta.url)),
+    });
     await migrateQueue({ connectionString: url });
   } finally {
     await sql.end();

@@ -9,7 +9,12 @@ let cluster: EmbeddedPostgres | undefined;
 let directory: string | undefined;
 
 /** Settings that trade durability for speed: a test's database need not survive the machine. */
-export const testSettings = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "400" };
+export const testSettings = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  max_connections: "400",
+};
 
 /** Called by node:test before the first file. */
 export async function globalSetup(): Promise<void> {

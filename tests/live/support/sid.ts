@@ -27,7 +27,9 @@ export async function ensureChroot(packages: string[]): Promise<{ dir: string }>
     const installed = await readStamp(stamp);
     const wanted = lacking(packages, installed);
     if (wanted.length > 0) {
-      const builder = await chrootBuilder(dir, path.join(root, "build.log"));
+      const log = path.join(root, "build.log");
+      console.error(`Putting ${wanted.join(", ")} into ${dir}: a minute or two, several hundred MB; see ${log}`);
+      const builder = await chrootBuilder(dir, log);
       if (installed === undefined) await builder.bootstrap();
       await builder.download(wanted);
       // A chroot without its stamp is half made and will be made again.
@@ -67,7 +69,8 @@ async function acquireLock(name: string): Promise<() => void> {
       server.listen(`\0openclaw-live:${name}`.slice(0, 100));
       await once(server, "listening");
       return () => server.close();
-    } catch {
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
       await sleep(500);
     }
   }

@@ -1,0 +1,187 @@
+/**
+ * The agent loop, pure: model, tools, journal, clock and signal are passed in. Whatever it does is journalled before it
+ * is relied upon: the intent before a model or tool call, the outcome after it. A failed journal write ends the run.
+ */
+import { ClawError } from "../errors.ts";
+import { checkpoint } from "../checkpoint.ts";
+import type { RecordedEvent, RunEvent, RunJournal } from "./events.ts";
+import type { Model, ModelMessage, ToolSpec } from "./model.ts";
+import { executeCall, prepareCall, type ToolHost } from "./tool-call.ts";
+import { applyEvent, type CallState, emptyTranscript, type RunUsage, type Transcript } from "./transcript.ts";
+
+export interface RunLimits {
+  /** Model calls; the last one is made without tools, so that it must answer. */
+  readonly steps: number;
+  /** Input and output tokens together, as the providers count them. */
+  readonly tokens: number;
+}
+
+export interface LoopOptions {
+  readonly model: Model;
+  readonly tools: ToolHost;
+  readonly offered: readonly ToolSpec[];
+  readonly journal: RunJournal;
+  readonly limits: RunLimits;
+  readonly signal: AbortSignal;
+  /** Milliseconds of a monotonic clock. */
+  readonly clock: () => number;
+  /** Told which tool goes to work. */
+  readonly onTool: (name: string) => void;
+}
+
+export interface LoopInput {
+  /** System prompt, history and the person's message. */
+  readonly messages: readonly ModelMessage[];
+  /** Events that open the run and are journalled together with its first intent; empty on a resume with a past. */
+  readonly opening: readonly RunEvent[];
+  /** The run's journal so far: empty for a new run. */
+  readonly past: readonly RecordedEvent[];
+}
+
+export interface LoopResult {
+  readonly text: string;
+  /** Assistant and tool messages of this run, without the final text. */
+  readonly messages: readonly ModelMessage[];
+  readonly steps: number;
+  readonly usage: RunUsage;
+  /** The last outcome, still to be journalled: together with the reply, so that neither is kept without the other. */
+  readonly closing: readonly RunEvent[];
+}
+
+/** Runs until there is a text. Throws ClawError `limit_reached`, `backend_failed` or `cancelled`. */
+export async function runAgent(options: LoopOptions, input: LoopInput): Promise<LoopResult> {
+  const transcript = emptyTranscript();
+  for (const recorded of input.past) applyEvent(transcript, recorded);
+  let pending: readonly RunEvent[] = input.opening;
+  let closing: readonly RunEvent[] = [];
+  while (transcript.text === undefined) {
+    if (transcript.calls.length > 0) {
+      await runCalls(options, transcript);
+      continue;
+    }
+    checkLimits(options.limits, transcript);
+    closing = await ask(options, input.messages, transcript, pending);
+    pending = [];
+  }
+  const { text, messages, steps, usage, finishReason } = transcript;
+  const note = finishReason === "length" ? "\n\n[cut off: the model reached its output limit]" : "";
+  return { text: text + note, messages, steps, usage, closing };
+}
+
+function checkLimits(limits: RunLimits, transcript: Transcript): void {
+  if (transcript.emptyAnswers >= 2)
+    throw new ClawError("backend_failed", "the model gave two empty answers", {
+      say: "The model gave an empty answer twice.",
+    });
+  if (transcript.steps >= limits.steps)
+    throw new ClawError("limit_reached", `the run reached its limit of ${limits.steps} steps (limits.steps)`, {
+      say: `I stopped after ${limits.steps} steps without an answer.`,
+    });
+  const used = (transcript.usage.inputTokens ?? 0) + (transcript.usage.outputTokens ?? 0);
+  if (used >= limits.tokens)
+    throw new ClawError(
+      "limit_reached",
+      `the run used ${used} tokens of its ${limits.tokens} (limits.tokens_per_run)`,
+      { say: "I stopped: this used up the tokens one run may take." },
+    );
+}
+
+/** One model call. A final answer is returned unjournalled, for the commit that also holds the reply. */
+async function ask(
+  { model, offered, journal, limits, signal }: LoopOptions,
+  input: readonly ModelMessage[],
+  transcript: Transcript,
+  pending: readonly RunEvent[],
+): Promise<readonly RunEvent[]> {
+  await journal.append([...pending, { type: "llm.requested", backend: model.backend, model: model.model }]);
+  checkpoint("llm.requested");
+  const tools = transcript.steps + 1 < limits.steps ? offered : [];
+  const answer = await model.complete({ messages: [...input, ...transcript.messages], tools, signal });
+  checkpoint("llm.answered");
+  const event: RunEvent = { type: "llm.answered", answer };
+  const final = answer.toolCalls.length === 0 && answer.text.trim() !== "";
+  const seq = final ? -1 : await journal.append([event]);
+  applyEvent(transcript, { seq, event });
+  checkpoint("llm.saved");
+  return final ? [event] : [];
+}
+
+/**
+ * The calls of one answer: decided and their intents journalled in one write, run (side by side those that change
+ * nothing, the others one after the other), each outcome journalled as it comes. After a crash, a call whose outcome is
+ * missing is run again only where its effect allows that.
+ */
+async function runCalls(options: LoopOptions, transcript: Transcript): Promise<void> {
+  const { tools, journal } = options;
+  const truncated = transcript.finishReason === "length";
+  const record = recorder(journal, transcript);
+
+  const open = transcript.calls.filter((state) => state.result === undefined);
+  const begun = open.filter((state) => state.requestedAt !== undefined);
+  const fresh = open.filter((state) => state.requestedAt === undefined);
+  if (fresh.length > 0) {
+    const events = fresh.map(({ call }): RunEvent => ({ type: "tool.requested", call, ...tools.decide(call.name) }));
+    const first = await journal.append(events);
+    events.forEach((event, index) => applyEvent(transcript, { seq: first + index, event }));
+    checkpoint("tool.requested");
+  }
+
+  const sideBySide: Promise<void>[] = [];
+  const inOrder: (() => Promise<void>)[] = [];
+  for (const state of open) {
+    const tool = tools.find(state.call.name);
+    const crashed = begun.includes(state);
+    const work = (): Promise<void> => runCall(options, state, truncated, crashed, record);
+    if (tool && tool.effect !== "idempotent") inOrder.push(work);
+    else sideBySide.push(work());
+  }
+  const ordered = (async () => {
+    for (const work of inOrder) await work();
+  })();
+  // All must settle before one's failure is told: none may go on working behind a finished run.
+  const settled = await Promise.allSettled([...sideBySide, ordered]);
+  const broken = settled.find((result) => result.status === "rejected");
+  if (broken) throw broken.reason;
+}
+
+type Recorder = (event: Extract<RunEvent, { type: "tool.finished" }>) => Promise<void>;
+
+/** Appends one after the other: seq numbers are given in order. */
+function recorder(journal: RunJournal, transcript: Transcript): Recorder {
+  let last: Promise<void> = Promise.resolve();
+  return (event) => {
+    last = last.then(async () => applyEvent(transcript, { seq: await journal.append([event]), event }));
+    return last;
+  };
+}
+
+async function runCall(
+  { tools, clock, signal, onTool }: LoopOptions,
+  { call, requestedAt, allowed }: CallState,
+  truncated: boolean,
+  crashed: boolean,
+  record: Recorder,
+): Promise<void> {
+  const began = clock();
+  const finish = (outcome: "ok" | "error" | "unknown", result: string): Promise<void> =>
+    record({ type: "tool.finished", call, outcome, result, milliseconds: Math.round(clock() - began) });
+
+  const tool = tools.find(call.name);
+  if (!tool) return finish("error", `There is no tool named "${call.name}".`);
+  // Asked again: between a crash and now the config may have taken the grant away.
+  if (!allowed || tools.decide(call.name).decision === "deny")
+    return finish("error", `Not permitted: ${call.name} is not granted here. Do not try again; tell the person.`);
+  const ready = prepareCall(tool, call, truncated);
+  if ("outcome" in ready) return finish(ready.outcome, ready.text);
+  if (crashed && ready.tool.effect === "unsafe")
+    return finish(
+      "unknown",
+      "It is not known whether this happened: the gateway was interrupted while it ran. Do not repeat it; ask the person to check.",
+    );
+  onTool(call.name);
+  checkpoint("tool.started");
+  const result = await executeCall(ready, tools.context(String(requestedAt), signal));
+  checkpoint("tool.ended");
+  await finish(result.outcome, result.text);
+  checkpoint("tool.saved");
+}

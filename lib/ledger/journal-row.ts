@@ -1,0 +1,219 @@
+/** A run's event as a row of the journal: what may be queried in columns, what was said in the sealed payload. */
+import { createHash } from "node:crypto";
+import type { RecordedEvent, RunEvent } from "../agent/events.ts";
+import { ClawError } from "../errors.ts";
+import type { Sealer } from "../seal.ts";
+
+/** The queryable part of a row, under the column names of drizzle/schema/runs.ts. */
+export interface JournalColumns {
+  readonly type: RunEvent["type"];
+  readonly operation_name?: "chat" | "execute_tool" | "invoke_agent";
+  readonly provider_name?: string;
+  readonly request_model?: string;
+  readonly response_model?: string;
+  readonly response_id?: string;
+  readonly finish_reason?: string;
+  readonly provider_request_id?: string;
+  readonly tool_name?: string;
+  readonly tool_call_id?: string;
+  readonly decision?: "allow" | "deny";
+  readonly rule?: string;
+  readonly input_tokens?: number;
+  readonly output_tokens?: number;
+  readonly cached_tokens?: number;
+  readonly error_type?: string;
+  readonly duration_ms?: number;
+}
+
+/** A row ready to be written. Bytes are in base64: rows travel to PostgreSQL as one JSON parameter. */
+export interface JournalRow extends JournalColumns {
+  readonly run_id: string;
+  readonly seq: number;
+  readonly at: string;
+  readonly payload: string | null;
+  readonly prev_hash: string;
+  readonly hash: string;
+}
+
+/** The chain's start. */
+export const noHash: Uint8Array = new Uint8Array(32);
+
+/** The associated data of a sealed journal payload. */
+export const journalSeal = (runId: string, seq: number): string => `journal:${runId}:${seq}`;
+
+/**
+ * Seals and chains one event. hash = SHA-256(prev hash | canonical metadata as JSON with sorted keys |
+ * SHA-256(sealed payload)): payloads can be erased without breaking the chain.
+ */
+export function toJournalRow(
+  place: { runId: string; seq: number; at: Date; previous: Uint8Array },
+  event: RunEvent,
+  seal: Sealer,
+): { row: JournalRow; hash: Uint8Array } {
+  const { runId, seq, previous } = place;
+  const { columns, payload } = columnsOf(event);
+  const sealed = payload === undefined ? undefined : seal.sealJson(payload, journalSeal(runId, seq));
+  const facts = { ...columns, run_id: runId, seq, at: place.at.toISOString() };
+  const hash = chainHash(previous, facts, sealed);
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const row = { ...facts, payload: sealed ? base64(sealed) : null, prev_hash: base64(previous), hash: base64(hash) };
+  return { row, hash };
+}
+
+/** The hash of one row over its predecessor's; `facts` holds the columns that are not null. */
+export function chainHash(previous: Uint8Array, facts: object, sealed: Uint8Array | undefined): Uint8Array {
+  const canonical = JSON.stringify(facts, Object.keys(facts).sort());
+  const payload = createHash("sha256")
+    .update(sealed ?? new Uint8Array())
+    .digest();
+  return createHash("sha256").update(previous).update(canonical).update(payload).digest();
+}
+
+function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknown } {
+  switch (event.type) {
+    case "run.started": {
+      const { type, ...payload } = event;
+      return { columns: { type, operation_name: "invoke_agent" }, payload };
+    }
+    case "run.resumed":
+      return { columns: { type: event.type, operation_name: "invoke_agent" } };
+    case "llm.requested":
+      return {
+        columns: { type: event.type, operation_name: "chat", provider_name: event.backend, request_model: event.model },
+      };
+    case "llm.answered": {
+      const { text, toolCalls, usage, ...answer } = event.answer;
+      return {
+        columns: {
+          type: event.type,
+          operation_name: "chat",
+          provider_name: answer.backend,
+          response_model: answer.model,
+          ...(answer.responseId !== undefined && { response_id: answer.responseId }),
+          ...(answer.requestId !== undefined && { provider_request_id: answer.requestId }),
+          finish_reason: answer.finishReason,
+          ...(usage && { input_tokens: usage.inputTokens, output_tokens: usage.outputTokens }),
+          ...(usage?.cachedTokens !== undefined && { cached_tokens: usage.cachedTokens }),
+          duration_ms: Math.round(answer.milliseconds),
+        },
+        payload: { text, toolCalls },
+      };
+    }
+    case "llm.failed":
+      return {
+        columns: { type: event.type, operation_name: "chat", error_type: event.errorType },
+        payload: { reason: event.reason },
+      };
+    case "tool.requested":
+      return {
+        columns: {
+          type: event.type,
+          operation_name: "execute_tool",
+          tool_name: event.call.name,
+          tool_call_id: event.call.id,
+          decision: event.decision,
+          rule: event.rule,
+        },
+        payload: { arguments: event.call.arguments },
+      };
+    case "tool.finished":
+      return {
+        columns: {
+          type: event.type,
+          operation_name: "execute_tool",
+          tool_name: event.call.name,
+          tool_call_id: event.call.id,
+          ...(event.outcome !== "ok" && { error_type: event.outcome }),
+          duration_ms: event.milliseconds,
+        },
+        payload: { arguments: event.call.arguments, result: event.result },
+      };
+    case "run.finished":
+      return {
+        columns: {
+          type: event.type,
+          operation_name: "invoke_agent",
+          finish_reason: event.state,
+          ...(event.errorType && { error_type: event.errorType }),
+        },
+        payload: { text: event.text },
+      };
+  }
+}
+
+/** A row as PostgreSQL returns it. */
+export type StoredJournalRow = { [Key in keyof JournalColumns]: JournalColumns[Key] | null } & {
+  readonly type: RunEvent["type"];
+  readonly seq: number;
+  readonly payload: Uint8Array | null;
+};
+
+/** Opens a stored row again. Throws ClawError `environment` where the payload cannot be opened. */
+export function fromJournalRow(runId: string, row: StoredJournalRow, seal: Sealer): RecordedEvent {
+  const payload = (row.payload ? seal.openJson(row.payload, journalSeal(runId, row.seq)) : {}) as Record<string, never>;
+  return { seq: row.seq, event: eventOf(row, payload) };
+}
+
+function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEvent {
+  const text = (value: string | null | undefined): string => value ?? "";
+  const call = { id: text(row.tool_call_id), name: text(row.tool_name), arguments: text(payload["arguments"]) };
+  switch (row.type) {
+    case "run.started":
+      return {
+        type: row.type,
+        messages: payload["messages"] ?? [],
+        images: payload["images"] ?? [],
+        tools: payload["tools"] ?? [],
+      };
+    case "run.resumed":
+      return { type: row.type };
+    case "llm.requested":
+      return { type: row.type, backend: text(row.provider_name), model: text(row.request_model) };
+    case "llm.answered":
+      return {
+        type: row.type,
+        answer: {
+          text: text(payload["text"]),
+          toolCalls: payload["toolCalls"] ?? [],
+          finishReason: text(row.finish_reason),
+          usage:
+            row.input_tokens === null || row.input_tokens === undefined
+              ? undefined
+              : {
+                  inputTokens: row.input_tokens,
+                  outputTokens: row.output_tokens ?? 0,
+                  cachedTokens: row.cached_tokens ?? undefined,
+                },
+          backend: text(row.provider_name),
+          model: text(row.response_model),
+          responseId: row.response_id ?? undefined,
+          requestId: row.provider_request_id ?? undefined,
+          milliseconds: row.duration_ms ?? 0,
+        },
+      };
+    case "llm.failed":
+      return { type: row.type, errorType: text(row.error_type), reason: text(payload["reason"]) };
+    case "tool.requested":
+      return { type: row.type, call, decision: row.decision === "allow" ? "allow" : "deny", rule: text(row.rule) };
+    case "tool.finished":
+      return {
+        type: row.type,
+        call,
+        result: text(payload["result"]),
+        outcome: row.error_type === "error" || row.error_type === "unknown" ? row.error_type : "ok",
+        milliseconds: row.duration_ms ?? 0,
+      };
+    case "run.finished":
+      return {
+        type: row.type,
+        state: row.finish_reason === "failed" || row.finish_reason === "cancelled" ? row.finish_reason : "done",
+        ...(row.error_type && { errorType: row.error_type }),
+        text: text(payload["text"]),
+      };
+    default:
+      throw new ClawError(
+        "environment",
+        `journal ${text(row.type)}: not a type this version knows; was a newer version running?`,
+      );
+  }
+}

@@ -1,0 +1,64 @@
+/** A lane's open messages, in the order they came. */
+import type { InboundMessage, Lane } from "../channel/types.ts";
+import type { Sql } from "../db/client.ts";
+import type { Sealer } from "../seal.ts";
+import { inboxSeal } from "./inbox.ts";
+
+/** A message that is still to be answered. */
+export interface OpenMessage {
+  readonly id: number;
+  /** The run it already belongs to: one that was interrupted. */
+  readonly runId: string | undefined;
+  readonly message: InboundMessage;
+}
+
+interface OpenRow {
+  readonly id: number;
+  readonly source: string;
+  readonly run_id: string | null;
+  readonly body: Uint8Array;
+}
+
+const opened = (bodies: Sealer, row: OpenRow): OpenMessage => ({
+  id: row.id,
+  runId: row.run_id ?? undefined,
+  message: bodies.openJson(row.body, inboxSeal(row.source)) as InboundMessage,
+});
+
+/** At most this many messages are taken as one burst. */
+const burst = 50;
+
+export async function openMessages(sql: Sql, bodies: Sealer, lane: Lane): Promise<OpenMessage[]> {
+  const rows = await sql<OpenRow[]>`
+    select id, source, run_id, body from inbox
+    where lane = ${lane} and kind = 'message' and state in ('new', 'running') and body is not null order by id limit ${burst}`;
+  return rows.map((row) => opened(bodies, row));
+}
+
+/** A control message (such as /stop) by its id, unless it was dealt with already. */
+export async function controlMessage(
+  sql: Sql,
+  bodies: Sealer,
+  id: number,
+): Promise<(OpenMessage & { lane: Lane }) | undefined> {
+  const [row] = await sql<(OpenRow & { lane: Lane })[]>`
+    select id, source, lane, run_id, body from inbox where id = ${id} and kind = 'control' and state = 'new' and body is not null`;
+  return row && { ...opened(bodies, row), lane: row.lane };
+}
+
+/** Ends messages that got no run. */
+export async function endMessages(
+  sql: Sql,
+  ids: readonly number[],
+  state: "done" | "denied" | "ignored",
+  reason: string,
+): Promise<void> {
+  await sql`update inbox set state = ${state}, reason = ${reason} where id = any(${ids as number[]}::bigint[])`;
+}
+
+/** Drops what is still waiting in a lane before a /stop. */
+export async function dropWaiting(sql: Sql, lane: Lane, before: number): Promise<number> {
+  const dropped = await sql`
+    update inbox set state = 'ignored', reason = 'stopped' where lane = ${lane} and kind = 'message' and state = 'new' and id < ${before}`;
+  return dropped.count;
+}

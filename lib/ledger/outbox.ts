@@ -1,0 +1,84 @@
+/** What is to be said, and what became of it. See drizzle/schema/outbox.ts for the states. */
+import type { Destination, Lane, OutboundMessage } from "../channel/types.ts";
+import type { Sql } from "../db/client.ts";
+import type { Sealer } from "../seal.ts";
+
+/** A message to be sent. `key` is unique for ever: a second entry of the same key is dropped. */
+export interface OutboxEntry extends OutboundMessage {
+  readonly lane: Lane;
+}
+
+/** A message claimed for sending. */
+export interface ClaimedMessage extends OutboundMessage {
+  readonly id: number;
+  readonly attempts: number;
+}
+
+const outboxSeal = (key: string): string => `outbox:${key}`;
+
+/** An entry as it travels to PostgreSQL in a JSON parameter. */
+export function outboxRow(bodies: Sealer, { key, lane, destination, body }: OutboxEntry): object {
+  return { key, lane, destination, body: Buffer.from(bodies.sealJson(body, outboxSeal(key))).toString("base64") };
+}
+
+/** The ledger of what goes out. */
+export interface Outbox {
+  /** Writes messages that belong to no run (command replies, denials) and wakes a deliverer. */
+  add(entries: readonly OutboxEntry[]): Promise<void>;
+  /** Takes the lane's oldest open message, if it is due and nobody is sending it. */
+  claim(lane: Lane, worker: string): Promise<ClaimedMessage | undefined>;
+  sent(id: number, remoteId: string): Promise<void>;
+  /** Gives a message back, to be tried again after `afterMs`. */
+  postpone(id: number, lane: Lane, afterMs: number, reason: string): Promise<void>;
+  /** Ends a message that was not, or perhaps not, delivered. */
+  giveUp(id: number, state: "unknown" | "failed", reason: string): Promise<void>;
+}
+
+export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
+  return {
+    async add(entries) {
+      const rows = entries.map((entry) => outboxRow(bodies, entry));
+      await sql`
+        with said as (
+          insert into outbox (key, lane, destination, body)
+          select key, lane, destination, decode(body, 'base64')
+          from jsonb_to_recordset(${sql.json(rows as never)}) as row (key text, lane text, destination jsonb, body text)
+          on conflict (key) do nothing returning lane
+        )
+        select graphile_worker.add_job('deliver', json_build_object('lane', lane), job_key := 'deliver:' || lane)
+        from (select distinct lane from said) as lanes`;
+    },
+
+    // Only the head of the lane may be claimed, so that parts of an answer arrive in order; `sending` at the head means
+    // that its sender will come back for the next one.
+    async claim(lane, worker) {
+      const [row] = await sql<
+        { id: number; key: string; destination: Destination; body: Uint8Array; attempts: number }[]
+      >`
+        update outbox set state = 'sending', worker = ${worker}, attempts = attempts + 1
+        where id = (select id from outbox where lane = ${lane} and state in ('pending', 'sending') order by id limit 1)
+          and state = 'pending' and not_before <= now()
+        returning id, key, destination, body, attempts`;
+      return row && { ...row, body: bodies.openJson(row.body, outboxSeal(row.key)) };
+    },
+
+    // A sweep may have called it unknown meanwhile, taking this worker for dead: what is known now wins.
+    async sent(id, remoteId) {
+      await sql`update outbox set state = 'sent', remote_id = ${remoteId}, reason = null, sent_at = now() where id = ${id}`;
+    },
+
+    async postpone(id, lane, afterMs, reason) {
+      await sql`
+        with postponed as (
+          update outbox set state = 'pending', worker = null, reason = ${reason},
+            not_before = now() + ${afterMs}::int * interval '1 millisecond' where id = ${id} returning not_before
+        )
+        select graphile_worker.add_job('deliver', json_build_object('lane', ${lane}::text), run_at := not_before,
+          job_key := 'deliver:' || ${lane}::text) from postponed`;
+    },
+
+    async giveUp(id, state, reason) {
+      await sql`update outbox set state = ${state}, reason = ${reason} where id = ${id}`;
+    },
+  };
+}

@@ -1,0 +1,213 @@
+/** Runs and their journals: begun, continued, closed and taken up again after a crash. */
+import { randomBytes } from "node:crypto";
+import type { RecordedEvent, RunEvent, RunJournal } from "../agent/events.ts";
+import type { ModelMessage } from "../agent/model.ts";
+import type { RunUsage } from "../agent/transcript.ts";
+import type { Principal } from "../channel/types.ts";
+import type { Sql } from "../db/client.ts";
+import { ClawError } from "../errors.ts";
+import { type Keyring, Sealer } from "../seal.ts";
+import { fromJournalRow, type JournalRow, noHash, type StoredJournalRow, toJournalRow } from "./journal-row.ts";
+import { type OutboxEntry, outboxRow } from "./outbox.ts";
+import { turnSeal } from "./turns.ts";
+
+/** What is known of a run from its beginning. */
+export interface Run {
+  readonly id: string;
+  readonly conversationId: string;
+  readonly lane: string;
+  readonly agent: string;
+  readonly principal: Principal;
+  readonly trigger: "chat";
+  readonly policyHash: string;
+  readonly promptHash: string;
+}
+
+/** How a run ended, written in one transaction with its last journal entries. */
+export interface RunEnding {
+  readonly state: "done" | "failed" | "cancelled";
+  readonly error?: string;
+  readonly steps: number;
+  readonly usage: RunUsage;
+  readonly cost: number | undefined;
+  /** What later runs of the conversation are shown; none for a failed run. */
+  readonly turn: { readonly messages: readonly ModelMessage[]; readonly tokens: number } | undefined;
+  readonly outbox: readonly OutboxEntry[];
+}
+
+/** A run's journal, open for its one owner. */
+export interface OpenRun extends RunJournal {
+  readonly run: Run;
+  /** Ends the run. Nothing can be appended afterwards. */
+  close(events: readonly RunEvent[], ending: RunEnding): Promise<void>;
+}
+
+/** The run's id as a person is shown it: enough to find it by, in `runs`. */
+export const shortId = (id: string): string => id.slice(-8);
+
+/** A new run; it and its key are written with its first entries, and the inbox rows it answers become its own. */
+export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly number[]): OpenRun {
+  const key = randomBytes(32);
+  const wrapped = keyring.runKeys.seal(key, `run:${run.id}`);
+  const chain = new Chain(sql, keyring, run, new Sealer(key), 0, noHash);
+  let begun = false;
+  return {
+    run,
+    append: async (events) => {
+      if (begun) return chain.append(events);
+      begun = true;
+      return chain.begin(events, wrapped, inbox);
+    },
+    close: (events, ending) => chain.close(events, ending),
+  };
+}
+
+/** Opens a run that was interrupted. Undefined when it has ended. Throws ClawError `environment` where its key is gone. */
+export async function resumeRun(
+  sql: Sql,
+  keyring: Keyring,
+  id: string,
+): Promise<{ open: OpenRun; past: RecordedEvent[]; cancelRequested: boolean } | undefined> {
+  const [row] = await sql<StoredRun[]>`
+    select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.policy_hash, r.prompt_hash,
+           r.cancel_requested_at is not null as cancel_requested, k.wrapped
+    from runs r left join run_keys k on k.run_id = r.id where r.id = ${id} and r.state = 'running'`;
+  if (!row) return undefined;
+  if (!row.wrapped) throw new ClawError("environment", `run ${id}: its key was erased, so it cannot be resumed`);
+  const seal = new Sealer(keyring.runKeys.open(row.wrapped, `run:${id}`));
+  const rows = await sql<
+    (StoredJournalRow & { hash: Uint8Array })[]
+  >`select * from journal where run_id = ${id} order by seq`;
+  const run: Run = {
+    id,
+    conversationId: row.conversation_id,
+    lane: row.lane,
+    agent: row.agent,
+    principal: row.principal,
+    trigger: row.trigger,
+    policyHash: row.policy_hash,
+    promptHash: row.prompt_hash,
+  };
+  const chain = new Chain(sql, keyring, run, seal, rows.length, rows.at(-1)?.hash ?? noHash);
+  return {
+    open: { run, append: (events) => chain.append(events), close: (events, ending) => chain.close(events, ending) },
+    past: rows.map((stored) => fromJournalRow(id, stored, seal)),
+    cancelRequested: row.cancel_requested,
+  };
+}
+
+interface StoredRun {
+  readonly conversation_id: string;
+  readonly lane: string;
+  readonly agent: string;
+  readonly principal: Principal;
+  readonly trigger: "chat";
+  readonly policy_hash: string;
+  readonly prompt_hash: string;
+  readonly cancel_requested: boolean;
+  readonly wrapped: Uint8Array | null;
+}
+
+/** `insert into journal` from one JSON parameter. */
+const journalInsert = (sql: Sql, rows: readonly JournalRow[]) => sql`
+  insert into journal (run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
+    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, input_tokens, output_tokens, cached_tokens,
+    error_type, duration_ms, payload, prev_hash, hash)
+  select run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
+    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, input_tokens, output_tokens, cached_tokens,
+    error_type, duration_ms, decode(payload, 'base64'), decode(prev_hash, 'base64'), decode(hash, 'base64')
+  from jsonb_to_recordset(${sql.json(rows as never)}) as row (run_id uuid, seq int, type text, at timestamptz, operation_name text,
+    provider_name text, request_model text, response_model text, response_id text, finish_reason text,
+    provider_request_id text, tool_name text, tool_call_id text, decision text, rule text, input_tokens bigint,
+    output_tokens bigint, cached_tokens bigint, error_type text, duration_ms int, payload text, prev_hash text, hash text)`;
+
+/** The end of a run's chain, and the three statements that make it longer. Each is one transaction. */
+class Chain {
+  readonly #sql: Sql;
+  readonly #keyring: Keyring;
+  readonly #run: Run;
+  readonly #seal: Sealer;
+  #seq: number;
+  #hash: Uint8Array;
+
+  constructor(sql: Sql, keyring: Keyring, run: Run, seal: Sealer, seq: number, hash: Uint8Array) {
+    this.#sql = sql;
+    this.#keyring = keyring;
+    this.#run = run;
+    this.#seal = seal;
+    this.#seq = seq;
+    this.#hash = hash;
+  }
+
+  async begin(events: readonly RunEvent[], wrapped: Uint8Array, inbox: readonly number[]): Promise<number> {
+    const sql = this.#sql;
+    const { run } = { run: this.#run };
+    const { first, rows } = this.#extend(events);
+    await this.#write(sql`
+      with entries as (${journalInsert(sql, rows)}), begun as (
+        insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
+        values (${run.id}, ${run.conversationId}, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger}, 'running',
+          ${run.policyHash}, ${run.promptHash})
+      ), keyed as (insert into run_keys (run_id, wrapped) values (${run.id}, ${wrapped}))
+      update inbox set state = 'running', run_id = ${run.id} where id = any(${inbox as number[]}::bigint[])`);
+    return first;
+  }
+
+  async append(events: readonly RunEvent[]): Promise<number> {
+    const { first, rows } = this.#extend(events);
+    await this.#write(journalInsert(this.#sql, rows));
+    return first;
+  }
+
+  async close(events: readonly RunEvent[], ending: RunEnding): Promise<void> {
+    const sql = this.#sql;
+    const { id, conversationId, principal } = this.#run;
+    const { rows } = this.#extend(events);
+    const bodies = this.#keyring.bodies;
+    const turn = ending.turn && bodies.sealJson(ending.turn.messages, turnSeal(id));
+    const replies = ending.outbox.map((entry) => outboxRow(bodies, entry));
+    await this.#write(sql`
+      with entries as (${journalInsert(sql, rows)}), answered as (
+        update inbox set state = 'done' where run_id = ${id}
+      ), said as (
+        insert into outbox (key, run_id, lane, destination, body)
+        select key, ${id}, lane, destination, decode(body, 'base64')
+        from jsonb_to_recordset(${sql.json(replies as never)}) as row (key text, lane text, destination jsonb, body text)
+        on conflict (key) do nothing
+      ), kept as (
+        insert into turns (conversation_id, run_id, principal, tokens, body)
+        select ${conversationId}, ${id}, ${principal}, ${ending.turn?.tokens ?? 0}, ${turn ?? null}::bytea
+        where ${turn !== undefined}
+      )
+      update runs set state = ${ending.state}, error = ${ending.error ?? null}, steps = ${ending.steps},
+        input_tokens = ${ending.usage.inputTokens ?? null}, output_tokens = ${ending.usage.outputTokens ?? null},
+        cached_tokens = ${ending.usage.cachedTokens ?? null}, cost = ${ending.cost ?? null}, finished_at = now()
+      where id = ${id}`);
+  }
+
+  #extend(events: readonly RunEvent[]): { first: number; rows: JournalRow[] } {
+    const first = this.#seq;
+    const at = new Date();
+    const rows = events.map((event) => {
+      const { row, hash } = toJournalRow(
+        { runId: this.#run.id, seq: this.#seq, at, previous: this.#hash },
+        event,
+        this.#seal,
+      );
+      this.#seq += 1;
+      this.#hash = hash;
+      return row;
+    });
+    return { first, rows };
+  }
+
+  /** (run_id, seq) is unique: where another worker has taken the run over, this one's write fails and it stops. */
+  async #write(statement: PromiseLike<unknown>): Promise<void> {
+    try {
+      await statement;
+    } catch (cause) {
+      if ((cause as { code?: unknown }).code !== "23505") throw cause;
+      throw new ClawError("ledger_conflict", `run ${this.#run.id} was taken over by another worker`, { cause });
+    }
+  }
+}

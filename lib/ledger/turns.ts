@@ -1,0 +1,63 @@
+/** A conversation's history: one sealed turn a run. */
+import type { ModelMessage } from "../agent/model.ts";
+import type { Principal } from "../channel/types.ts";
+import type { Sql } from "../db/client.ts";
+import type { Sealer } from "../seal.ts";
+
+/** What was said and done in one earlier run. */
+export interface Turn {
+  readonly principal: Principal;
+  /** Estimated tokens of all its messages. */
+  readonly tokens: number;
+  readonly at: Date;
+  readonly messages: readonly ModelMessage[];
+}
+
+/** The associated data of a sealed turn. */
+export const turnSeal = (runId: string): string => `turn:${runId}`;
+
+interface TurnRow {
+  readonly run_id: string;
+  readonly principal: Principal;
+  readonly tokens: number;
+  readonly created_at: Date;
+  readonly body: Uint8Array;
+}
+
+const opened = (bodies: Sealer, row: TurnRow): Turn => ({
+  principal: row.principal,
+  tokens: row.tokens,
+  at: row.created_at,
+  messages: bodies.openJson(row.body, turnSeal(row.run_id)) as ModelMessage[],
+});
+
+/** The latest turns of a lane's active conversation since its last `/new`, newest first, as many as fit in `tokens`. */
+export async function recentTurns(sql: Sql, bodies: Sealer, lane: string, tokens: number): Promise<Turn[]> {
+  const rows = await sql<TurnRow[]>`
+    select t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
+    join conversations c on c.id = t.conversation_id and c.lane = ${lane} and c.active and t.id > c.reset_turn
+    order by t.id desc limit 50`;
+  const turns: Turn[] = [];
+  let left = tokens;
+  for (const row of rows) {
+    left -= row.tokens;
+    // One turn too many is taken along: trimming may still keep a part of it.
+    turns.push(opened(bodies, row));
+    if (left < 0) break;
+  }
+  return turns;
+}
+
+/** A person's own turns with one agent since `since`, newest first, for a search that has to open them one by one. */
+export async function* ownTurns(
+  sql: Sql,
+  bodies: Sealer,
+  who: { principal: Principal; agent: string; since: Date },
+): AsyncGenerator<Turn> {
+  const pages = sql<TurnRow[]>`
+    select t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
+    join conversations c on c.id = t.conversation_id and c.agent = ${who.agent}
+    where t.principal = ${who.principal} and t.created_at >= ${who.since}
+    order by t.created_at desc limit 2000`.cursor(100);
+  for await (const page of pages) for (const row of page) yield opened(bodies, row);
+}

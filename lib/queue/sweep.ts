@@ -1,0 +1,63 @@
+/**
+ * Recovery: the ledgers are the truth, queue jobs only wake workers. At start and every few seconds, what a dead process
+ * left behind is freed, and what is open without a waker gets one. Idempotent; any process may run it at any time.
+ */
+import type { Sql } from "../db/client.ts";
+import { lockClass } from "./locks.ts";
+
+/** What one sweep found, for the log and the metrics. */
+export interface SweepResult {
+  readonly workersFreed: number;
+  /** Sends whose outcome nobody knows: not repeated. */
+  readonly sendsUnknown: number;
+  readonly sendsAgain: number;
+  readonly woken: number;
+}
+
+/** Names whose liveness lock nobody holds. */
+const dead = (sql: Sql, name: ReturnType<Sql>) => sql`not exists (
+  select 1 from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+    and l.database = (select oid from pg_database where datname = current_database())
+    and l.classid = ${lockClass.worker}::oid and l.objid = (hashtext(${name})::bigint & 4294967295)::oid)`;
+
+export async function sweep(sql: Sql): Promise<SweepResult> {
+  // A pool that has just started may hold jobs for a moment before its liveness lock is seen.
+  const workers = await sql<{ name: string }[]>`
+    select locked_by as name from graphile_worker._private_jobs
+    where locked_by is not null group by locked_by
+    having max(locked_at) < now() - interval '2 seconds' and ${dead(sql, sql`locked_by`)}`;
+  if (workers.length > 0) await sql`select graphile_worker.force_unlock_workers(${workers.map(({ name }) => name)})`;
+
+  // Matrix drops a repeated transaction id, so a send may be repeated; Telegram does not.
+  const sends = await sql<{ state: string }[]>`
+    update outbox set
+      state = case when destination->>'channel' = 'matrix' then 'pending' else 'unknown' end,
+      reason = 'the gateway was killed while sending'
+    where state = 'sending' and ${dead(sql, sql`worker`)} returning state`;
+
+  const [woken] = await sql<{ jobs: number }[]>`
+    with open_lanes as (
+      select distinct lane from inbox i where kind = 'message' and state in ('new', 'running')
+        and not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+          and l.database = (select oid from pg_database where datname = current_database())
+          and l.classid = ${lockClass.lane}::oid and l.objid = (hashtext(i.lane)::bigint & 4294967295)::oid)
+    ), wakers as (
+      select 'converse' as task, json_build_object('lane', lane) as payload, 'converse:' || lane as key from open_lanes
+      union all
+      select 'deliver', json_build_object('lane', lane), 'deliver:' || lane
+      from (select distinct lane from outbox where state = 'pending' and not_before <= now() - interval '1 second') as due
+      union all
+      select case kind when 'control' then 'control' else 'matrix-membership' end, json_build_object('inbox', id), kind || ':' || id
+      from inbox where kind in ('control', 'membership') and state = 'new' and received_at < now() - interval '10 seconds'
+    )
+    select count(*)::int as jobs from wakers w, graphile_worker.add_job(w.task, w.payload, job_key := w.key)
+    where not exists (select 1 from graphile_worker._private_jobs j
+      where j.key = w.key and j.is_available and j.run_at <= now() + interval '30 seconds')`;
+
+  return {
+    workersFreed: workers.length,
+    sendsUnknown: sends.filter(({ state }) => state === "unknown").length,
+    sendsAgain: sends.filter(({ state }) => state === "pending").length,
+    woken: woken?.jobs ?? 0,
+  };
+}

@@ -1,0 +1,71 @@
+/** The Postgres queue's worker: Graphile Worker with our tasks, our log and our liveness locks. */
+import { EventEmitter } from "node:events";
+import { Logger, run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
+import type { Log } from "../log.ts";
+import type { Locks } from "./locks.ts";
+
+/** A queue task: reads its payload, does its work, throws to be tried again later. */
+export type Task<Payload> = (payload: Payload, signal: AbortSignal) => Promise<void>;
+
+/** The tasks there are; their names are what SQL enqueues. */
+export interface Tasks {
+  readonly converse: Task<{ lane: string }>;
+  readonly control: Task<{ inbox: number }>;
+  readonly deliver: Task<{ lane: string }>;
+  readonly "matrix-membership": Task<{ inbox: number }>;
+}
+
+/** A running queue worker. */
+export interface QueueWorker {
+  /** Takes no new work, and resolves when what is under way has ended. */
+  stop(): Promise<void>;
+}
+
+export async function startWorker(options: {
+  url: string;
+  tasks: Tasks;
+  concurrency: number;
+  locks: Locks;
+  log: Log;
+}): Promise<QueueWorker> {
+  const { log, locks } = options;
+  const events = new EventEmitter() as WorkerEvents;
+  let announced: Promise<void> | undefined;
+  events.on("pool:create", ({ workerPool }) => {
+    announced = locks.announce(workerPool.id);
+    announced.catch((err: unknown) => log.error({ err }, "the queue worker's liveness lock could not be taken"));
+  });
+  // A task that throws is tried again with growing delays; unlogged, a bug there would look like a hang.
+  events.on("job:error", ({ job, error }) => {
+    log.error(
+      { err: error, task: job.task_identifier, job: job.id, attempt: job.attempts },
+      "a queue task failed and will be tried again",
+    );
+  });
+  const taskList: TaskList = {};
+  for (const [name, task] of Object.entries(options.tasks) as [string, Task<unknown>][])
+    taskList[name] = async (payload, helpers) => {
+      await announced;
+      await task(payload, helpers.abortSignal ?? new AbortController().signal);
+    };
+  const runner: Runner = await run({
+    connectionString: options.url,
+    concurrency: options.concurrency,
+    maxPoolSize: 6,
+    noHandleSignals: true,
+    // Jobs added now wake us by NOTIFY; polling is for those that are due later.
+    pollInterval: 1000,
+    taskList,
+    events,
+    logger: quietLogger(log),
+  });
+  return { stop: () => runner.stop() };
+}
+
+/** Graphile Worker logs payloads at some levels; ours hold ids only, but its text is kept to warnings all the same. */
+function quietLogger(log: Log): Logger {
+  return new Logger(() => (level, message) => {
+    if (level === "error") log.error({ from: "graphile-worker" }, message);
+    else if (level === "warning") log.warn({ from: "graphile-worker" }, message);
+  });
+}

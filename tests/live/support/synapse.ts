@@ -1,0 +1,147 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { copyFile, writeFile } from "node:fs/promises";
+import { type ChrootProcess, freePort, startInChroot } from "./chroot-process.ts";
+import { makePeerFolder, type PeerFolder } from "./peer-folder.ts";
+import { ensureChroot } from "./sid.ts";
+
+/** A person's account with one logged-in device. */
+export interface SynapseUser {
+  userId: string;
+  accessToken: string;
+  deviceId: string;
+}
+
+/** A running homeserver with its own empty database, on loopback, without federation. */
+export interface Synapse {
+  url: string;
+  serverName: string;
+  registerUser(name: string, password: string): Promise<SynapseUser>;
+  /** Output of all its runs, restarts included. */
+  logs(): string;
+  /** Stops it and starts it again with the same data and port. */
+  restart(): Promise<void>;
+  /** Stops it and deletes its data. */
+  stop(): Promise<void>;
+}
+
+/** What a homeserver for a test may be given. */
+export interface SynapseOptions {
+  /** Path of an application service's registration file (YAML). */
+  registration?: string;
+  serverName?: string;
+  /** Top-level keys that replace ours in homeserver.yaml. */
+  extraConfig?: Record<string, unknown>;
+}
+
+/** Starts Synapse and returns when it is healthy; throws `PeersUnavailable` where this machine cannot hold it. */
+export async function startSynapse(options: SynapseOptions = {}): Promise<Synapse> {
+  const { registration, serverName = "home.test", extraConfig = {} } = options;
+  const { dir: chroot } = await ensureChroot(["matrix-synapse"]);
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const sharedSecret = randomBytes(16).toString("hex");
+  const folder = await makePeerFolder(chroot, "synapse");
+
+  const config = {
+    ...baseConfig(serverName, port, folder),
+    registration_shared_secret: sharedSecret,
+    app_service_config_files: registration === undefined ? [] : [folder.inside("registration.yaml")],
+    ...extraConfig,
+  };
+  // JSON is YAML.
+  await writeFile(folder.host("homeserver.yaml"), JSON.stringify(config));
+  await writeFile(folder.host("log.yaml"), JSON.stringify(logConfig));
+  await writeFile(folder.host("signing.key"), `ed25519 test ${randomBytes(32).toString("base64").replace("=", "")}\n`);
+  if (registration !== undefined) await copyFile(registration, folder.host("registration.yaml"));
+
+  let earlierLogs = "";
+  let running = await start().catch(async (error: unknown) => {
+    await folder.remove();
+    throw error;
+  });
+
+  return {
+    url,
+    serverName,
+    registerUser: (name, password) => registerUser(url, sharedSecret, name, password),
+    logs: () => earlierLogs + running.logs(),
+    async restart() {
+      await running.stop();
+      earlierLogs += running.logs();
+      running = await start();
+    },
+    async stop() {
+      await running.stop();
+      await folder.remove();
+    },
+  };
+
+  async function start(): Promise<ChrootProcess> {
+    const synapse = startInChroot(chroot, [
+      "python3",
+      "-m",
+      "synapse.app.homeserver",
+      "-c",
+      folder.inside("homeserver.yaml"),
+    ]);
+    try {
+      await synapse.waitUntilHealthy(`${url}/health`);
+      return synapse;
+    } catch (error) {
+      await synapse.stop();
+      throw error;
+    }
+  }
+}
+
+async function registerUser(url: string, sharedSecret: string, name: string, password: string): Promise<SynapseUser> {
+  const endpoint = `${url}/_synapse/admin/v1/register`;
+  const { nonce } = (await (await fetch(endpoint)).json()) as { nonce: string };
+  const mac = createHmac("sha1", sharedSecret).update([nonce, name, password, "notadmin"].join("\0")).digest("hex");
+  const response = await fetch(endpoint, {
+    method: "POST",
+    body: JSON.stringify({ nonce, username: name, password, admin: false, mac }),
+  });
+  if (!response.ok) throw new Error(`registering ${name}: ${response.status} ${await response.text()}`);
+  const body = (await response.json()) as { user_id: string; access_token: string; device_id: string };
+  return { userId: body.user_id, accessToken: body.access_token, deviceId: body.device_id };
+}
+
+const unlimited = { per_second: 10_000, burst_count: 10_000 };
+
+const logConfig = {
+  version: 1,
+  disable_existing_loggers: false,
+  formatters: { plain: { format: "%(asctime)s %(levelname)s %(name)s %(message)s" } },
+  handlers: { console: { class: "logging.StreamHandler", formatter: "plain" } },
+  root: { level: "INFO", handlers: ["console"] },
+};
+
+function baseConfig(serverName: string, port: number, folder: PeerFolder): Record<string, unknown> {
+  return {
+    server_name: serverName,
+    public_baseurl: `http://127.0.0.1:${port}/`,
+    listeners: [{ type: "http", port, bind_addresses: ["127.0.0.1"], resources: [{ names: ["client"] }] }],
+    database: { name: "sqlite3", args: { database: folder.inside("homeserver.db") } },
+    signing_key_path: folder.inside("signing.key"),
+    media_store_path: folder.inside("media"),
+    log_config: folder.inside("log.yaml"),
+    federation_domain_whitelist: [],
+    trusted_key_servers: [],
+    report_stats: false,
+    // The cheapest hash: these passwords guard nothing.
+    bcrypt_rounds: 4,
+    rc_message: unlimited,
+    rc_registration: unlimited,
+    rc_login: { address: unlimited, account: unlimited, failed_attempts: unlimited },
+    rc_admin_redaction: unlimited,
+    rc_joins: { local: unlimited, remote: unlimited },
+    rc_joins_per_room: unlimited,
+    rc_key_requests: unlimited,
+    rc_invites: { per_room: unlimited, per_user: unlimited, per_issuer: unlimited },
+    rc_media_create: unlimited,
+    rc_presence: { per_user: unlimited },
+    rc_room_creation: unlimited,
+    rc_user_directory: unlimited,
+  };
+}
