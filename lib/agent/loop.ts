@@ -4,10 +4,10 @@
  */
 import { ClawError } from "../errors.ts";
 import { checkpoint } from "../checkpoint.ts";
-import type { RecordedEvent, RunEvent, RunJournal } from "./events.ts";
+import type { RunEvent, RunJournal } from "./events.ts";
 import type { Model, ModelMessage, ToolSpec } from "./model.ts";
 import { executeCall, prepareCall, type ToolHost } from "./tool-call.ts";
-import { applyEvent, type CallState, emptyTranscript, type RunUsage, type Transcript } from "./transcript.ts";
+import { applyEvent, type CallState, type Transcript } from "./transcript.ts";
 
 export interface RunLimits {
   /** Model calls; the last one is made without tools, so that it must answer. */
@@ -34,24 +34,19 @@ export interface LoopInput {
   readonly messages: readonly ModelMessage[];
   /** Events that open the run and are journalled together with its first intent; empty on a resume with a past. */
   readonly opening: readonly RunEvent[];
-  /** The run's journal so far: empty for a new run. */
-  readonly past: readonly RecordedEvent[];
+  /** Where the run stands: empty for a new run, replayed from the journal for a resumed one. The loop goes on from it. */
+  readonly transcript: Transcript;
 }
 
 export interface LoopResult {
   readonly text: string;
-  /** Assistant and tool messages of this run, without the final text. */
-  readonly messages: readonly ModelMessage[];
-  readonly steps: number;
-  readonly usage: RunUsage;
   /** The last outcome, still to be journalled: together with the reply, so that neither is kept without the other. */
   readonly closing: readonly RunEvent[];
 }
 
 /** Runs until there is a text. Throws ClawError `limit_reached`, `backend_failed` or `cancelled`. */
 export async function runAgent(options: LoopOptions, input: LoopInput): Promise<LoopResult> {
-  const transcript = emptyTranscript();
-  for (const recorded of input.past) applyEvent(transcript, recorded);
+  const { transcript } = input;
   let pending: readonly RunEvent[] = input.opening;
   let closing: readonly RunEvent[] = [];
   while (transcript.text === undefined) {
@@ -63,9 +58,8 @@ export async function runAgent(options: LoopOptions, input: LoopInput): Promise<
     closing = await ask(options, input.messages, transcript, pending);
     pending = [];
   }
-  const { text, messages, steps, usage, finishReason } = transcript;
-  const note = finishReason === "length" ? "\n\n[cut off: the model reached its output limit]" : "";
-  return { text: text + note, messages, steps, usage, closing };
+  const note = transcript.finishReason === "length" ? "\n\n[cut off: the model reached its output limit]" : "";
+  return { text: transcript.text + note, closing };
 }
 
 function checkLimits(limits: RunLimits, transcript: Transcript): void {

@@ -21,6 +21,8 @@ export interface Transcript {
   /** Model calls answered. */
   steps: number;
   readonly usage: RunUsage;
+  /** Who answered each step, and the tokens it cost; for the price. */
+  readonly answers: { readonly backend: string; readonly usage: Usage | undefined }[];
   /** The final text, when the last answer had no calls. */
   text: string | undefined;
   /** How the last answer ended. */
@@ -40,6 +42,7 @@ export const emptyTranscript = (): Transcript => ({
   calls: [],
   steps: 0,
   usage: { inputTokens: undefined, outputTokens: undefined, cachedTokens: undefined },
+  answers: [],
   text: undefined,
   finishReason: undefined,
   emptyAnswers: 0,
@@ -52,6 +55,7 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
       const { answer } = event;
       transcript.steps += 1;
       addUsage(transcript.usage, answer.usage);
+      transcript.answers.push({ backend: answer.backend, usage: answer.usage });
       transcript.finishReason = answer.finishReason;
       transcript.calls = answer.toolCalls.map((call) => ({ call }));
       if (answer.toolCalls.length > 0)

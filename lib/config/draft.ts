@@ -21,15 +21,15 @@ export const draftOf = (document: unknown): Draft => salvage(configSchema, docum
 function salvage(schema: z.core.$ZodType, value: unknown): unknown {
   if (value === undefined) return parsed(schema, value);
   if (schema instanceof z.ZodObject) {
-    const fields = Object.entries((schema as z.ZodObject).shape);
-    return table(fields.map(([key, field]) => [key, salvage(field, ownValue(value, key))]));
+    const shape: z.core.$ZodShape = schema.shape;
+    return table(Object.entries(shape).map(([key, field]) => [key, salvage(field, ownValue(value, key))]));
   }
   if (schema instanceof z.ZodRecord) {
-    const { valueType } = (schema as z.ZodRecord).def;
+    const { valueType } = schema.def;
     return table(entriesOf(value).map(([key, item]) => [key, salvage(valueType, item)]));
   }
   if (schema instanceof z.ZodArray && Array.isArray(value)) {
-    const { element } = (schema as z.ZodArray).def;
+    const { element } = schema.def;
     return value.map((item) => salvage(element, item));
   }
   const inner = unwrapped(schema);
@@ -38,8 +38,7 @@ function salvage(schema: z.core.$ZodType, value: unknown): unknown {
 
 /** The schema inside optional, default and prefault. */
 export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
-  const wrapped =
-    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
   return wrapped ? unwrapped((schema as z.ZodOptional).def.innerType) : schema;
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ownValue, unwrapped } from "./draft.ts";
 import { nearest } from "./nearest.ts";
 import { keyPath, type Problems } from "./problem.ts";
-import { configSchema, secretRef } from "./schema.ts";
+import { configSchema } from "./schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -42,9 +42,9 @@ function explainName(issue: z.core.$ZodIssueInvalidKey, problems: Problems): voi
 
 function explainValue(issue: Issue, value: unknown, problems: Problems): void {
   const key = keyPath(issue.path);
-  const schema = schemaAt(issue.path);
   const about = descriptionAt(issue.path);
-  if (schema === secretRef) {
+  if (issue.code === "invalid_union") {
+    // The schema's only union is secretRef.
     explainSecret(key, value, issue.message, problems);
   } else if (value === undefined) {
     problems.add(key, "is missing", about ? `add it: ${about}` : "add it");
@@ -98,7 +98,7 @@ function kindOf(value: unknown): string {
   if (value instanceof Date) return "a date";
   if (typeof value === "string") return "text";
   if (typeof value === "number") return Number.isInteger(value) ? "a number" : "a number with a fraction";
-  return typeof value === "object" ? "a section" : `${typeof value}`;
+  return typeof value === "boolean" ? "true or false" : "a section";
 }
 
 const valueAt = (document: unknown, path: readonly PropertyKey[]): unknown =>
@@ -110,20 +110,22 @@ function schemasTo(path: readonly PropertyKey[]): z.core.$ZodType[] {
   for (const key of path) {
     const schema = unwrapped(met.at(-1) ?? configSchema);
     let next: z.core.$ZodType | undefined;
-    if (schema instanceof z.ZodObject) next = (schema as z.ZodObject).shape[String(key)];
-    else if (schema instanceof z.ZodRecord) next = (schema as z.ZodRecord).def.valueType;
-    else if (schema instanceof z.ZodArray) next = (schema as z.ZodArray).def.element;
+    if (schema instanceof z.ZodObject) next = shapeOf(schema)[String(key)];
+    else if (schema instanceof z.ZodRecord) next = schema.def.valueType;
+    else if (schema instanceof z.ZodArray) next = schema.def.element;
     if (next === undefined) break;
     met.push(next);
   }
   return met;
 }
 
+const shapeOf = (schema: z.ZodObject): z.core.$ZodShape => schema.shape;
+
 const schemaAt = (path: readonly PropertyKey[]): z.core.$ZodType => unwrapped(schemasTo(path).at(-1) ?? configSchema);
 
 function keysAt(path: readonly PropertyKey[]): string[] {
   const schema = schemaAt(path);
-  return schema instanceof z.ZodObject ? Object.keys((schema as z.ZodObject).shape) : [];
+  return schema instanceof z.ZodObject ? Object.keys(shapeOf(schema)) : [];
 }
 
 function descriptionAt(path: readonly PropertyKey[]): string | undefined {

@@ -8,8 +8,10 @@ const name = z
 /** A secret by reference. A literal is refused, so that the file can be shown and committed. */
 export const secretRef = z.union(
   [
-    z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
-    z.strictObject({ file: z.string().startsWith("/") }),
+    z.strictObject({
+      env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the NAME of a variable, never the secret itself"),
+    }),
+    z.strictObject({ file: z.string().startsWith("/", "must be an absolute path") }),
   ],
   { error: 'must be { env = "NAME" } or { file = "/absolute/path" }' },
 );
@@ -105,7 +107,7 @@ const agent = z.strictObject({
       answer: z.enum(["mentioned", "always"]).default("mentioned").describe("In rooms with others."),
     })
     .optional()
-    .describe("Left out: the agent is not on Matrix."),
+    .describe("Its Matrix user; left out, the agent is not on Matrix."),
   telegram: z.boolean().default(false).describe("Whether the agent can be reached by the Telegram bots."),
 });
 
@@ -183,8 +185,8 @@ export const configSchema = z.strictObject({
   backends: z.record(name, backend).describe("LLM endpoints, by name."),
   groups: z.record(name, group).describe("Who may do what, by name."),
   agents: z.record(name, agent).describe("Agents, by name."),
-  matrix: matrix.optional().describe("Left out: no Matrix."),
-  telegram: z.record(name, telegramBot).default({}).describe("Telegram bots, by name. Left out: no Telegram."),
+  matrix: matrix.optional().describe("The application service; left out, there is no Matrix."),
+  telegram: z.record(name, telegramBot).default({}).describe("Telegram bots, by name; left out, there is no Telegram."),
   tools: z
     .strictObject({
       commitments: z

@@ -37,6 +37,6 @@ function hintFor(what: string): string {
   if (/redefine|already defined/.test(what)) return "the same key or [section] is written twice: keep one";
   if (/value/.test(what)) return 'write text in quotes, key = "text"; true, false and numbers go without';
   if (/string|newline|quote/.test(what)) return "close the quotes on the line where they open";
-  if (/key|table/.test(what)) return 'write key = value on one line and sections as [agents.ops]; quote odd keys';
+  if (/key|table/.test(what)) return "write key = value on one line and sections as [agents.ops]; quote odd keys";
   return "compare the line with openclaw.example.toml";
 }

@@ -1,22 +1,40 @@
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate as applyDrizzle } from "drizzle-orm/postgres-js/migrator";
-import { runMigrations as migrateQueue } from "graphile-worker";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { connect } from "./client.ts";
+import { connect, type Sql } from "./client.ts";
 
 /** Any number, the same for every gateway: one at a time migrates, the others wait. */
 const migrationLock = 7_301_001;
+
+const migrationsFolder = fileURLToPath(new URL("../../drizzle/migrations", import.meta.url));
 
 /** Brings the ledgers and the queue's tables up to date; safe to call from several processes at once. */
 export async function migrate(url: string): Promise<void> {
   const sql = connect(url, { max: 1, name: "openclaw migrations" });
   try {
+    if (await isCurrent(sql)) return;
     await sql`select pg_advisory_lock(${migrationLock})`;
-    await applyDrizzle(drizzle(sql), {
-      migrationsFolder: fileURLToPath(new URL("../../drizzle/migrations", import.meta.url)),
-    });
+    const [{ drizzle }, { migrate: applyDrizzle }, { runMigrations: migrateQueue }] = await Promise.all([
+      import("drizzle-orm/postgres-js"),
+      import("drizzle-orm/postgres-js/migrator"),
+      import("graphile-worker"),
+    ]);
+    await applyDrizzle(drizzle(sql), { migrationsFolder });
     await migrateQueue({ connectionString: url });
   } finally {
     await sql.end();
   }
+}
+
+/** Whether the last migration is applied already, which saves most starts the loading of the migrators. */
+async function isCurrent(sql: Sql): Promise<boolean> {
+  const [tables] = await sql<{ ours: string | null; queue: string | null }[]>`
+    select to_regclass('drizzle.__drizzle_migrations') as ours, to_regclass('graphile_worker.migrations') as queue`;
+  if (!tables?.ours || !tables.queue) return false;
+  const journal = JSON.parse(readFileSync(`${migrationsFolder}/meta/_journal.json`, "utf8")) as {
+    entries: { when: number }[];
+  };
+  const [applied] = await sql<
+    { last: number | null }[]
+  >`select max(created_at) as last from drizzle.__drizzle_migrations`;
+  return applied?.last === journal.entries.at(-1)?.when;
 }

@@ -27,7 +27,8 @@ export interface Outbox {
   add(entries: readonly OutboxEntry[]): Promise<void>;
   /** Takes the lane's oldest open message, if it is due and nobody is sending it. */
   claim(lane: Lane, worker: string): Promise<ClaimedMessage | undefined>;
-  sent(id: number, remoteId: string): Promise<void>;
+  /** Returns whether the lane has more that is due. */
+  sent(id: number, lane: Lane, remoteId: string): Promise<boolean>;
   /** Gives a message back, to be tried again after `afterMs`. */
   postpone(id: number, lane: Lane, afterMs: number, reason: string): Promise<void>;
   /** Ends a message that was not, or perhaps not, delivered. */
@@ -63,8 +64,13 @@ export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
     },
 
     // A sweep may have called it unknown meanwhile, taking this worker for dead: what is known now wins.
-    async sent(id, remoteId) {
-      await sql`update outbox set state = 'sent', remote_id = ${remoteId}, reason = null, sent_at = now() where id = ${id}`;
+    async sent(id, lane, remoteId) {
+      const [row] = await sql<{ more: boolean }[]>`
+        with done as (
+          update outbox set state = 'sent', remote_id = ${remoteId}, reason = null, sent_at = now() where id = ${id}
+        )
+        select exists (select 1 from outbox where lane = ${lane} and state = 'pending' and id <> ${id}) as more`;
+      return row?.more ?? false;
     },
 
     async postpone(id, lane, afterMs, reason) {

@@ -3,6 +3,7 @@ import type { ModelMessage } from "../agent/model.ts";
 import type { Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import type { Sealer } from "../seal.ts";
+import type { SpokenTurn, TurnReader } from "../tools/history.ts";
 
 /** What was said and done in one earlier run. */
 export interface Turn {
@@ -48,16 +49,22 @@ export async function recentTurns(sql: Sql, bodies: Sealer, lane: string, tokens
   return turns;
 }
 
-/** A person's own turns with one agent since `since`, newest first, for a search that has to open them one by one. */
-export async function* ownTurns(
-  sql: Sql,
-  bodies: Sealer,
-  who: { principal: Principal; agent: string; since: Date },
-): AsyncGenerator<Turn> {
+/** A person's own turns with one agent, newest first, for a search that has to open them one by one. */
+export async function* ownTurns(sql: Sql, bodies: Sealer, who: Parameters<TurnReader>[0]): AsyncGenerator<SpokenTurn> {
   const pages = sql<TurnRow[]>`
     select t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
     join conversations c on c.id = t.conversation_id and c.agent = ${who.agent}
     where t.principal = ${who.principal} and t.created_at >= ${who.since}
+      and (${who.conversationId ?? null}::uuid is null or t.conversation_id = ${who.conversationId ?? null}::uuid)
     order by t.created_at desc limit 2000`.cursor(100);
-  for await (const page of pages) for (const row of page) yield opened(bodies, row);
+  for await (const page of pages)
+    for (const row of page) {
+      const { at, messages } = opened(bodies, row);
+      const spoken = (role: "user" | "assistant"): string =>
+        messages
+          .filter((message) => message.role === role && message.text !== "")
+          .map(({ text }) => text)
+          .join("\n");
+      yield { at, said: spoken("user"), answered: spoken("assistant") };
+    }
 }

@@ -26,6 +26,8 @@ export async function startWorker(options: {
   tasks: Tasks;
   concurrency: number;
   locks: Locks;
+  /** At a stop, how long running tasks may go on before their signal aborts, in milliseconds. */
+  graceMs: number;
   log: Log;
 }): Promise<QueueWorker> {
   const { log, locks } = options;
@@ -53,6 +55,7 @@ export async function startWorker(options: {
     concurrency: options.concurrency,
     maxPoolSize: 6,
     noHandleSignals: true,
+    gracefulShutdownAbortTimeout: options.graceMs,
     // Jobs added now wake us by NOTIFY; polling is for those that are due later.
     pollInterval: 1000,
     taskList,

@@ -16,6 +16,8 @@ export interface ToolContext {
   readonly principal: Principal;
   readonly agent: string;
   readonly conversationId: string;
+  /** True in rooms with others: what a tool returns may be said to them. */
+  readonly shared: boolean;
   readonly timezone: string;
   readonly now: () => Date;
   /** The same on every attempt of this call: makes a `keyed` effect happen once. */

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/** The command line. Nothing is imported before the Node version is known to run it. */
+const [major = 0] = process.versions.node.split(".").map(Number);
+if (major < 24) {
+  process.stderr.write(
+    `claw needs Node 24 or newer, this is ${process.versions.node}.\n` +
+      "`npm ci` brings Node 24 along: run `npx claw` in the project's directory.\n",
+  );
+  process.exitCode = 1;
+} else {
+  const { runClaw } = await import("./commands/program.ts");
+  process.exitCode = await runClaw(process.argv.slice(2));
+}
+
+export {};

@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import type { Config } from "../../lib/config/config.ts";
+import type { Environment } from "../../lib/config/environment.ts";
+
+/**
+ * What every command is given. A command fails by throwing, or by `fail`: the message of a ClawError is printed to
+ * stderr as it is, anything else with its stack, and the exit code is 1.
+ */
+export interface CommandContext {
+  readonly env: Environment;
+  /** `--config`, else OPENCLAW_CONFIG, else ./openclaw.toml; known once the command line is parsed. */
+  readonly configFile: () => string;
+  /** The names of the tools there are. */
+  readonly toolNames: () => Promise<readonly string[]>;
+  /** Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. */
+  readonly loadConfig: (secrets?: "resolve" | "skip") => Promise<Config>;
+  /** One line of the answer, to stdout. */
+  readonly out: (line: string) => void;
+  /** One line beside the answer, to stderr. */
+  readonly note: (line: string) => void;
+  readonly fail: (error: unknown) => never;
+}
+
+/** What each file of functions/commands/ exports: adds its commands to the program. */
+export type Register = (program: Command, context: CommandContext) => void;

@@ -1,0 +1,72 @@
+import { Command, CommanderError } from "commander";
+import { readEnvironment } from "../../lib/config/environment.ts";
+import { loadConfig } from "../../lib/config/load.ts";
+import { ClawError } from "../../lib/errors.ts";
+import type { CommandContext, Register } from "./context.ts";
+
+interface CommandModule {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly register: Register }>;
+}
+
+/** Loaded only when called, so that `claw check` does not pay for the Matrix bridge. */
+const modules: readonly CommandModule[] = [
+  { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
+  { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
+  { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
+  { name: "telegram", summary: "set up and inspect the Telegram bots", load: () => import("./telegram.ts") },
+  {
+    name: "matrix",
+    summary: "register the application service, create agent users",
+    load: () => import("./matrix.ts"),
+  },
+];
+
+/** Runs one command line (without node and script) and returns the exit code. Never throws. */
+export async function runClaw(argv: readonly string[]): Promise<number> {
+  const env = readEnvironment();
+  const program = new Command("claw")
+    .description("OpenClaw: a self-hosted gateway to named AI agents over Matrix and Telegram")
+    .option("--config <file>", "the config (default: OPENCLAW_CONFIG, else ./openclaw.toml)")
+    .showHelpAfterError("(claw --help lists the commands)")
+    .exitOverride();
+  const configFile = (): string => program.opts<{ config?: string }>().config ?? env.configFile;
+  const toolNames: CommandContext["toolNames"] = async () => (await import("./tool-names.ts")).toolNames();
+  const context: CommandContext = {
+    env,
+    configFile,
+    toolNames,
+    loadConfig: async (secrets = "resolve") => loadConfig(configFile(), { env, tools: await toolNames(), secrets }),
+    out: (line) => void process.stdout.write(`${line}\n`),
+    note: (line) => void process.stderr.write(`${line}\n`),
+    fail: (error) => {
+      throw error;
+    },
+  };
+  try {
+    const called = commandWord(argv);
+    for (const { name, summary, load } of modules) {
+      if (name === called) (await load()).register(program, context);
+      else program.command(name).summary(summary);
+    }
+    await program.parseAsync(argv, { from: "user" });
+    return 0;
+  } catch (thrown) {
+    return exitCodeOf(thrown);
+  }
+}
+
+/** The command called, to know what to load: the first word that is no option, or the one `help` asks about. */
+function commandWord(argv: readonly string[]): string | undefined {
+  const words = argv.filter((word, at) => !word.startsWith("-") && argv[at - 1] !== "--config");
+  return words[0] === "help" ? words[1] : words[0];
+}
+
+function exitCodeOf(thrown: unknown): number {
+  // Commander has printed its own messages, help and version among them.
+  if (thrown instanceof CommanderError) return thrown.exitCode;
+  const text = thrown instanceof ClawError ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown);
+  process.stderr.write(`${text}\n`);
+  return 1;
+}

@@ -1,0 +1,264 @@
+/** The gateway as one object: dependencies made, listening, working; drained and closed again. */
+import { serve, type ServerType } from "@hono/node-server";
+import { drizzle } from "drizzle-orm/postgres-js";
+import { once } from "node:events";
+import type { Config } from "../lib/config/config.ts";
+import { Cancellations } from "../lib/conversation/cancellations.ts";
+import type { ConversationDeps } from "../lib/conversation/deps.ts";
+import { toEntries } from "../lib/conversation/reply.ts";
+import { connect } from "../lib/db/client.ts";
+import { migrate } from "../lib/db/migrate.ts";
+import { ClawError, messageOf } from "../lib/errors.ts";
+import { createCommitments } from "../lib/ledger/commitments.ts";
+import { openCounts } from "../lib/ledger/open-counts.ts";
+import { createInbox, type Inbox } from "../lib/ledger/inbox.ts";
+import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
+import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
+import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
+import { createOutbox } from "../lib/ledger/outbox.ts";
+import { ownTurns } from "../lib/ledger/turns.ts";
+import { createBackends } from "../lib/llm/backends.ts";
+import type { Log } from "../lib/log.ts";
+import { createMatrixChannel } from "../lib/matrix/channel.ts";
+import { createMatrixClient } from "../lib/matrix/client.ts";
+import { createMemberCounts } from "../lib/matrix/members.ts";
+import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
+import { createMetrics } from "../lib/metrics.ts";
+import { Exclusive } from "../lib/queue/exclusive.ts";
+import { Locks } from "../lib/queue/locks.ts";
+import { sweep } from "../lib/queue/sweep.ts";
+import { startWorker } from "../lib/queue/worker.ts";
+import { createKeyring } from "../lib/seal.ts";
+import { createTelegramChannel } from "../lib/telegram/channel.ts";
+import { denialText } from "../lib/telegram/denial.ts";
+import { createBotHealth } from "../lib/telegram/health.ts";
+import { builtinTools } from "../lib/tools/builtin.ts";
+import { ToolRegistry } from "../lib/tools/registry.ts";
+import { agentFunctions } from "./agents/index.ts";
+import { createPrivateApp, createPublicApp } from "./app.ts";
+import { createHealthFunction, type PartHealth } from "./health.ts";
+import { createMatrixFunction } from "./matrix.ts";
+import { controlTask } from "./tasks/control.ts";
+import { converseTask } from "./tasks/converse.ts";
+import { deliverTask } from "./tasks/deliver.ts";
+import { createMatrixMembershipTask } from "./tasks/matrix-membership.ts";
+import { createTelegramFunction } from "./telegram.ts";
+
+export interface GatewayOptions {
+  /** The config in force; asked anew for every request and run. */
+  readonly config: () => Config;
+  /** A migrated or new PostgreSQL database. */
+  readonly databaseUrl: string;
+  readonly log: Log;
+}
+
+/** A running gateway. */
+export interface Gateway {
+  /** Base URLs of the two listeners, with the ports they really got. */
+  readonly publicUrl: string;
+  readonly privateUrl: string;
+  /** Stops taking requests and work, lets what is under way end (20 s at most), closes everything. */
+  stop(): Promise<void>;
+}
+
+const sweepEveryMs = 5_000;
+const graceMs = 20_000;
+const hourMs = 3_600_000;
+
+/** Starts everything; resolves when it listens and works. Throws ClawError where a part cannot start. */
+export async function startGateway({ config, databaseUrl, log }: GatewayOptions): Promise<Gateway> {
+  const settings = config();
+  await migrate(databaseUrl);
+  const keyring = createKeyring(settings.key.reveal());
+  const sql = connect(databaseUrl, { max: settings.database.pool });
+  const locks = new Locks(databaseUrl, log);
+  const metrics = createMetrics();
+  const inbox = counted(createInbox(sql, keyring.bodies), metrics);
+  const outbox = createOutbox(sql, keyring.bodies);
+  const rooms = createMatrixRooms(sql);
+  const events = createMatrixEvents(sql, keyring.bodies);
+  const client = createMatrixClient(config);
+  const members = createMemberCounts(client);
+  const channels = {
+    telegram: createTelegramChannel({ config, log }),
+    matrix: createMatrixChannel({ config, rooms, log }),
+  };
+  const botHealth = createBotHealth();
+  const backends = createBackends({ log });
+  const cancellations = new Cancellations(sql);
+  const registry = new ToolRegistry(
+    builtinTools(
+      {
+        commitments: createCommitments(drizzle(sql), keyring.bodies),
+        turns: (who) => ownTurns(sql, keyring.bodies, who),
+      },
+      () => config().tools,
+    ),
+  );
+  const deps: ConversationDeps = {
+    config,
+    sql,
+    keyring,
+    outbox,
+    exclusive: new Exclusive(locks),
+    worker: locks.worker,
+    cancellations,
+    channels,
+    backends,
+    registry,
+    agentFunctions,
+    metrics,
+    log,
+  };
+
+  const listening = await cancellations.listen();
+  const swept = async (): Promise<void> => {
+    const found = await sweep(sql);
+    for (const [what, count] of Object.entries(found)) metrics.swept.inc({ what }, count);
+    if (Object.values(found).some((count) => count > 0)) log.warn(found, "recovery found work left behind");
+  };
+  await swept();
+
+  const worker = await startWorker({
+    url: databaseUrl,
+    concurrency: settings.workers,
+    locks,
+    graceMs,
+    log,
+    tasks: {
+      converse: converseTask(deps),
+      control: controlTask(deps),
+      deliver: deliverTask(deps),
+      "matrix-membership": createMatrixMembershipTask({ config, rooms, client, log, events }),
+    },
+  });
+
+  const matrixStop = new AbortController();
+  let matrix: RunningMatrix | undefined;
+  const parts = (): Record<string, () => Promise<PartHealth>> => ({
+    database: async () => {
+      const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
+      return { ok: true, reason: `PostgreSQL ${row?.version ?? ""}` };
+    },
+    queue: async () => {
+      const { oldestSeconds } = await openCounts(sql);
+      const ok = oldestSeconds < 60;
+      return {
+        ok,
+        reason: ok
+          ? "nothing waits"
+          : `the oldest waiting message is ${oldestSeconds} s old; see the log for failing tasks`,
+      };
+    },
+    ...(config().matrix && { matrix: async () => matrix?.status() ?? { ok: false, reason: "starting" } }),
+    ...Object.fromEntries([...config().telegram.values()].map((bot) => [`telegram.${bot.name}`, () => botHealth(bot)])),
+  });
+  const publicApp = createPublicApp({
+    telegram: createTelegramFunction({
+      config,
+      inbox,
+      log,
+      // One denial an hour: the key of the hour is taken once.
+      onDenied: ({ bot, chat, principal }) =>
+        outbox.add(
+          toEntries(
+            channels.telegram,
+            `telegram:${bot}:${chat}`,
+            { channel: "telegram", bot, chat },
+            `denied:${bot}:${chat}:${Math.floor(Date.now() / hourMs)}`,
+            denialText(principal),
+          ),
+        ),
+    }),
+    matrix: createMatrixFunction({
+      config,
+      inbox,
+      rooms,
+      events,
+      members,
+      transactions: createMatrixTransactions(sql),
+      log,
+    }),
+    log,
+  });
+  const privateApp = createPrivateApp({
+    health: createHealthFunction({
+      parts,
+      metrics,
+      refresh: async () => {
+        const { oldestSeconds: _, ...counts } = await openCounts(sql);
+        for (const [state, count] of Object.entries(counts)) metrics.queue.set({ state }, count);
+      },
+    }),
+    log,
+  });
+  const outer = await listen(publicApp.fetch, settings.listen.public, "listen.public");
+  const inner = await listen(privateApp.fetch, settings.listen.private, "listen.private");
+
+  matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
+  const sweeping = setInterval(() => {
+    swept().catch((err: unknown) => log.error({ err }, "recovery failed; it is tried again"));
+  }, sweepEveryMs);
+  backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
+
+  return {
+    publicUrl: outer.url,
+    privateUrl: inner.url,
+    async stop() {
+      clearInterval(sweeping);
+      await outer.close();
+      await worker.stop();
+      matrixStop.abort();
+      await matrix?.stopped;
+      await inner.close();
+      await listening.unlisten();
+      await locks.close();
+      await sql.end({ timeout: 5 });
+    },
+  };
+}
+
+/** Counts what came in, by what became of it. */
+function counted(inbox: Inbox, metrics: ReturnType<typeof createMetrics>): Inbox {
+  return {
+    async accept(entries) {
+      const accepted = await inbox.accept(entries);
+      for (const { source, channel, state } of entries) if (accepted.has(source)) metrics.inbox.inc({ channel, state });
+      return accepted;
+    },
+  };
+}
+
+/** Splits "address:port", listens, and names the key to change when the address cannot be had. */
+async function listen(
+  fetch: (request: Request) => Response | Promise<Response>,
+  at: string,
+  key: string,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const colon = at.lastIndexOf(":");
+  const hostname = at.slice(0, colon).replace(/^\[|\]$/g, "");
+  const server = serve({ fetch, hostname, port: Number(at.slice(colon + 1)) });
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    throw new ClawError(
+      "environment",
+      `cannot listen on ${at} (${messageOf(cause)}): change ${key}, or stop what listens there`,
+      { cause },
+    );
+  }
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  return {
+    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
+    close: () => closeServer(server),
+  };
+}
+
+function closeServer(server: ServerType): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // Idle keep-alive connections would hold it open; one that is being answered ends by itself.
+    if ("closeIdleConnections" in server) server.closeIdleConnections();
+  });
+}

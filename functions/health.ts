@@ -1,0 +1,49 @@
+/** /healthz (the process answers), /readyz (each part with its reason), /metrics (Prometheus). Private listener only. */
+import { Hono } from "hono";
+import type { Metrics } from "../lib/metrics.ts";
+
+/** One part's state; `reason` says what is wrong or, when all is well, what was seen. */
+export interface PartHealth {
+  readonly ok: boolean;
+  readonly reason: string;
+}
+
+export interface HealthDeps {
+  /** Parts by name; each is asked anew. */
+  readonly parts: () => Readonly<Record<string, () => Promise<PartHealth>>>;
+  readonly metrics: Metrics;
+  /** Brings gauges up to date before a scrape. */
+  readonly refresh: () => Promise<void>;
+}
+
+const slowMs = 5_000;
+
+export function createHealthFunction({ parts, metrics, refresh }: HealthDeps): Hono {
+  return new Hono()
+    .get("/healthz", (context) => context.json({ ok: true }))
+    .get("/readyz", async (context) => {
+      const names = Object.entries(parts());
+      const states = await Promise.all(names.map(async ([name, ask]) => [name, await within(ask)] as const));
+      const ok = states.every(([, { ok }]) => ok);
+      return context.json({ ok, ...Object.fromEntries(states) }, ok ? 200 : 503);
+    })
+    .get("/metrics", async (context) => {
+      await refresh();
+      return context.body(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType });
+    });
+}
+
+async function within(ask: () => Promise<PartHealth>): Promise<PartHealth> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<PartHealth>((resolve) => {
+    timer = setTimeout(() => resolve({ ok: false, reason: `no answer within ${slowMs / 1000} s` }), slowMs);
+  });
+  try {
+    return await Promise.race([ask(), late]);
+  } catch (thrown) {
+    const { code } = thrown as { code?: unknown };
+    return { ok: false, reason: typeof code === "string" ? code : thrown instanceof Error ? thrown.name : "failed" };
+  } finally {
+    clearTimeout(timer);
+  }
+}

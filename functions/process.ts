@@ -1,0 +1,64 @@
+import { readEnvironment } from "../lib/config/environment.ts";
+import { loadConfig } from "../lib/config/load.ts";
+import { ConfigHolder } from "../lib/config/reload.ts";
+import { openDatabase } from "../lib/db/database.ts";
+import { ClawError } from "../lib/errors.ts";
+import { createLog } from "../lib/log.ts";
+import { builtinToolNames } from "../lib/tools/builtin.ts";
+import { startGateway } from "./gateway.ts";
+
+/** Runs the gateway until it is told to end. What stops it from starting is printed as an instruction, exit code 1. */
+export async function runServer(): Promise<void> {
+  const began = performance.now();
+  try {
+    await start(began);
+  } catch (thrown) {
+    process.stderr.write(
+      `${thrown instanceof ClawError ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+    );
+    process.exit(1);
+  }
+}
+
+async function start(began: number): Promise<void> {
+  const env = readEnvironment();
+  const load = () => loadConfig(env.configFile, { env, tools: builtinToolNames() });
+  const holder = new ConfigHolder(load(), load);
+  const log = createLog(holder.current.logLevel);
+  holder.onChange((config) => (log.level = config.logLevel));
+  const database = await openDatabase(holder.current);
+  const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log });
+  log.info(
+    {
+      public: gateway.publicUrl,
+      private: gateway.privateUrl,
+      database: database.embedded ? "embedded" : "given",
+      ms: Math.round(performance.now() - began),
+    },
+    "ready",
+  );
+
+  process.on("SIGHUP", () => {
+    const outcome = holder.reload();
+    if (outcome.taken) log.info({ policy: holder.current.policyHash }, "config taken over");
+    else log.error({ reason: outcome.reason }, "config refused; the one in force stays");
+  });
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, "draining");
+      gateway
+        .stop()
+        .then(() => database.stop())
+        .then(() => {
+          log.info("stopped");
+          process.exit(0);
+        })
+        .catch((err: unknown) => {
+          log.fatal({ err }, "could not stop in order");
+          process.exit(1);
+        });
+    });
+}

@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { dirname, resolve } from "node:path";
+import type { Agent, Backend, Config, Group, MatrixConfig, TelegramBot } from "./config.ts";
+import type { Environment } from "./environment.ts";
+import type { Prompt } from "./prompts.ts";
+import type { MatrixSettings, RawConfig } from "./schema.ts";
+import { Secret } from "./secret.ts";
+import type { Secrets } from "./secrets.ts";
+
+/** Makes the config of its checked parts. `file` is absolute. */
+export function assemble(
+  file: string,
+  raw: RawConfig,
+  secrets: Secrets,
+  prompts: ReadonlyMap<string, Prompt>,
+  env: Environment,
+): Config {
+  const secret = (key: string): Secret => present(secrets.get(key), key);
+  const databaseUrl = env.databaseUrl === undefined ? undefined : new Secret(env.databaseUrl);
+  return {
+    file,
+    policyHash: policyHash(raw),
+    timezone: raw.timezone,
+    operator: raw.operator,
+    key: secret("key"),
+    dataDir: resolve(dirname(file), raw.data_dir),
+    listen: raw.listen,
+    database: { url: secrets.get("database.url") ?? databaseUrl, pool: raw.database.pool },
+    workers: raw.workers,
+    logLevel: raw.log_level,
+    media: raw.media,
+    tools: raw.tools,
+    backends: mapOf(raw.backends, ({ api_key: _, ...settings }, name): Backend => {
+      return { ...settings, name, apiKey: secrets.get(`backends.${name}.api_key`) };
+    }),
+    groups: mapOf(raw.groups, (settings, name): Group => ({ ...settings, name })),
+    agents: mapOf(raw.agents, (settings, name): Agent => {
+      const { text, hash } = present(prompts.get(name), `agents.${name}.prompt`);
+      return { ...settings, name, prompt: text, promptHash: hash };
+    }),
+    matrix: raw.matrix && matrixOf(raw.matrix, secret),
+    telegram: mapOf(raw.telegram, ({ token: _, webhook_secret: __, ...settings }, name): TelegramBot => {
+      const key = `telegram.${name}`;
+      return { ...settings, name, token: secret(`${key}.token`), webhookSecret: secret(`${key}.webhook_secret`) };
+    }),
+  };
+}
+
+function matrixOf(raw: MatrixSettings, secret: (key: string) => Secret): MatrixConfig {
+  const { as_token: _, hs_token: __, ...settings } = raw;
+  return { ...settings, asToken: secret("matrix.as_token"), hsToken: secret("matrix.hs_token") };
+}
+
+function present<Value>(value: Value | undefined, key: string): Value {
+  if (value === undefined) throw new Error(`${key} passed the checks but was not read`);
+  return value;
+}
+
+const mapOf = <Settings, Made>(
+  record: Readonly<Record<string, Settings>>,
+  make: (settings: Settings, name: string) => Made,
+): ReadonlyMap<string, Made> => new Map(Object.entries(record).map(([name, settings]) => [name, make(settings, name)]));
+
+const policyHash = ({ groups, agents, tools }: RawConfig): string =>
+  createHash("sha256").update(canonicalJson({ groups, agents, tools })).digest("hex");
+
+/** JSON with the keys of every object sorted, so that order in the file changes nothing. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
+}

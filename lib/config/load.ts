@@ -1,0 +1,39 @@
+import { resolve } from "node:path";
+import { crossCheck } from "./check.ts";
+import type { Config } from "./config.ts";
+import { assemble } from "./assemble.ts";
+import { draftOf } from "./draft.ts";
+import type { Environment } from "./environment.ts";
+import { explainIssues, explainPrototypeKeys } from "./explain.ts";
+import { Problems } from "./problem.ts";
+import { readPrompts } from "./prompts.ts";
+import { configSchema } from "./schema.ts";
+import { resolveSecrets, unreadSecrets } from "./secrets.ts";
+import { readToml } from "./toml.ts";
+
+/** What loading needs besides the file. */
+export interface LoadOptions {
+  readonly env: Environment;
+  /** The names of the tools there are: a glob that covers none of them is a mistake. */
+  readonly tools: readonly string[];
+  /** `skip` leaves secrets unread, for a check where they are not; revealing one then throws. Default `resolve`. */
+  readonly secrets?: "resolve" | "skip";
+}
+
+/** Reads and checks openclaw.toml. Throws ConfigError with every problem of every stage. */
+export function loadConfig(file: string, options: LoadOptions): Config {
+  const document = readToml(file);
+  const problems = new Problems(file);
+  explainPrototypeKeys(document, problems);
+  const checked = configSchema.safeParse(document);
+  if (!checked.success) explainIssues(checked.error.issues, document, problems);
+  const draft = draftOf(document);
+  crossCheck(draft, options.tools, problems);
+  const prompts = readPrompts(draft, problems);
+  const skip = options.secrets === "skip";
+  const secrets = skip ? unreadSecrets(draft) : resolveSecrets(draft, options.env, problems);
+  problems.throwIfAny();
+  // A document that fails the schema without a problem being told would be a fault of explainIssues: zod's own error.
+  if (!checked.success) throw checked.error;
+  return assemble(resolve(file), checked.data, secrets, prompts, options.env);
+}

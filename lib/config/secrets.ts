@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { messageOf } from "../errors.ts";
+import type { Draft } from "./draft.ts";
+import type { Environment } from "./environment.ts";
+import type { Problems } from "./problem.ts";
+import type { SecretRef } from "./schema.ts";
+import { Secret } from "./secret.ts";
+
+/** A secret that was not asked for; using it is a mistake and throws, so that nothing is ever compared with "". */
+class UnreadSecret extends Secret {
+  override reveal(): string {
+    throw new Error("this secret was not read: the config was loaded without secrets");
+  }
+}
+
+/** Every secret of the config by its key, such as `telegram.home.token`. */
+export type Secrets = ReadonlyMap<string, Secret>;
+
+/** Reads every secret that is referred to, and checks the values as far as their use demands. */
+export function resolveSecrets(draft: Draft, env: Environment, problems: Problems): Secrets {
+  const secrets = new Map<string, Secret>();
+  for (const [key, ref] of secretRefs(draft)) {
+    const value = "env" in ref ? fromEnvironment(key, ref.env, env, problems) : fromFile(key, ref.file, problems);
+    if (value === undefined) continue;
+    if (/[\r\n]/.test(value))
+      problems.add(key, `${placeOf(ref)} has more than one line`, "keep the secret alone in it");
+    else secrets.set(key, new Secret(value));
+  }
+  checkValues(secrets, problems);
+  if (!secrets.has("database.url") && env.databaseUrl !== undefined)
+    checkDatabaseUrl("DATABASE_URL", env.databaseUrl, problems);
+  return secrets;
+}
+
+/** Stand-ins for every secret, for a check on a machine that has none of them. */
+export const unreadSecrets = (draft: Draft): Secrets =>
+  new Map(secretRefs(draft).map(([key]) => [key, new UnreadSecret("")]));
+
+/** The references of a config with their keys. */
+function secretRefs(draft: Draft): [string, SecretRef][] {
+  const refs: [string, SecretRef | undefined][] = [
+    ["key", draft.key],
+    ["database.url", draft.database?.url],
+    ["matrix.as_token", draft.matrix?.as_token],
+    ["matrix.hs_token", draft.matrix?.hs_token],
+  ];
+  for (const [name, backend] of Object.entries(draft.backends ?? {}))
+    refs.push([`backends.${name}.api_key`, backend?.api_key]);
+  for (const [name, bot] of Object.entries(draft.telegram ?? {}))
+    refs.push([`telegram.${name}.token`, bot?.token], [`telegram.${name}.webhook_secret`, bot?.webhook_secret]);
+  return refs.filter((entry): entry is [string, SecretRef] => entry[1] !== undefined);
+}
+
+const placeOf = (ref: SecretRef): string => ("env" in ref ? `the environment variable ${ref.env}` : ref.file);
+
+function fromEnvironment(key: string, name: string, env: Environment, problems: Problems): string | undefined {
+  const value = env.get(name)?.trim();
+  if (value) return value;
+  const state = value === undefined ? "not set" : "empty";
+  const how = key === "key" ? "make one with `claw keys new` and set it" : `set ${name}=…`;
+  problems.add(key, `the environment variable ${name} is ${state}`, `${how} in the service's env_file`);
+  return undefined;
+}
+
+function fromFile(key: string, file: string, problems: Problems): string | undefined {
+  let value: string;
+  try {
+    value = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+    if (code === "ENOENT") problems.add(key, `there is no file ${file}`, "put the secret there, alone");
+    else if (code === "EACCES") problems.add(key, `${file} may not be read`, "let this user read it");
+    else problems.add(key, `${file} cannot be read (${code ?? messageOf(cause)})`, "name a file that holds the secret");
+    return undefined;
+  }
+  if (value) return value;
+  problems.add(key, `${file} is empty`, "put the secret there, alone");
+  return undefined;
+}
+
+function checkValues(secrets: Secrets, problems: Problems): void {
+  const holders = new Map<string, string>();
+  for (const [key, secret] of secrets) {
+    const value = secret.reveal();
+    if (key === "key") checkKey(value, problems);
+    if (key === "database.url") checkDatabaseUrl(key, value, problems);
+    if (key.endsWith(".webhook_secret")) checkWebhookSecret(key, value, problems);
+    if (!key.endsWith("_token") && !/^telegram\.[^.]+\.token$/.test(key)) continue;
+    const holder = holders.get(value);
+    if (holder !== undefined) problems.add(key, `is the same secret as ${holder}`, "each needs its own");
+    else holders.set(value, key);
+  }
+}
+
+function checkKey(value: string, problems: Problems): void {
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(value))
+    problems.add("key", "is not 32 bytes in base64", "make one with `claw keys new`");
+}
+
+function checkDatabaseUrl(key: string, value: string, problems: Problems): void {
+  if (!/^postgres(ql)?:\/\//.test(value))
+    problems.add(key, "is not a PostgreSQL URL", "write it as postgres://user:password@host:5432/database");
+}
+
+function checkWebhookSecret(key: string, value: string, problems: Problems): void {
+  const fix = "make one with `openssl rand -hex 32`, then run `claw telegram set-webhook`";
+  if (!/^[A-Za-z0-9_-]{1,256}$/.test(value)) problems.add(key, "may hold only A-Z a-z 0-9 _ - (256 at most)", fix);
+  else if (value.length < 16) problems.add(key, "is shorter than 16 characters", fix);
+}

@@ -1,0 +1,40 @@
+/** Which agent a message is for. Asked again when it is worked on, since config and conversation may have changed. */
+import type { InboundMessage, Lane } from "../channel/types.ts";
+import { type Agent, type Config, matrixUserId } from "../config/config.ts";
+import { activate, activeConversation, type Conversation } from "../ledger/conversations.ts";
+import { agentsFor, mayTalk } from "../policy/access.ts";
+import type { ConversationDeps } from "./deps.ts";
+
+/** An agent that may answer, and the conversation it answers in. */
+export interface Addressed {
+  readonly agent: Agent;
+  readonly conversation: Conversation;
+}
+
+/** Undefined where nobody may answer this person here. */
+export async function addressee(
+  deps: Pick<ConversationDeps, "sql">,
+  config: Config,
+  lane: Lane,
+  message: InboundMessage,
+): Promise<Addressed | undefined> {
+  const active = await activeConversation(deps.sql, lane);
+  const agent = chooseAgent(config, message, active?.agent);
+  if (!agent) return undefined;
+  return { agent, conversation: active?.agent === agent.name ? active : await activate(deps.sql, lane, agent.name) };
+}
+
+/**
+ * On Matrix the agent that was pushed the event; on Telegram the one picked by /agent, else the bot's own, else, for
+ * somebody who may not talk to that one, the first they may. In a group nobody is handed on to another agent.
+ */
+export function chooseAgent(config: Config, message: InboundMessage, active: string | undefined): Agent | undefined {
+  const { destination, principal, shared } = message;
+  if (destination.channel === "matrix") {
+    const agent = [...config.agents.values()].find((candidate) => matrixUserId(config, candidate) === destination.user);
+    return agent && mayTalk(config, principal, agent) ? agent : undefined;
+  }
+  const allowed = agentsFor(config, principal, "telegram");
+  const preferred = active ?? config.telegram.get(destination.bot)?.agent;
+  return allowed.find((agent) => agent.name === preferred) ?? (shared ? undefined : allowed[0]);
+}

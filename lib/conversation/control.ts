@@ -1,0 +1,106 @@
+/** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop. */
+import type { Command, InboundMessage, Lane } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
+import { activeConversation } from "../ledger/conversations.ts";
+import { controlMessage, dropWaiting, endMessages } from "../ledger/mailbox.ts";
+import { laneStatus } from "../ledger/lane-status.ts";
+import { shortId } from "../ledger/runs.ts";
+import { agentsFor } from "../policy/access.ts";
+import { grantedTools } from "../policy/grant.ts";
+import { chooseAgent } from "./address.ts";
+import { deliver } from "./deliver.ts";
+import type { ConversationDeps } from "./deps.ts";
+import { toEntries } from "./reply.ts";
+
+/** Answers one control message of the inbox, once. */
+export async function control(deps: ConversationDeps, inboxId: number, signal: AbortSignal): Promise<void> {
+  const found = await controlMessage(deps.sql, deps.keyring.bodies, inboxId);
+  if (!found) return;
+  const { message, lane } = found;
+  const config = deps.config();
+  const channel = deps.channels[message.destination.channel];
+  if (agentsFor(config, message.principal, channel.name).length === 0) {
+    await endMessages(deps.sql, [inboxId], "denied", "no agent here may answer this person");
+    return;
+  }
+  const text = await respond(deps, config, lane, found.id, message);
+  if (text !== undefined)
+    await deps.outbox.add(toEntries(channel, lane, message.destination, `control:${inboxId}`, text));
+  await endMessages(deps.sql, [inboxId], "done", "command");
+  await deliver(deps, lane, signal);
+}
+
+/** The reply; none where the run that is stopped will speak itself. */
+async function respond(
+  deps: ConversationDeps,
+  config: Config,
+  lane: Lane,
+  id: number,
+  message: InboundMessage,
+): Promise<string | undefined> {
+  const name = message.command?.name ?? "help";
+  switch (name) {
+    case "stop": {
+      const waiting = await dropWaiting(deps.sql, lane, id);
+      const running = await deps.cancellations.stopLane(lane);
+      if (running > 0) return undefined;
+      return waiting > 0 ? "Stopped: what was waiting is dropped." : "Nothing is running.";
+    }
+    case "status":
+      return status(deps, config, lane, message);
+    case "agents":
+      return agents(config, message);
+    case "start":
+    case "help":
+    case "agent":
+    case "new":
+      return help(message, name);
+  }
+}
+
+function help({ destination }: InboundMessage, name: Command["name"]): string {
+  const telegram = destination.channel === "telegram";
+  const mark = telegram ? "/" : "!";
+  const lines = [
+    ["agents", "who you can talk to"],
+    ...(telegram ? [["agent NAME", "talk to another agent"]] : []),
+    ["new", "begin a new conversation"],
+    ["status", "what is going on"],
+    ["stop", "stop what is running"],
+    ["help", "this"],
+  ].map(([command, what]) => `- \`${mark}${command}\` ${what}`);
+  const greeting = name === "start" ? "Hello. Write to me as you would to a person.\n\n" : "";
+  return `${greeting}Just write. Besides, I know:\n\n${lines.join("\n")}`;
+}
+
+function agents(config: Config, { principal, destination }: InboundMessage): string {
+  const lines = agentsFor(config, principal, destination.channel).map(({ name, description, matrix }) => {
+    const address =
+      destination.channel === "matrix" && matrix && config.matrix
+        ? ` (\`@${matrix.localpart}:${config.matrix.server_name}\`)`
+        : "";
+    return `- **${name}**${address}: ${description}`;
+  });
+  return `You can talk to:\n\n${lines.join("\n")}`;
+}
+
+async function status(deps: ConversationDeps, config: Config, lane: Lane, message: InboundMessage): Promise<string> {
+  const active = await activeConversation(deps.sql, lane);
+  const agent = chooseAgent(config, message, active?.agent);
+  if (!agent) return "No agent here may answer you.";
+  const tools = [...grantedTools(config, agent, message.principal, deps.registry.names())];
+  const { running, waiting, last } = await laneStatus(deps.sql, lane);
+  const seconds = (since: Date): number => Math.round((Date.now() - since.getTime()) / 1000);
+  const tokens = (count: number | null): string => (count === null ? "unknown" : String(count));
+  return [
+    `**${agent.name}** (${config.backends.get(agent.backend)?.model ?? agent.backend})`,
+    running ? `- working since ${seconds(running.startedAt)} s (run ${shortId(running.id)})` : "- idle",
+    ...(waiting > 0 ? [`- waiting: ${waiting}`] : []),
+    ...(last
+      ? [
+          `- last run ${shortId(last.id)}: ${last.state}, ${last.steps} steps, ${tokens(last.inputTokens)} + ${tokens(last.outputTokens)} tokens`,
+        ]
+      : []),
+    `- tools for you: ${tools.length > 0 ? tools.map((tool) => `\`${tool}\``).join(", ") : "none"}`,
+  ].join("\n");
+}

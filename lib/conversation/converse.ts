@@ -1,0 +1,189 @@
+/** Works through one lane's mailbox: in order, one run at a time, a burst of one person's messages as one run. */
+import { randomUUID } from "node:crypto";
+import type { Lane } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
+import { ClawError } from "../errors.ts";
+import { activate, resetHistory } from "../ledger/conversations.ts";
+import { endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
+import { beginRun, resumeRun } from "../ledger/runs.ts";
+import { agentsFor, mayTalk } from "../policy/access.ts";
+import type { DrainResult } from "../queue/exclusive.ts";
+import { addressee } from "./address.ts";
+import { deliver } from "./deliver.ts";
+import type { ConversationDeps } from "./deps.ts";
+import { fetchImage, takeIn } from "./intake.ts";
+import { toEntries } from "./reply.ts";
+import { failRun, inputMessages, runToEnd, type RunSetup } from "./run.ts";
+
+/** A run interrupted this often is given up: it may be what brings the gateway down. */
+const maxResumes = 5;
+
+/** Answers what is open in the lane, unless somebody is at it already. */
+export function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal): Promise<DrainResult> {
+  return deps.exclusive.drain(lane, async (held) => {
+    const open = await openMessages(deps.sql, deps.keyring.bodies, lane);
+    const [first] = open;
+    if (!first) return false;
+    const either = AbortSignal.any([signal, held]);
+    const batch = nextBatch(open);
+    if (first.runId !== undefined) await resume(deps, lane, first.runId, batch, either);
+    else if (first.message.command) await obey(deps, lane, first);
+    else await answer(deps, lane, batch, either);
+    await deliver(deps, lane, either);
+    return open.length > batch.length;
+  });
+}
+
+/** The messages of the run that was interrupted; or one command; or all that one person said in a row. */
+function nextBatch(open: readonly OpenMessage[]): readonly OpenMessage[] {
+  const [first] = open;
+  if (!first) return [];
+  if (first.runId === undefined && first.message.command) return [first];
+  const belongs = ({ runId, message }: OpenMessage): boolean =>
+    runId === first.runId &&
+    (runId !== undefined || (message.principal === first.message.principal && !message.command));
+  const end = open.findIndex((entry) => !belongs(entry));
+  return end === -1 ? open : open.slice(0, end);
+}
+
+const idsOf = (batch: readonly OpenMessage[]): number[] => batch.map(({ id }) => id);
+
+async function answer(
+  deps: ConversationDeps,
+  lane: Lane,
+  batch: readonly OpenMessage[],
+  signal: AbortSignal,
+): Promise<void> {
+  const last = batch.at(-1);
+  if (!last) return;
+  const { destination, principal, shared } = last.message;
+  const config = deps.config();
+  const addressed = await addressee(deps, config, lane, last.message);
+  if (!addressed) {
+    await endMessages(deps.sql, idsOf(batch), "denied", "no agent here may answer this person");
+    return;
+  }
+  const { agent, conversation } = addressed;
+  const channel = deps.channels[destination.channel];
+  const presence = channel.present(destination);
+  try {
+    const intake = await takeIn(deps, config, agent, batch, signal);
+    for (const { inboxId, text } of intake.heard)
+      await deps.outbox.add(
+        toEntries(channel, lane, destination, `voice:${inboxId}`, `🎤 *${text.replaceAll(/\s+/g, " ")}*`),
+      );
+    if (intake.heard.length > 0) await deliver(deps, lane, signal);
+    const preface = intake.problems.map((problem) => `${problem}\n\n`).join("");
+    if (intake.text === "") {
+      await deps.outbox.add(
+        toEntries(channel, lane, destination, `unread:${last.id}`, preface || "I found nothing to read in that."),
+      );
+      await endMessages(deps.sql, idsOf(batch), "done", "nothing that could be read");
+      return;
+    }
+    const run = {
+      id: randomUUID(),
+      conversationId: conversation.id,
+      lane,
+      agent: agent.name,
+      principal,
+      trigger: "chat" as const,
+      policyHash: config.policyHash,
+      promptHash: agent.promptHash,
+    };
+    const open = beginRun(deps.sql, deps.keyring, run, idsOf(batch));
+    const { text, images, imageRefs } = intake;
+    const input = { kind: "new" as const, text, images, imageRefs };
+    await runToEnd(deps, { config, agent, open, destination, shared, preface, presence, input }, signal);
+  } finally {
+    void presence.end();
+  }
+}
+
+async function resume(
+  deps: ConversationDeps,
+  lane: Lane,
+  runId: string,
+  batch: readonly OpenMessage[],
+  signal: AbortSignal,
+): Promise<void> {
+  const last = batch.at(-1);
+  const found = await resumeRun(deps.sql, deps.keyring, runId);
+  if (!found || !last) {
+    await endMessages(deps.sql, idsOf(batch), "done", "its run had ended");
+    return;
+  }
+  const config = deps.config();
+  const { open, past, cancelRequested } = found;
+  const { destination, shared } = last.message;
+  deps.log.warn({ run: runId, lane, steps: past.length }, "an interrupted run is taken up again");
+  const agent = config.agents.get(open.run.agent);
+  if (!agent) {
+    deps.log.error(
+      { run: runId, agent: open.run.agent },
+      "the run's agent is no longer in the config; its messages are left unanswered",
+    );
+    await endMessages(deps.sql, idsOf(batch), "ignored", "its agent is no longer in the config");
+    return;
+  }
+  const presence = deps.channels[destination.channel].present(destination);
+  try {
+    const refs = past[0]?.event.type === "run.started" ? past[0].event.images : [];
+    const fetched = await Promise.allSettled(refs.map((ref) => fetchImage(deps, config, ref, destination, signal)));
+    const images = fetched.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    const setup: RunSetup = {
+      config,
+      agent,
+      open,
+      destination,
+      shared,
+      preface: "",
+      presence,
+      input: { kind: "past", past, images },
+    };
+    const refusal = whyNot(config, setup, cancelRequested);
+    if (refusal) await failRun(deps, setup, refusal);
+    else await runToEnd(deps, setup, signal);
+  } finally {
+    void presence.end();
+  }
+}
+
+/** Why an interrupted run must not go on. */
+function whyNot(config: Config, { agent, open, input }: RunSetup, cancelRequested: boolean): ClawError | undefined {
+  const { id, principal } = open.run;
+  if (cancelRequested) return new ClawError("cancelled", `run ${id} was stopped by a person`, { say: "Stopped." });
+  if (!mayTalk(config, principal, agent))
+    return new ClawError("unauthorized", `${principal} may no longer talk to ${agent.name}`, {
+      say: "You may no longer talk to this agent.",
+    });
+  if (input.kind !== "past") return undefined;
+  if (inputMessages(input.past).length === 0)
+    return new ClawError("environment", `run ${id}: its journal does not begin with its input`);
+  if (input.past.filter(({ event }) => event.type === "run.resumed").length >= maxResumes)
+    return new ClawError("environment", `run ${id} was interrupted ${maxResumes} times and is given up`);
+  return undefined;
+}
+
+/** The commands that must keep their place among the messages: /new and /agent. */
+async function obey(deps: ConversationDeps, lane: Lane, { id, message }: OpenMessage): Promise<void> {
+  const { destination, command, principal } = message;
+  const config = deps.config();
+  const say = (text: string): Promise<void> =>
+    deps.outbox.add(toEntries(deps.channels[destination.channel], lane, destination, `command:${id}`, text));
+  if (command?.name === "agent") {
+    const allowed = agentsFor(config, principal, destination.channel);
+    const chosen = allowed.find(({ name }) => name === command.argument.toLowerCase());
+    if (chosen) await activate(deps.sql, lane, chosen.name);
+    await say(
+      chosen
+        ? `You are now talking to **${chosen.name}**: ${chosen.description}`
+        : `I know no agent of that name. You may choose: ${allowed.map(({ name }) => name).join(", ")}.`,
+    );
+  } else {
+    await addressee(deps, config, lane, message);
+    await resetHistory(deps.sql, lane);
+    await say("A new conversation: I no longer see what was said before.");
+  }
+  await endMessages(deps.sql, [id], "done", "command");
+}

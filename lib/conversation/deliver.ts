@@ -1,0 +1,57 @@
+/** Sends what is open in a lane's outbox, in order, each at most as often as its channel allows. */
+import { checkpoint } from "../checkpoint.ts";
+import type { Lane } from "../channel/types.ts";
+import type { ClaimedMessage } from "../ledger/outbox.ts";
+import type { ConversationDeps } from "./deps.ts";
+
+export type DeliverDeps = Pick<ConversationDeps, "outbox" | "channels" | "worker" | "metrics" | "log">;
+
+/** A message that was refused for now this often is given up. */
+const maxAttempts = 30;
+
+export async function deliver(deps: DeliverDeps, lane: Lane, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    if (signal.aborted) return;
+    const claimed = await deps.outbox.claim(lane, deps.worker);
+    if (!claimed || !(await sendOne(deps, lane, claimed, signal))) return;
+  }
+}
+
+/** Returns whether there may be more to send. */
+async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, signal: AbortSignal): Promise<boolean> {
+  const { outbox, log, metrics } = deps;
+  const channel = deps.channels[message.destination.channel];
+  const facts = { key: message.key, lane, attempt: message.attempts };
+  checkpoint("send.started");
+  const outcome = await channel.send(message, signal);
+  checkpoint("send.ended");
+  metrics.sends.inc({ channel: channel.name, outcome: outcome.state });
+  switch (outcome.state) {
+    case "sent": {
+      const more = await outbox.sent(message.id, lane, outcome.remoteId);
+      checkpoint("send.saved");
+      log.debug({ ...facts, remoteId: outcome.remoteId }, "message delivered");
+      return more;
+    }
+    case "retry":
+      if (message.attempts >= maxAttempts) {
+        await outbox.giveUp(message.id, "failed", outcome.reason);
+        log.error({ ...facts, reason: outcome.reason }, "message not delivered: given up");
+        return true;
+      }
+      await outbox.postpone(message.id, lane, outcome.afterMs, outcome.reason);
+      log.warn({ ...facts, reason: outcome.reason, afterMs: outcome.afterMs }, "message not delivered yet");
+      return false;
+    case "unknown":
+      await outbox.giveUp(message.id, "unknown", outcome.reason);
+      log.error(
+        { ...facts, reason: outcome.reason },
+        "nobody knows whether a message was delivered; it is not sent again",
+      );
+      return true;
+    case "failed":
+      await outbox.giveUp(message.id, "failed", outcome.reason);
+      log.error({ ...facts, reason: outcome.reason }, "message refused by the channel");
+      return true;
+  }
+}

@@ -1,0 +1,31 @@
+import type { AgentFunction } from "../agent/function.ts";
+import type { Channel, ChannelName } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
+import type { Sql } from "../db/client.ts";
+import type { Outbox } from "../ledger/outbox.ts";
+import type { Backends } from "../llm/backends.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Exclusive } from "../queue/exclusive.ts";
+import type { Keyring } from "../seal.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import type { Cancellations } from "./cancellations.ts";
+
+/** What the queue's tasks work with. */
+export interface ConversationDeps {
+  /** The config in force; a run keeps what it got when it began. */
+  readonly config: () => Config;
+  readonly sql: Sql;
+  readonly keyring: Keyring;
+  readonly outbox: Outbox;
+  readonly exclusive: Exclusive;
+  /** This process's name in the outbox. */
+  readonly worker: string;
+  readonly cancellations: Cancellations;
+  readonly channels: Readonly<Record<ChannelName, Channel>>;
+  readonly backends: Backends;
+  readonly registry: ToolRegistry;
+  readonly agentFunctions: ReadonlyMap<string, AgentFunction>;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}

@@ -1,0 +1,49 @@
+import type { Config } from "../config/config.ts";
+import { ClawError } from "../errors.ts";
+import { connect } from "./client.ts";
+import { startEmbedded } from "./embedded.ts";
+
+/** The database in use: the user's own, or the embedded one, which ends with its owner. */
+export interface Database {
+  readonly url: string;
+  readonly embedded: boolean;
+  stop(): Promise<void>;
+}
+
+/** Finds the database of the config, starting the embedded one where none is named. Throws ClawError `environment`. */
+export async function openDatabase(config: Config): Promise<Database> {
+  const given = config.database.url?.reveal();
+  if (given !== undefined) {
+    await probe(given);
+    return { url: given, embedded: false, stop: async () => {} };
+  }
+  const server = await startEmbedded(config.dataDir);
+  await ensureDatabase(server.url("postgres"));
+  return { url: server.url(), embedded: true, stop: () => server.stop() };
+}
+
+async function probe(url: string): Promise<void> {
+  const sql = connect(url, { max: 1, name: "openclaw start" });
+  try {
+    await sql`select 1`;
+  } catch (cause) {
+    const reason = (cause as { code?: string }).code ?? "no answer";
+    throw new ClawError(
+      "environment",
+      `the database does not answer (${reason}). Check DATABASE_URL, that PostgreSQL runs and that the user may connect.`,
+      { cause },
+    );
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+async function ensureDatabase(admin: string): Promise<void> {
+  const sql = connect(admin, { max: 1, name: "openclaw start" });
+  try {
+    const [found] = await sql`select 1 from pg_database where datname = 'openclaw'`;
+    if (!found) await sql`create database openclaw`;
+  } finally {
+    await sql.end();
+  }
+}

@@ -1,0 +1,177 @@
+import type {
+  ChatCompletionContentPart,
+  ChatCompletionCreateParamsStreaming,
+  ChatCompletionMessageParam,
+} from "openai/resources/chat/completions";
+import type { ModelAnswer, ModelMessage, ModelRequest, Usage } from "../agent/model.ts";
+import type { Client, Dialect } from "./client.ts";
+import { parseEvent, readEvents } from "./events.ts";
+import { AttemptFailure, statusFailure } from "./failure.ts";
+import { type ToolCallDelta, ToolCallAssembler } from "./tool-calls.ts";
+import { streamOf } from "./transport.ts";
+import type { Watch } from "./watch.ts";
+import { asCount, asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
+
+/** One attempt at a streamed chat completion. Throws what went wrong, for `firstAnswer` to judge. */
+export async function completeChat(client: Client, request: ModelRequest, watch: Watch): Promise<ModelAnswer> {
+  const response = await send(client, request, watch);
+  const stream = streamOf(response);
+  if (!stream) throw new AttemptFailure({ kind: "invalid", detail: "it answered without streaming" });
+  const answer = new ChatAnswer();
+  const done = await readEvents(
+    stream,
+    (data) => data === "[DONE]" || (answer.add(parseEvent(data)), false),
+    () => watch.touch(),
+  );
+  const { finishReason, calls } = answer;
+  // A text that finished is whole without the end mark; tool calls must not rest on a guess.
+  if (finishReason === undefined || (!done && calls.size > 0)) throw new AttemptFailure({ kind: "truncated" });
+  return {
+    text: answer.text,
+    toolCalls: calls.finish(request.messages),
+    finishReason,
+    usage: answer.usage,
+    backend: client.backend.name,
+    model: answer.model ?? client.backend.model,
+    responseId: answer.id,
+    requestId: response.headers.get("x-request-id") ?? undefined,
+    milliseconds: Math.round(performance.now() - watch.began),
+  };
+}
+
+/** Sends the request, once more for each thing learned about the server's dialect. */
+async function send(client: Client, request: ModelRequest, watch: Watch): Promise<Response> {
+  for (;;) {
+    try {
+      const parameters = toParameters(client, request);
+      return await client.openai.chat.completions.create(parameters, { signal: watch.signal }).asResponse();
+    } catch (thrown) {
+      if (!learn(client.dialect, parametersRefused(thrown))) throw thrown;
+    }
+  }
+}
+
+function parametersRefused(thrown: unknown): string {
+  const { status, message } = thrown as { status?: unknown; message?: unknown };
+  return (status === 400 || status === 422) && typeof message === "string" ? message : "";
+}
+
+/** Whether the refusal names a parameter that can be put another way; the dialect then has it so. */
+function learn(dialect: Dialect, refusal: string): boolean {
+  if (dialect.limitField === "max_tokens" && refusal.includes("max_completion_tokens")) {
+    dialect.limitField = "max_completion_tokens";
+    return true;
+  }
+  if (dialect.streamOptions && refusal.includes("stream_options")) {
+    dialect.streamOptions = false;
+    return true;
+  }
+  return false;
+}
+
+function toParameters({ backend, dialect }: Client, request: ModelRequest): ChatCompletionCreateParamsStreaming {
+  return {
+    model: backend.model,
+    messages: request.messages.map((message) => toWire(message, backend.images)),
+    ...(request.tools.length > 0 && {
+      tools: request.tools.map(({ name, description, parameters }) => ({
+        type: "function" as const,
+        function: { name, description, parameters },
+      })),
+    }),
+    stream: true,
+    ...(dialect.streamOptions && { stream_options: { include_usage: true } }),
+    [dialect.limitField]: backend.max_output_tokens,
+  };
+}
+
+function toWire(message: ModelMessage, takesImages: boolean): ChatCompletionMessageParam {
+  switch (message.role) {
+    case "system":
+      return { role: "system", content: message.text };
+    case "user":
+      return { role: "user", content: userContent(message, takesImages) };
+    case "tool":
+      return { role: "tool", tool_call_id: message.callId, content: message.text };
+    case "assistant":
+      if (message.toolCalls.length === 0) return { role: "assistant", content: message.text };
+      return {
+        role: "assistant",
+        content: message.text || null,
+        tool_calls: message.toolCalls.map((call) => ({
+          id: call.id,
+          type: "function",
+          function: { name: wireName(call.name), arguments: wireArguments(call) },
+        })),
+      };
+  }
+}
+
+function userContent(
+  { text, images = [] }: Extract<ModelMessage, { role: "user" }>,
+  takesImages: boolean,
+): string | ChatCompletionContentPart[] {
+  if (images.length === 0) return text;
+  if (!takesImages) return text ? `${text}\n${imagesLeftOut}` : imagesLeftOut;
+  return [
+    ...(text ? [{ type: "text" as const, text }] : []),
+    ...images.map((image) => ({ type: "image_url" as const, image_url: { url: dataUrl(image) } })),
+  ];
+}
+
+/** As much of a chunk as is read; any of it may be missing. */
+interface Chunk {
+  readonly id?: unknown;
+  readonly model?: unknown;
+  readonly error?: unknown;
+  readonly choices?: readonly {
+    readonly delta?: {
+      readonly content?: unknown;
+      readonly refusal?: unknown;
+      readonly tool_calls?: readonly ToolCallDelta[] | null;
+    } | null;
+    readonly finish_reason?: unknown;
+  }[];
+  readonly usage?: {
+    readonly prompt_tokens?: unknown;
+    readonly completion_tokens?: unknown;
+    readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
+  } | null;
+}
+
+class ChatAnswer {
+  text = "";
+  finishReason: string | undefined;
+  usage: Usage | undefined;
+  id: string | undefined;
+  model: string | undefined;
+  readonly calls = new ToolCallAssembler();
+
+  add(chunk: Chunk): void {
+    if (chunk.error) throw streamedError(chunk.error);
+    this.id ??= asString(chunk.id);
+    this.model ??= asString(chunk.model);
+    if (chunk.usage) this.usage = toUsage(chunk.usage) ?? this.usage;
+    const choice = chunk.choices?.[0];
+    if (!choice) return;
+    const { delta } = choice;
+    if (delta) {
+      this.text += asString(delta.content) ?? asString(delta.refusal) ?? "";
+      for (const call of delta.tool_calls ?? []) this.calls.add(call);
+    }
+    this.finishReason = asString(choice.finish_reason) ?? this.finishReason;
+  }
+}
+
+function toUsage(usage: NonNullable<Chunk["usage"]>): Usage | undefined {
+  const inputTokens = asCount(usage.prompt_tokens);
+  const outputTokens = asCount(usage.completion_tokens);
+  if (inputTokens === undefined || outputTokens === undefined) return undefined;
+  return { inputTokens, outputTokens, cachedTokens: asCount(usage.prompt_tokens_details?.cached_tokens) };
+}
+
+/** An error told inside a stream; routers put the upstream's HTTP status in its code. */
+export function streamedError(error: unknown): AttemptFailure {
+  const { code } = error as { code?: unknown };
+  return statusFailure(typeof code === "number" && code >= 400 && code < 600 ? code : 502, error);
+}

@@ -1,0 +1,116 @@
+/** Which of our users a message is for, and whether it may reach them. Pure over config and what was looked up. */
+import type { Command, InboundMessage, Principal } from "../channel/types.ts";
+import { isControl, parseCommand } from "../channel/command.ts";
+import type { Agent, Config } from "../config/config.ts";
+import type { InboxEntry } from "../ledger/inbox.ts";
+import { eventSource, matrixLane } from "../ledger/matrix-events.ts";
+import type { Seat } from "../ledger/matrix-rooms.ts";
+import { mayTalk } from "../policy/access.ts";
+import { isNamed, withoutName } from "./address.ts";
+import type { MatrixMessage } from "./event.ts";
+import { agentOf } from "./ids.ts";
+
+/** What was looked up about a message's room. */
+export interface RoomFacts {
+  /** Our joined users. */
+  readonly seats: readonly Seat[];
+  /** Joined members, ours included; undefined where the homeserver could not be asked. */
+  readonly members: number | undefined;
+  /** Who sent the event that the message answers, where that was one of our users. */
+  readonly answers: string | undefined;
+}
+
+/** The Matrix principal of a full user id. */
+export const matrixPrincipal = (user: string): Principal => `matrix:${user}`;
+
+/** Whether config lets the agent be in the room: named by it, or a direct chat of somebody who may use the agent. */
+export function mayBeIn(config: Config, agent: Agent, room: string, seat: Pick<Seat, "direct" | "inviter">): boolean {
+  if (!agent.matrix) return false;
+  if (agent.matrix.rooms.includes(room)) return true;
+  if (!agent.matrix.direct || !seat.direct || seat.inviter === undefined) return false;
+  return mayTalk(config, matrixPrincipal(seat.inviter), agent);
+}
+
+/** Whether only the agent and one other are there. What is not known to be so counts as shared. */
+const isPrivate = (seat: Seat, members: number | undefined): boolean =>
+  seat.direct && members !== undefined && members <= 2;
+
+/** Whether others are known to be there. Where it is not known, a direct chat's messages are for the agent: none is lost. */
+const hasOthers = (seat: Seat, members: number | undefined): boolean => !seat.direct || (members ?? 0) > 2;
+
+/** The commands of Matrix; those of Telegram alone are plain words here. */
+export function commandOf(text: string): Command | undefined {
+  const command = parseCommand(text, "!");
+  return command && command.name !== "start" && command.name !== "agent" ? command : undefined;
+}
+
+/** Whether somebody must look up who sent the event that the message answers, to know if an agent is addressed. */
+export function needsAnswers(config: Config, message: MatrixMessage, facts: Omit<RoomFacts, "answers">): boolean {
+  if (message.replyTo === undefined) return false;
+  return facts.seats.some((seat) => {
+    const agent = agentOf(config, seat.user);
+    if (!agent || !mayTalk(config, matrixPrincipal(message.sender), agent)) return false;
+    return !isAddressed(config, message, agent, seat, { ...facts, answers: undefined });
+  });
+}
+
+/** One inbox entry for each of our users that the message addresses; a refused one has its reason and no body. */
+export function admit(config: Config, message: MatrixMessage, facts: RoomFacts): InboxEntry[] {
+  return facts.seats.flatMap((seat) => {
+    const agent = agentOf(config, seat.user);
+    if (!agent) return [];
+    if (!isAddressed(config, message, agent, seat, facts)) return [];
+    return [entryFor(config, message, agent, seat, !isPrivate(seat, facts.members))];
+  });
+}
+
+function isAddressed(config: Config, message: MatrixMessage, agent: Agent, seat: Seat, facts: RoomFacts): boolean {
+  return (
+    !hasOthers(seat, facts.members) ||
+    agent.matrix?.answer === "always" ||
+    isNamed(config, agent, message) ||
+    facts.answers === seat.user ||
+    (facts.seats.length === 1 && commandOf(message.text) !== undefined)
+  );
+}
+
+function entryFor(config: Config, message: MatrixMessage, agent: Agent, seat: Seat, shared: boolean): InboxEntry {
+  const principal = matrixPrincipal(message.sender);
+  const basis = {
+    source: eventSource(message.eventId, seat.user),
+    channel: "matrix",
+    lane: matrixLane(seat.user, message.room, message.thread),
+    principal,
+    kind: "message",
+  } as const;
+  // A right in a direct chat gives nothing in a room, nor the other way round (GHSA-2gvc-4f3c-2855): both must hold.
+  if (!mayTalk(config, principal, agent)) return { ...basis, state: "denied", reason: "sender may not use the agent" };
+  if (!mayBeIn(config, agent, message.room, seat)) return { ...basis, state: "refused", reason: "room is not allowed" };
+  if (seat.encrypted) return { ...basis, state: "refused", reason: "encrypted" };
+  const body = bodyFor(config, message, agent, seat, shared);
+  const control = body.command !== undefined && isControl(body.command);
+  return { ...basis, kind: control ? "control" : "message", state: "new", body };
+}
+
+function bodyFor(config: Config, message: MatrixMessage, agent: Agent, seat: Seat, shared: boolean): InboundMessage {
+  const text = withoutName(config, agent, message);
+  const command = commandOf(text);
+  return {
+    principal: matrixPrincipal(message.sender),
+    // The full id: two people may show the same name.
+    ...(shared && { senderName: message.sender }),
+    text,
+    ...(command && { command }),
+    attachments: message.attachments,
+    ...(message.quoted !== undefined && { quoted: message.quoted }),
+    destination: {
+      channel: "matrix",
+      user: seat.user,
+      room: message.room,
+      ...(message.thread !== undefined && { thread: message.thread }),
+      replyTo: message.eventId,
+    },
+    shared,
+    sentAt: message.sentAt,
+  };
+}

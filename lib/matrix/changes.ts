@@ -1,0 +1,78 @@
+/** Edits and redactions of messages that no run has begun on. */
+import type { InboundMessage, Principal } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
+import type { InboxEntry } from "../ledger/inbox.ts";
+import { eventSource, type MatrixEvents } from "../ledger/matrix-events.ts";
+import { agentsFor } from "../policy/access.ts";
+import { commandOf, matrixPrincipal } from "./admit.ts";
+import type { MatrixEdit, MatrixRedaction } from "./event.ts";
+import { agentUsers } from "./ids.ts";
+
+/** The entries of the transaction that holds the change, not committed yet, by source. */
+export type Uncommitted = Map<string, InboxEntry>;
+
+/**
+ * Applies a change to what is pending and returns the entry that records it. It is applied before its record is
+ * committed: a crash between the two makes the homeserver repeat it, which changes nothing more, as no later change
+ * can have come while this transaction is unanswered.
+ */
+export async function applyChange(
+  config: Config,
+  change: MatrixEdit | MatrixRedaction,
+  uncommitted: Uncommitted,
+  events: Pick<MatrixEvents, "edit" | "redact">,
+): Promise<InboxEntry | undefined> {
+  const principal = matrixPrincipal(change.sender);
+  // Edits of people who may talk to no agent can concern nothing of ours. A redaction may come from a moderator.
+  if (change.kind === "edit" && agentsFor(config, principal, "matrix").length === 0) return undefined;
+  const target = { eventId: change.target, room: change.room, users: agentUsers(config) };
+  const applied =
+    change.kind === "edit"
+      ? changeUncommitted(target, uncommitted, (entry) => edited(entry, principal, change.text)) +
+        (await events.edit(target, principal, (message) => withText(message, change.text)))
+      : changeUncommitted(target, uncommitted, redacted) + (await events.redact(target));
+  return {
+    source: `matrix:${change.eventId}#${change.kind}`,
+    channel: "matrix",
+    lane: `matrix:${change.room}`,
+    principal,
+    kind: "other",
+    state: "ignored",
+    reason: `${change.kind} ${applied > 0 ? "applied" : "of nothing pending"}`,
+  };
+}
+
+function changeUncommitted(
+  target: { eventId: string; room: string; users: readonly string[] },
+  uncommitted: Uncommitted,
+  change: (entry: InboxEntry) => InboxEntry | undefined,
+): number {
+  let changed = 0;
+  for (const user of target.users) {
+    const entry = uncommitted.get(eventSource(target.eventId, user));
+    if (entry?.state !== "new" || entry.lane.split("|")[1] !== target.room) continue;
+    const next = change(entry);
+    if (!next) continue;
+    uncommitted.set(entry.source, next);
+    changed += 1;
+  }
+  return changed;
+}
+
+function edited(entry: InboxEntry, principal: Principal, text: string): InboxEntry | undefined {
+  if (entry.kind !== "message" || entry.principal !== principal || !entry.body) return undefined;
+  return { ...entry, body: withText(entry.body as InboundMessage, text) };
+}
+
+function redacted(entry: InboxEntry): InboxEntry | undefined {
+  if (entry.kind !== "message" && entry.kind !== "control") return undefined;
+  const { body: _dropped, ...rest } = entry;
+  return { ...rest, state: "ignored", reason: "redacted" };
+}
+
+/** Only `!new` is worked on in the lane's order; any other command an edit makes is read as words. */
+function withText(message: InboundMessage, text: string): InboundMessage {
+  const { command: _before, ...rest } = message;
+  const command = commandOf(text);
+  return { ...rest, text, ...(command?.name === "new" && { command }) };
+}

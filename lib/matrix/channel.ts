@@ -1,0 +1,83 @@
+import type { Channel, Destination, SendOutcome } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
+import { ClawError, messageOf } from "../errors.ts";
+import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
+import type { Log } from "../log.ts";
+import { createMatrixClient, type MatrixClient } from "./client.ts";
+import { MatrixError } from "./error.ts";
+import { agentOf } from "./ids.ts";
+import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
+import { requireMxc } from "./mxc.ts";
+import { createMatrixPresence } from "./presence.ts";
+import { OncePer } from "./rate-limit.ts";
+import { EncryptedRoomError, sendToRoom } from "./send.ts";
+
+export { matrixBody } from "./message-body.ts";
+
+export interface MatrixChannelDeps {
+  readonly config: () => Config;
+  readonly rooms: Pick<MatrixRooms, "encrypted" | "markEncrypted">;
+  readonly log: Log;
+  /** Left out: made from the config. */
+  readonly client?: MatrixClient;
+}
+
+type MatrixDestination = Extract<Destination, { channel: "matrix" }>;
+
+const retryMs = 2_000;
+const tokenTroubleMs = 30_000;
+
+/** Matrix as the conversation and the outbox see it. */
+export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChannelDeps): Channel {
+  const client = given.client ?? createMatrixClient(config);
+  const deps = { config, rooms, client };
+  const lines = new OncePer(60_000);
+
+  return {
+    name: "matrix",
+    idempotentSend: true,
+
+    render(markdown, destination) {
+      const { user, room } = matrixOnly(destination);
+      // In a direct chat it is plain what an answer is about.
+      const shared = agentOf(config(), user)?.matrix?.rooms.includes(room) === true;
+      return bodiesOf(markdown, (index) => relationOf(matrixOnly(destination), shared && index === 0));
+    },
+
+    async send(message, signal) {
+      try {
+        const { user, room } = matrixOnly(message.destination);
+        const sent = await sendToRoom(deps, { user, room, key: message.key, content: matrixBody(message.body) }, signal);
+        return { state: "sent", remoteId: sent };
+      } catch (thrown) {
+        const outcome = outcomeOf(thrown);
+        if (thrown instanceof EncryptedRoomError && lines.allows(thrown.message))
+          log.error({ err: thrown }, "matrix: an answer was not sent");
+        return outcome;
+      }
+    },
+
+    present: (destination) => createMatrixPresence(deps, matrixOnly(destination)),
+
+    async fetchAttachment(attachment, destination, limit, signal) {
+      return client.download(matrixOnly(destination).user, requireMxc(attachment.ref), limit, signal);
+    },
+  };
+}
+
+/** Sending again is safe: the transaction id is the same. So whatever may pass is tried again. */
+function outcomeOf(thrown: unknown): SendOutcome {
+  const reason = messageOf(thrown);
+  if (!(thrown instanceof MatrixError))
+    return thrown instanceof ClawError
+      ? { state: "failed", reason }
+      : { state: "retry", afterMs: retryMs, reason: "the send could not be begun" };
+  if (thrown.httpStatus === 401) return { state: "retry", afterMs: tokenTroubleMs, reason };
+  if (thrown.transient) return { state: "retry", afterMs: Math.max(thrown.retryAfterMs ?? retryMs, 0), reason };
+  return { state: "failed", reason };
+}
+
+function matrixOnly(destination: Destination): MatrixDestination {
+  if (destination.channel === "matrix") return destination;
+  throw new ClawError("channel_failed", "the destination is not on Matrix");
+}

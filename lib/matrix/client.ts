@@ -1,0 +1,168 @@
+/**
+ * The client-server calls the gateway needs, as the application service, masquerading as an agent's user. Sending
+ * messages is not among them: that is send.ts alone.
+ */
+import type { Config } from "../config/config.ts";
+import { ClawError } from "../errors.ts";
+import { readLimited } from "./body.ts";
+import { callMatrix, fetchMatrix, path } from "./call.ts";
+import { hasErrcode, MatrixError } from "./error.ts";
+import type { MediaRef } from "./mxc.ts";
+
+/** Every agent's one device; sends name it, as Synapse keeps a transaction id for a day only with a device. */
+export const deviceId = "OPENCLAW";
+
+/** The id of the application service in its registration; the homeserver is asked to ping it by that. */
+export const serviceId = "openclaw";
+
+export interface MatrixClient {
+  /** The spec versions the homeserver speaks. Needs no token. */
+  versions(signal?: AbortSignal): Promise<readonly string[]>;
+  /** Whom the token, acting as `user`, is. */
+  whoami(user?: string, signal?: AbortSignal): Promise<string>;
+  /** Makes the user where it does not exist yet. */
+  register(localpart: string, signal?: AbortSignal): Promise<void>;
+  /** Makes the agent's device where it does not exist yet. */
+  ensureDevice(user: string, signal?: AbortSignal): Promise<void>;
+  join(user: string, room: string, signal?: AbortSignal): Promise<void>;
+  /** Leaves a room or declines an invite. */
+  leave(user: string, room: string, reason?: string, signal?: AbortSignal): Promise<void>;
+  joinedMembers(user: string, room: string, signal?: AbortSignal): Promise<readonly string[]>;
+  joinedRooms(user: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** A state event's content; undefined where the room has none of that type and key. */
+  getState(
+    user: string,
+    room: string,
+    type: string,
+    key?: string,
+    signal?: AbortSignal,
+  ): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** `forMs` 0 ends it. */
+  typing(user: string, room: string, forMs: number, signal?: AbortSignal): Promise<void>;
+  /** Marks an event as read, publicly. */
+  receipt(user: string, room: string, event: string, thread?: string, signal?: AbortSignal): Promise<void>;
+  redact(user: string, room: string, event: string, txnId: string, signal?: AbortSignal): Promise<void>;
+  displayName(user: string, signal?: AbortSignal): Promise<string | undefined>;
+  /** The bytes of a file; throws ClawError `too_large` past `limit`. */
+  download(user: string, media: MediaRef, limit: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Returns the mxc:// URI. */
+  upload(user: string, bytes: Uint8Array, type: string, name: string, signal?: AbortSignal): Promise<string>;
+  /** Asks the homeserver to reach the gateway; throws MatrixError M_CONNECTION_FAILED, M_BAD_STATUS … where it cannot. */
+  ping(txnId: string, signal?: AbortSignal): Promise<void>;
+}
+
+const client = "/_matrix/client/v3";
+/** Held by a push that waits for it. */
+const quickMs = 3_000;
+
+/** Reads the config anew for every call, so that a reloaded token or address is used at once. */
+export function createMatrixClient(config: () => Config): MatrixClient {
+  const call: (...rest: Tail<Parameters<typeof callMatrix>>) => ReturnType<typeof callMatrix> = (...rest) =>
+    callMatrix(config(), ...rest);
+
+  return {
+    async versions(signal) {
+      return strings((await call("GET", "/_matrix/client/versions", { signal, timeoutMs: quickMs }))["versions"]);
+    },
+
+    async whoami(user, signal) {
+      return String((await call("GET", `${client}/account/whoami`, { user, signal, timeoutMs: quickMs }))["user_id"]);
+    },
+
+    async register(username, signal) {
+      const body = { type: "m.login.application_service", username, inhibit_login: true };
+      await ignoring(call("POST", `${client}/register`, { body, signal }), "M_USER_IN_USE");
+    },
+
+    async ensureDevice(user, signal) {
+      const body = { display_name: "OpenClaw gateway" };
+      await call("PUT", client + path`/devices/${deviceId}`, { user, body, signal });
+    },
+
+    async join(user, room, signal) {
+      await call("POST", client + path`/rooms/${room}/join`, { user, body: {}, signal, timeoutMs: 60_000 });
+    },
+
+    async leave(user, room, reason, signal) {
+      const body = reason === undefined ? {} : { reason };
+      await call("POST", client + path`/rooms/${room}/leave`, { user, body, signal });
+    },
+
+    async joinedMembers(user, room, signal) {
+      const answer = await call("GET", client + path`/rooms/${room}/joined_members`, {
+        user,
+        signal,
+        timeoutMs: quickMs,
+      });
+      return Object.keys(answer["joined"] ?? {});
+    },
+
+    async joinedRooms(user, signal) {
+      return strings((await call("GET", `${client}/joined_rooms`, { user, signal }))["joined_rooms"]);
+    },
+
+    async getState(user, room, type, key = "", signal) {
+      const callPath = client + path`/rooms/${room}/state/${type}/${key}`;
+      return ignoring(call("GET", callPath, { user, signal, timeoutMs: 10_000 }), "M_NOT_FOUND");
+    },
+
+    async typing(user, room, forMs, signal) {
+      const body = forMs > 0 ? { typing: true, timeout: forMs } : { typing: false };
+      await call("PUT", client + path`/rooms/${room}/typing/${user}`, { user, body, signal, timeoutMs: quickMs });
+    },
+
+    async receipt(user, room, event, thread, signal) {
+      const body = { thread_id: thread ?? "main" };
+      const callPath = client + path`/rooms/${room}/receipt/m.read/${event}`;
+      await call("POST", callPath, { user, body, signal, timeoutMs: quickMs });
+    },
+
+    async redact(user, room, event, txnId, signal) {
+      const callPath = client + path`/rooms/${room}/redact/${event}/${txnId}`;
+      await call("PUT", callPath, { user, device: deviceId, body: {}, signal });
+    },
+
+    async displayName(user, signal) {
+      const callPath = client + path`/profile/${user}/displayname`;
+      const answer = await ignoring(call("GET", callPath, { user, signal }), "M_NOT_FOUND");
+      return typeof answer?.["displayname"] === "string" ? answer["displayname"] : undefined;
+    },
+
+    async download(user, { server, mediaId }, limit, signal) {
+      const callPath = path`/_matrix/client/v1/media/download/${server}/${mediaId}`;
+      const response = await fetchMatrix(config(), "GET", callPath, { user, signal });
+      const bytes = await readLimited(response, limit).catch((cause: unknown) => {
+        throw new MatrixError(`GET ${callPath}`, {}, cause);
+      });
+      if (bytes) return bytes;
+      await response.body?.cancel().catch(() => {});
+      throw new ClawError("too_large", `an attachment has more than ${limit} bytes`, { say: "That file is too large." });
+    },
+
+    async upload(user, bytes, type, name, signal) {
+      const body = { bytes, type };
+      const answer = await call("POST", "/_matrix/media/v3/upload", { user, query: { filename: name }, body, signal });
+      return String(answer["content_uri"]);
+    },
+
+    async ping(txnId, signal) {
+      const callPath = path`/_matrix/client/v1/appservice/${serviceId}/ping`;
+      await call("POST", callPath, { body: { transaction_id: txnId }, signal });
+    },
+  };
+}
+
+type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never;
+
+async function ignoring<T>(work: Promise<T>, ...errcodes: string[]): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (thrown) {
+    // A 404 without the errcode is a proxy's, not the homeserver's answer.
+    if (hasErrcode(thrown, ...errcodes)) return undefined;
+    throw thrown;
+  }
+}
+
+const strings = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];

@@ -1,0 +1,137 @@
+/** What an agent does about an invite or any other change of its membership. */
+import type { Config } from "../config/config.ts";
+import type { PendingMembership } from "../ledger/matrix-events.ts";
+import type { MatrixRooms, RoomMembership } from "../ledger/matrix-rooms.ts";
+import type { Log } from "../log.ts";
+import { mayTalk } from "../policy/access.ts";
+import { matrixPrincipal } from "./admit.ts";
+import type { MatrixClient } from "./client.ts";
+import { MatrixError } from "./error.ts";
+import type { MembershipFacts } from "./event.ts";
+import { agentOf } from "./ids.ts";
+
+export interface MembershipDeps {
+  readonly config: () => Config;
+  readonly rooms: Pick<MatrixRooms, "set" | "markEncrypted">;
+  readonly client: Pick<MatrixClient, "join" | "leave" | "joinedRooms" | "joinedMembers" | "getState">;
+  readonly log: Log;
+}
+
+/** How a membership push ended: `refused` with the reason where an invite was declined. */
+export type MembershipOutcome =
+  | { readonly state: "done" }
+  | { readonly state: "refused"; readonly reason: string };
+
+/** Why an invite may be accepted, or why not. Pure. `config`: the room is named; `direct`: by the inviter's right. */
+export function judgeInvite(config: Config, facts: MembershipFacts): "config" | "direct" | { readonly refused: string } {
+  const agent = agentOf(config, facts.user);
+  if (!agent?.matrix) return { refused: "the user is no agent of the config" };
+  // Whoever invites: the config has said that the agent belongs there.
+  if (agent.matrix.rooms.includes(facts.room)) return "config";
+  if (!mayTalk(config, matrixPrincipal(facts.sender), agent)) return { refused: "the inviter may not use the agent" };
+  if (!agent.matrix.direct) return { refused: "the agent takes no direct chats" };
+  // An allowed person must not pull an agent into any room they like: only a room named by config, or a direct chat.
+  if (!facts.isDirect) return { refused: "the room is not in the config and no direct chat" };
+  return "direct";
+}
+
+/**
+ * The push only wakes: what is true now is asked of the homeserver, as pushes may be worked on out of order and again
+ * after a crash. Every change is followed by a push of its own, so the last one worked on finds the last state.
+ * Throws where the homeserver or the database could not be reached; safe to repeat.
+ */
+export async function settleMembership(
+  deps: MembershipDeps,
+  pending: PendingMembership,
+  signal?: AbortSignal,
+): Promise<MembershipOutcome> {
+  const facts = pending.body as MembershipFacts;
+  const { user, room } = facts;
+  if (!agentOf(deps.config(), user) && facts.membership !== "invite") return { state: "done" };
+  const joined = await isJoined(deps, facts, signal);
+  if (facts.membership === "invite") return answerInvite(deps, facts, joined, signal);
+  const now: RoomMembership = joined ? "join" : facts.membership === "join" ? "leave" : facts.membership;
+  await deps.rooms.set(user, room, now, { at: pending.receivedAt });
+  if (joined) await noteEncryption(deps, user, room, signal);
+  else if (facts.membership !== "join" && facts.sender !== user)
+    deps.log.warn({ user, room, by: facts.sender, membership: now }, "matrix: an agent was removed from a room");
+  return { state: "done" };
+}
+
+async function isJoined({ client }: MembershipDeps, facts: MembershipFacts, signal?: AbortSignal): Promise<boolean> {
+  try {
+    return (await client.joinedRooms(facts.user, signal)).includes(facts.room);
+  } catch (thrown) {
+    // The homeserver does not let us act as this user: it was never registered, and is in no room.
+    if (isFinal(thrown)) return false;
+    throw thrown;
+  }
+}
+
+/** An agent found joined already is at the second half of an interrupted try, or the invite is an old one. */
+async function answerInvite(
+  deps: MembershipDeps,
+  facts: MembershipFacts,
+  joined: boolean,
+  signal?: AbortSignal,
+): Promise<MembershipOutcome> {
+  const { user, room, sender } = facts;
+  const verdict = judgeInvite(deps.config(), facts);
+  if (typeof verdict === "object") return joined ? { state: "done" } : decline(deps, facts, verdict.refused, signal);
+
+  const direct = verdict === "direct";
+  // Before the join: a message pushed right after it must find the agent in the room.
+  await deps.rooms.set(user, room, "join", { direct, inviter: sender });
+  try {
+    if (!joined) await deps.client.join(user, room, signal);
+  } catch (thrown) {
+    if (!isFinal(thrown)) throw thrown;
+    await deps.rooms.set(user, room, "leave");
+    deps.log.warn({ err: thrown, user, room, inviter: sender }, "matrix: an invite could not be accepted");
+    return { state: "refused", reason: "the join was refused" };
+  }
+  if (direct && !(await isPair(deps, facts, signal)))
+    return decline(deps, facts, "said to be a direct chat, but others are there", signal);
+  deps.log.info({ user, room, inviter: sender, direct }, "matrix: an agent joined a room");
+  await noteEncryption(deps, user, room, signal);
+  return { state: "done" };
+}
+
+async function decline(
+  { client, rooms, log }: MembershipDeps,
+  facts: MembershipFacts,
+  reason: string,
+  signal?: AbortSignal,
+): Promise<MembershipOutcome> {
+  const { user, room, sender } = facts;
+  try {
+    await client.leave(user, room, undefined, signal);
+  } catch (thrown) {
+    // Taken back meanwhile, or a user that does not exist: nothing is left to decline.
+    if (!isFinal(thrown)) throw thrown;
+  }
+  await rooms.set(user, room, "leave");
+  log.warn({ user, room, inviter: sender, reason }, "matrix: an invite was declined");
+  return { state: "refused", reason };
+}
+
+/** `is_direct` is only the inviter's word. Throws where it cannot be known, so that the task is repeated. */
+async function isPair({ client }: MembershipDeps, facts: MembershipFacts, signal?: AbortSignal): Promise<boolean> {
+  return (await client.joinedMembers(facts.user, facts.room, signal)).length <= 2;
+}
+
+/** Flags an encrypted room, with one line in the log a join. */
+export async function noteEncryption(
+  { client, rooms, log }: Pick<MembershipDeps, "client" | "rooms" | "log">,
+  user: string,
+  room: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const state = await client.getState(user, room, "m.room.encryption", "", signal);
+  if (state === undefined) return;
+  await rooms.markEncrypted(room);
+  log.warn({ user, room }, "matrix: the room is encrypted, which is not supported yet: the agent stays silent there");
+}
+
+const isFinal = (thrown: unknown): boolean =>
+  thrown instanceof MatrixError && !thrown.transient && thrown.httpStatus !== 401;

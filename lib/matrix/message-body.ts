@@ -1,0 +1,73 @@
+import { splitMarkdown } from "../channel/split.ts";
+import type { Destination } from "../channel/types.ts";
+import { ClawError } from "../errors.ts";
+import { toHtml } from "./render.ts";
+
+/** The content of an m.room.message, as the outbox keeps it. */
+export interface MatrixBody {
+  readonly msgtype: "m.text" | "m.notice";
+  readonly body: string;
+  readonly format?: "org.matrix.custom.html";
+  readonly formatted_body?: string;
+  readonly "m.relates_to"?: object;
+  readonly "m.mentions": { readonly user_ids?: readonly string[] };
+}
+
+/**
+ * An event has at most 65,536 bytes and encryption makes a content a third larger. The text is in it twice, plain and as
+ * HTML, and both must fit.
+ */
+const maxContent = 40_000;
+const smallestPart = 2_000;
+
+/** Markdown as contents that each fit in an event, in order; the relation goes with the first, or with all in a thread. */
+export function bodiesOf(markdown: string, relation: (index: number) => object | undefined): MatrixBody[] {
+  return parts(markdown, maxContent).map((body, index) => {
+    const related = relation(index);
+    return related ? { ...body, "m.relates_to": related } : body;
+  });
+}
+
+/** HTML may be many times as long as the markdown (tables): where both are too long, the parts are made smaller. */
+function parts(markdown: string, limit: number): MatrixBody[] {
+  return splitMarkdown(markdown, limit, bytes).flatMap((part) => {
+    const body = bodyOf(part);
+    if (bytes(body) <= maxContent) return [body];
+    return limit / 2 >= smallestPart ? parts(part, limit / 2) : [plain(part)];
+  });
+}
+
+const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+const plain = (text: string): MatrixBody => ({ msgtype: "m.text", body: text, "m.mentions": {} });
+
+/** HTML is left out where it would say no more than the text. */
+function bodyOf(markdown: string): MatrixBody {
+  const html = toHtml(markdown);
+  if (html === "" || html === `<p>${markdown}</p>`) return plain(markdown);
+  return { ...plain(markdown), format: "org.matrix.custom.html", formatted_body: html };
+}
+
+/** The content as it was made; throws ClawError `environment` where the outbox holds something else. */
+export function matrixBody(body: unknown): MatrixBody {
+  if (typeof body === "object" && body !== null && "msgtype" in body && "body" in body && typeof body.body === "string")
+    return body as MatrixBody;
+  throw new ClawError("environment", "the outbox holds no Matrix message: was it written by another version?");
+}
+
+/** How an answer hangs on what it answers: in its thread, or as a reply where others may not see what it is about. */
+export function relationOf(
+  destination: Extract<Destination, { channel: "matrix" }>,
+  reply: boolean,
+): object | undefined {
+  const { thread, replyTo } = destination;
+  if (thread !== undefined)
+    return {
+      rel_type: "m.thread",
+      event_id: thread,
+      // For clients without threads (spec: "Fallback for unthreaded clients").
+      is_falling_back: true,
+      "m.in_reply_to": { event_id: replyTo ?? thread },
+    };
+  return reply && replyTo !== undefined ? { "m.in_reply_to": { event_id: replyTo } } : undefined;
+}

@@ -1,0 +1,78 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** What is counted, for Prometheus. Labels are names of config, never ids of people. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly runs: Counter<"agent" | "state">;
+  readonly runSeconds: Histogram<"agent">;
+  readonly modelCalls: Counter<"backend" | "outcome">;
+  readonly tokens: Counter<"backend" | "kind">;
+  readonly toolCalls: Counter<"tool" | "outcome">;
+  readonly sends: Counter<"channel" | "outcome">;
+  readonly inbox: Counter<"channel" | "state">;
+  readonly swept: Counter<"what">;
+  readonly queue: Gauge<"state">;
+}
+
+/** A registry of its own, so that several gateways may live in one test process. */
+export function createMetrics(): Metrics {
+  const registers = [new Registry()] as [Registry];
+  return {
+    registry: registers[0],
+    runs: new Counter({
+      name: "openclaw_runs_total",
+      help: "Runs ended, by state.",
+      labelNames: ["agent", "state"],
+      registers,
+    }),
+    runSeconds: new Histogram({
+      name: "openclaw_run_seconds",
+      help: "How long runs took, the model's time included.",
+      labelNames: ["agent"],
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
+      registers,
+    }),
+    modelCalls: new Counter({
+      name: "openclaw_model_calls_total",
+      help: "Model calls answered or failed.",
+      labelNames: ["backend", "outcome"],
+      registers,
+    }),
+    tokens: new Counter({
+      name: "openclaw_tokens_total",
+      help: "Tokens as providers counted them.",
+      labelNames: ["backend", "kind"],
+      registers,
+    }),
+    toolCalls: new Counter({
+      name: "openclaw_tool_calls_total",
+      help: "Tool calls, by outcome (ok, error, unknown, denied).",
+      labelNames: ["tool", "outcome"],
+      registers,
+    }),
+    sends: new Counter({
+      name: "openclaw_sends_total",
+      help: "Attempts to deliver, by outcome.",
+      labelNames: ["channel", "outcome"],
+      registers,
+    }),
+    inbox: new Counter({
+      name: "openclaw_inbox_total",
+      help: "Pushed messages, by what became of them at the door.",
+      labelNames: ["channel", "state"],
+      registers,
+    }),
+    swept: new Counter({
+      name: "openclaw_swept_total",
+      help: "What recovery found left behind.",
+      labelNames: ["what"],
+      registers,
+    }),
+    queue: new Gauge({
+      name: "openclaw_open",
+      help: "Open rows of the ledgers, read when scraped.",
+      labelNames: ["state"],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,45 @@
+import type { ChannelName, Principal } from "../channel/types.ts";
+import { agentsFor } from "./access.ts";
+import { isWildcard } from "../config/check.ts";
+import type { Agent, Config } from "../config/config.ts";
+
+/** What is valid but hardly meant, one sentence each; for `claw check` and the log at start. */
+export const configWarnings = (config: Config): string[] => [
+  ...groupWarnings(config),
+  ...[...config.agents.values()].flatMap((agent) => agentWarnings(config, agent)),
+  ...listenWarnings(config),
+];
+
+function groupWarnings(config: Config): string[] {
+  const warnings: string[] = [];
+  for (const { name, members } of config.groups.values()) {
+    if (members.length === 0) warnings.push(`groups.${name} has no members`);
+    for (const member of members) {
+      if (member.startsWith("matrix:") && !config.matrix)
+        warnings.push(`groups.${name} names ${member}, but there is no [matrix]`);
+      if (member.startsWith("telegram:") && config.telegram.size === 0)
+        warnings.push(`groups.${name} names ${member}, but there is no [telegram.NAME]`);
+    }
+  }
+  return warnings;
+}
+
+function agentWarnings(config: Config, agent: Agent): string[] {
+  const { name, matrix } = agent;
+  if (!matrix && !agent.telegram) return [`agents.${name} is on no channel: add matrix = { … } or telegram = true`];
+  const warnings: string[] = [];
+  if (matrix && !matrix.direct && matrix.rooms.length === 0)
+    warnings.push(`agents.${name} is on Matrix but joins nothing: name rooms or set direct = true`);
+  const people = [...config.groups.values()].flatMap((group) => group.members) as Principal[];
+  const reachable = people.some((person) => agentsFor(config, person, channelOf(person)).includes(agent));
+  if (!reachable)
+    warnings.push(`nobody may talk to agents.${name}: name it in a group whose members share its channel`);
+  return warnings;
+}
+
+const channelOf = (principal: Principal): ChannelName => (principal.startsWith("matrix:") ? "matrix" : "telegram");
+
+function listenWarnings({ listen }: Config): string[] {
+  const host = listen.private.slice(0, listen.private.lastIndexOf(":"));
+  return isWildcard(host) ? ["listen.private listens on every interface: publish its port on 127.0.0.1 only"] : [];
+}

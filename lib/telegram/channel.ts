@@ -1,0 +1,76 @@
+import { createPresence } from "../channel/presence.ts";
+import type { Channel, Destination, Presence } from "../channel/types.ts";
+import type { Config, TelegramBot } from "../config/config.ts";
+import { ClawError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { callTelegram } from "./api.ts";
+import { fetchTelegramFile } from "./attachment.ts";
+import { isTelegramBody, renderTelegram } from "./render.ts";
+import { sendTelegram, type TelegramDestination } from "./send.ts";
+
+/** Telegram shows a chat action for 5 s. */
+const refreshTypingMs = 4_500;
+/** Best effort: an answer must not wait long for what only decorates it. */
+const decorationTimeoutMs = 3_000;
+
+/** Telegram, by the bots of the config in force at each call. */
+export function createTelegramChannel(options: { readonly config: () => Config; readonly log: Log }): Channel {
+  const { config, log } = options;
+  const find = (destination: Destination): { bot: TelegramBot; to: TelegramDestination } | undefined => {
+    if (destination.channel !== "telegram") return undefined;
+    const bot = config().telegram.get(destination.bot);
+    return bot && { bot, to: destination };
+  };
+
+  return {
+    name: "telegram",
+    idempotentSend: false,
+    render: renderTelegram,
+    async send({ destination, body }, signal) {
+      const found = find(destination);
+      if (!found) return { state: "failed", reason: `not for a bot of the config: ${nameOf(destination)}` };
+      if (!isTelegramBody(body)) return { state: "failed", reason: "the stored body is not a Telegram message" };
+      const outcome = await sendTelegram(found.bot, found.to, body, signal);
+      if (outcome.state !== "sent") log.warn({ bot: found.bot.name, ...outcome }, "telegram message not sent");
+      return outcome;
+    },
+    present(destination) {
+      const found = find(destination);
+      return found ? present(found.bot, found.to) : { progress() {}, async end() {} };
+    },
+    async fetchAttachment(attachment, destination, limit, signal) {
+      const found = find(destination);
+      if (!found) throw new ClawError("channel_failed", `not for a bot of the config: ${nameOf(destination)}`);
+      return fetchTelegramFile(found.bot, attachment, limit, signal);
+    },
+  };
+}
+
+const nameOf = (destination: Destination): string =>
+  destination.channel === "telegram" ? `telegram.${destination.bot}` : destination.channel;
+
+function present(bot: TelegramBot, to: TelegramDestination): Presence {
+  const chat_id = to.chat;
+  const place = { chat_id, ...(to.topic !== undefined && { message_thread_id: to.topic }) };
+  const quick = { timeoutMs: decorationTimeoutMs };
+  const textOf = (line: string): string => `⏳ ${line.slice(0, 200)}`;
+  return createPresence<number>({
+    refreshMs: refreshTypingMs,
+    typing: () => callTelegram(bot, "sendChatAction", { ...place, action: "typing" }, quick),
+    ...(bot.progress && {
+      async show(line: string) {
+        const payload = {
+          ...place,
+          text: textOf(line),
+          disable_notification: true,
+          link_preview_options: { is_disabled: true },
+        };
+        const answer = await callTelegram(bot, "sendMessage", payload, quick);
+        return answer.ok ? answer.result.message_id : undefined;
+      },
+      edit: (message_id: number, line: string) =>
+        callTelegram(bot, "editMessageText", { chat_id, message_id, text: textOf(line) }, quick),
+      remove: (message_id: number) => callTelegram(bot, "deleteMessage", { chat_id, message_id }, quick),
+    }),
+  });
+}

@@ -1,0 +1,29 @@
+import type { Destination } from "../channel/types.ts";
+import type { Entity, FormattedText } from "./formatted.ts";
+import { formatMarkdown } from "./markdown.ts";
+import { partsOf } from "./part.ts";
+
+/** A message as the outbox keeps it for Telegram. */
+export interface TelegramBody {
+  readonly text: string;
+  readonly entities?: readonly Entity[];
+  /** The message this one answers. */
+  readonly replyTo?: number;
+}
+
+const empty: FormattedText = { text: "(empty answer)", entities: [] };
+
+/** Markdown to messages within Telegram's limits; in a group the first one answers the message it is for. */
+export function renderTelegram(markdown: string, destination: Destination): TelegramBody[] {
+  const parts = partsOf(formatMarkdown(markdown));
+  const replyTo = destination.channel === "telegram" ? destination.replyTo : undefined;
+  return (parts.length > 0 ? parts : [empty]).map(({ text, entities }, index) => ({
+    text,
+    ...(entities.length > 0 && { entities }),
+    ...(index === 0 && replyTo !== undefined && { replyTo }),
+  }));
+}
+
+/** Whether a stored body is one of ours. */
+export const isTelegramBody = (body: unknown): body is TelegramBody =>
+  typeof body === "object" && body !== null && "text" in body && typeof body.text === "string";

@@ -1,0 +1,46 @@
+import type { MessageEntity } from "@grammyjs/types";
+
+const texts = new Set(["sendMessage", "editMessageText"]);
+
+/** Whether a method takes a text to be checked. */
+export const isText = (method: string): boolean => texts.has(method);
+
+/** Why the Bot API would refuse a message, in its words. Stricter than it about entities, which it would mend silently. */
+export function problemWith(payload: Readonly<Record<string, unknown>>): string | undefined {
+  const { chat_id, text, entities } = payload;
+  if (typeof chat_id !== "number") return "Bad Request: chat_id is empty";
+  if (typeof text !== "string" || text.trim() === "") return "Bad Request: message text is empty";
+  if (text.length > 4096) return "Bad Request: message is too long";
+  if (!text.isWellFormed()) return "Bad Request: strings must be encoded in UTF-8";
+  if (entities === undefined) return undefined;
+  if (!Array.isArray(entities)) return "Bad Request: can't parse entities: an array expected";
+  if (entities.length > 100) return "Bad Request: can't parse entities: more than 100";
+  for (const entity of entities as MessageEntity[]) {
+    const wrong = entityProblem(entity, text, entities as MessageEntity[]);
+    if (wrong !== undefined) return `Bad Request: can't parse entities: ${wrong}`;
+  }
+  return undefined;
+}
+
+const isInside = (text: string, at: number): boolean =>
+  /[\uD800-\uDBFF]/.test(text.charAt(at - 1)) && /[\uDC00-\uDFFF]/.test(text.charAt(at));
+
+function entityProblem(entity: MessageEntity, text: string, all: readonly MessageEntity[]): string | undefined {
+  const { type, offset, length } = entity;
+  const end = offset + length;
+  if (!(Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length > 0 && end <= text.length))
+    return `${type} is out of range`;
+  if (isInside(text, offset) || isInside(text, end)) return `${type} splits a character`;
+  if (type === "text_link" && !/^(https?|tg):\/\//.test(entity.url)) return "unsupported URL protocol";
+  for (const other of all) {
+    if (other === entity) continue;
+    const otherEnd = other.offset + other.length;
+    if (other.offset >= end || otherEnd <= offset) continue;
+    const within = other.offset >= offset && otherEnd <= end;
+    const around = other.offset <= offset && otherEnd >= end;
+    if (!within && !around) return `${type} and ${other.type} overlap`;
+    if ((type === "code" || type === "pre") && other.type !== "blockquote") return `${other.type} in ${type}`;
+    if (type === other.type) return `${type} in ${type}`;
+  }
+  return undefined;
+}

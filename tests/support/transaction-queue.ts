@@ -1,0 +1,80 @@
+/** Pushes transactions as Synapse does: one at a time, in order, each repeated with the same id until it is answered 200. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface TransactionQueueOptions {
+  /** The gateway's public listener; undefined: nothing is pushed yet. */
+  readonly gateway: () => string | undefined;
+  readonly hsToken: () => string;
+  /** Wait after the first failure, doubled up to 16 times that. */
+  readonly retryMs: number;
+}
+
+export class TransactionQueue {
+  readonly #options: TransactionQueueOptions;
+  readonly #stop = new AbortController();
+  #waiting: { events: object[]; resolve: () => void }[] = [];
+  #running: Promise<void> | undefined;
+  #nextId = 1;
+  /** How often a transaction was answered with something else than 200. */
+  failures = 0;
+
+  constructor(options: TransactionQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the gateway has acknowledged the events; never while it is down. */
+  push(events: object[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ events, resolve });
+      this.wake();
+    });
+  }
+
+  /** What waited for a gateway goes now. */
+  wake(): void {
+    if (this.#options.gateway() === undefined || this.#stop.signal.aborted) return;
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
+      const batch = this.#take();
+      const id = this.#nextId++;
+      let wait = this.#options.retryMs;
+      while (!(await this.#deliver(id, batch))) {
+        if (this.#stop.signal.aborted) return;
+        this.failures += 1;
+        await sleep(wait, undefined, { signal: this.#stop.signal }).catch(() => {});
+        wait = Math.min(wait * 2, this.#options.retryMs * 16);
+      }
+      for (const entry of batch) entry.resolve();
+    }
+  }
+
+  /** At most 100 events a transaction; what was pushed together stays together. */
+  #take(): { events: object[]; resolve: () => void }[] {
+    let size = 0;
+    const end = this.#waiting.findIndex((entry) => (size += entry.events.length) > 100);
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(end, 1));
+  }
+
+  async #deliver(id: number, batch: { events: object[] }[]): Promise<boolean> {
+    try {
+      const response = await fetch(`${this.#options.gateway()}/_matrix/app/v1/transactions/${id}`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${this.#options.hsToken()}`, "content-type": "application/json" },
+        body: JSON.stringify({ events: batch.flatMap((entry) => entry.events) }),
+        signal: this.#stop.signal,
+      });
+      await response.json();
+      return response.status === 200;
+    } catch {
+      return false;
+    }
+  }
+}
