@@ -1,12 +1,12 @@
 /** The gateway as one object: dependencies made, listening, working; drained and closed again. */
 import { serve, type ServerType } from "@hono/node-server";
-import { drizzle } from "drizzle-orm/postgres-js";
 import { once } from "node:events";
 import type { Config } from "../lib/config/config.ts";
 import { Cancellations } from "../lib/conversation/cancellations.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
 import { connect } from "../lib/db/client.ts";
+import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
 import { ClawError, messageOf } from "../lib/errors.ts";
 import { createCommitments } from "../lib/ledger/commitments.ts";
@@ -71,6 +71,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   await migrate(databaseUrl);
   const keyring = createKeyring(settings.key.reveal());
   const sql = connect(databaseUrl, { max: settings.database.pool });
+  const tables = openDrizzle(databaseUrl);
   const locks = new Locks(databaseUrl, log);
   const metrics = createMetrics();
   const inbox = counted(createInbox(sql, keyring.bodies), metrics);
@@ -89,7 +90,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const registry = new ToolRegistry(
     builtinTools(
       {
-        commitments: createCommitments(drizzle(sql), keyring.bodies),
+        commitments: createCommitments(tables.database, keyring.bodies),
         turns: (who) => ownTurns(sql, keyring.bodies, who),
       },
       () => config().tools,
@@ -213,6 +214,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       await inner.close();
       await listening.unlisten();
       await locks.close();
+      await tables.end();
       await sql.end({ timeout: 5 });
     },
   };

@@ -13,15 +13,15 @@ export async function readLimited(
   if (!message.body) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const reader = message.body.getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = message.body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return Buffer.concat(chunks);
-    size += (value as Uint8Array).length;
+    size += value.length;
     if (size > limit) {
       await reader.cancel();
       return undefined;
     }
-    chunks.push(value as Uint8Array);
+    chunks.push(value);
   }
 }

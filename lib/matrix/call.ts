@@ -49,7 +49,10 @@ export async function fetchMatrix(
   try {
     response = await fetch(url, {
       method,
-      headers: { authorization: `Bearer ${matrix.asToken.reveal()}`, ...(type !== undefined && { "content-type": type }) },
+      headers: {
+        authorization: `Bearer ${matrix.asToken.reveal()}`,
+        ...(type !== undefined && { "content-type": type }),
+      },
       ...(content !== undefined && { body: content }),
       // A redirect would carry the token and reach where no one looked (CVE-2026-31989).
       redirect: "error",

@@ -47,7 +47,11 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
     async send(message, signal) {
       try {
         const { user, room } = matrixOnly(message.destination);
-        const sent = await sendToRoom(deps, { user, room, key: message.key, content: matrixBody(message.body) }, signal);
+        const sent = await sendToRoom(
+          deps,
+          { user, room, key: message.key, content: matrixBody(message.body) },
+          signal,
+        );
         return { state: "sent", remoteId: sent };
       } catch (thrown) {
         const outcome = outcomeOf(thrown);

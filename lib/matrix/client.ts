@@ -136,7 +136,9 @@ export function createMatrixClient(config: () => Config): MatrixClient {
       });
       if (bytes) return bytes;
       await response.body?.cancel().catch(() => {});
-      throw new ClawError("too_large", `an attachment has more than ${limit} bytes`, { say: "That file is too large." });
+      throw new ClawError("too_large", `an attachment has more than ${limit} bytes`, {
+        say: "That file is too large.",
+      });
     },
 
     async upload(user, bytes, type, name, signal) {

@@ -17,7 +17,8 @@ export class MatrixError extends ClawError implements MatrixFailure {
   readonly retryAfterMs: number | undefined;
 
   constructor(call: string, failure: MatrixFailure, cause?: unknown) {
-    const what = failure.httpStatus === undefined ? "no answer" : [failure.httpStatus, failure.errcode].join(" ").trim();
+    const what =
+      failure.httpStatus === undefined ? "no answer" : [failure.httpStatus, failure.errcode].join(" ").trim();
     super("channel_failed", `Matrix ${call}: ${what}`, cause === undefined ? {} : { cause });
     this.name = "MatrixError";
     this.errcode = failure.errcode;

@@ -15,11 +15,7 @@ export function splitFallback(body: string): Unquoted {
   const end = lines.findIndex((line) => !line.startsWith(">"));
   const quotation = end === -1 ? lines : lines.slice(0, end);
   const rest = end === -1 ? [] : lines.slice(lines[end] === "" ? end + 1 : end);
-  const quoted = quotation
-    .join("\n")
-    .replace(opening, "> ")
-    .replace(/^> ?/gm, "")
-    .trim();
+  const quoted = quotation.join("\n").replace(opening, "> ").replace(/^> ?/gm, "").trim();
   return { text: rest.join("\n"), quoted: quoted === "" ? undefined : quoted };
 }
 

@@ -18,12 +18,13 @@ export interface MembershipDeps {
 }
 
 /** How a membership push ended: `refused` with the reason where an invite was declined. */
-export type MembershipOutcome =
-  | { readonly state: "done" }
-  | { readonly state: "refused"; readonly reason: string };
+export type MembershipOutcome = { readonly state: "done" } | { readonly state: "refused"; readonly reason: string };
 
 /** Why an invite may be accepted, or why not. Pure. `config`: the room is named; `direct`: by the inviter's right. */
-export function judgeInvite(config: Config, facts: MembershipFacts): "config" | "direct" | { readonly refused: string } {
+export function judgeInvite(
+  config: Config,
+  facts: MembershipFacts,
+): "config" | "direct" | { readonly refused: string } {
   const agent = agentOf(config, facts.user);
   if (!agent?.matrix) return { refused: "the user is no agent of the config" };
   // Whoever invites: the config has said that the agent belongs there.

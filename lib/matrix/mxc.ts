@@ -8,7 +8,8 @@ export interface MediaRef {
 
 // Spec: "Matrix Content (mxc://) URIs": a server name and an opaque id of these letters only, so that neither can
 // lead a request elsewhere (CVE-2026-28467, CVE-2026-44996).
-const shape = /^mxc:\/\/([A-Za-z0-9.\-]{1,230}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?)\/([A-Za-z0-9_-]{1,255})$/;
+const shape =
+  /^mxc:\/\/([A-Za-z0-9.\-]{1,230}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?)\/([A-Za-z0-9_-]{1,255})$/;
 
 /** The parts of an mxc:// URI, or undefined where it is anything else. */
 export function parseMxc(uri: string): MediaRef | undefined {
@@ -21,6 +22,7 @@ export function parseMxc(uri: string): MediaRef | undefined {
 /** The parts of an mxc:// URI; throws ClawError `bad_request` where it is anything else. */
 export function requireMxc(uri: string): MediaRef {
   const ref = parseMxc(uri);
-  if (!ref) throw new ClawError("bad_request", "an attachment must be an mxc:// URI", { say: "I cannot open that file." });
+  if (!ref)
+    throw new ClawError("bad_request", "an attachment must be an mxc:// URI", { say: "I cannot open that file." });
   return ref;
 }

@@ -17,7 +17,8 @@ export class OncePer {
     if (last !== undefined && now - last < this.#periodMs) return false;
     this.#last.delete(key);
     this.#last.set(key, now);
-    if (this.#last.size > keepKeys) for (const oldest of [...this.#last.keys()].slice(0, 100)) this.#last.delete(oldest);
+    if (this.#last.size > keepKeys)
+      for (const oldest of [...this.#last.keys()].slice(0, 100)) this.#last.delete(oldest);
     return true;
   }
 }

@@ -101,7 +101,10 @@ async function settleAgent(deps: StartMatrixDeps, config: Config, agent: Agent, 
     await rooms.set(user, room, "join", { at });
     const seat = known.get(room) ?? { direct: false, inviter: undefined };
     if (!mayBeIn(config, agent, room, seat))
-      log.warn({ user, room }, "matrix: the agent is in a room that the config does not allow; it answers nobody there");
+      log.warn(
+        { user, room },
+        "matrix: the agent is in a room that the config does not allow; it answers nobody there",
+      );
     if (known.get(room)?.encrypted !== true) await noteEncryption(deps, user, room, signal);
   }
   for (const { room, membership } of known.values())

@@ -53,7 +53,7 @@ export async function startWorker(options: {
   const runner: Runner = await run({
     connectionString: options.url,
     concurrency: options.concurrency,
-    maxPoolSize: 6,
+    maxPoolSize: options.concurrency + 2,
     noHandleSignals: true,
     gracefulShutdownAbortTimeout: options.graceMs,
     // Jobs added now wake us by NOTIFY; polling is for those that are due later.

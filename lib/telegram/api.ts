@@ -1,4 +1,4 @@
-import type { RawApi } from "grammy/web";
+import type { Api, RawApi } from "grammy/web";
 import type { ApiError } from "grammy/types";
 import type { TelegramBot } from "../config/config.ts";
 import { type Failure, failureOf } from "./failure.ts";
@@ -27,7 +27,7 @@ export async function callTelegram<M extends Method>(
   options: CallOptions = {},
 ): Promise<Answer<Result<M>>> {
   try {
-    const raw = await rawApi(bot, options.timeoutMs ?? defaultTimeoutMs);
+    const { raw } = await apiOf(bot, options.timeoutMs ?? defaultTimeoutMs);
     const call = raw[method] as (...parameters: unknown[]) => Promise<Result<M>>;
     // grammY's functions for methods without a payload take the signal first.
     const parameters = payload === undefined ? [options.signal] : [payload, options.signal];
@@ -37,9 +37,10 @@ export async function callTelegram<M extends Method>(
   }
 }
 
-const apis = new Map<string, RawApi>();
+const apis = new Map<string, Api>();
 
-async function rawApi(bot: TelegramBot, timeoutMs: number): Promise<RawApi> {
+// Not its `raw`: awaiting that would call a method named "then".
+async function apiOf(bot: TelegramBot, timeoutMs: number): Promise<Api> {
   const token = bot.token.reveal();
   const key = `${timeoutMs} ${bot.api_root} ${token}`;
   const known = apis.get(key);
@@ -49,13 +50,9 @@ async function rawApi(bot: TelegramBot, timeoutMs: number): Promise<RawApi> {
   const fetch = (url: string, init: { body: string; headers: Record<string, string>; signal: AbortSignal }) =>
     post(url, init, timeoutMs);
   // Ours is the timeout that knows whether something was sent; grammY's own stands behind it.
-  const { raw } = new Api(token, {
-    apiRoot: bot.api_root,
-    fetch: fetch as never,
-    timeoutSeconds: timeoutMs / 1000 + 5,
-  });
-  apis.set(key, raw);
-  return raw;
+  const api = new Api(token, { apiRoot: bot.api_root, fetch: fetch as never, timeoutSeconds: timeoutMs / 1000 + 5 });
+  apis.set(key, api);
+  return api;
 }
 
 async function post(

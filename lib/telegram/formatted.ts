@@ -23,10 +23,12 @@ export class FormattedBuilder {
   readonly entities: Entity[] = [];
   readonly breaks: number[] = [];
   readonly #styles = new Map<Style, { start: number; depth: number }>();
-  #link: { start: number; url: string | undefined; label?: string } | undefined;
+  // The label is kept beside the text: to slice it out would copy the whole text for every link.
+  #link: { start: number; url: string | undefined; label: string } | undefined;
 
   append(text: string): void {
     this.text += text;
+    if (this.#link) this.#link.label += text;
   }
 
   /** Begins a block of its own. */
@@ -50,7 +52,7 @@ export class FormattedBuilder {
 
   /** A link's label follows; without a URL it stays plain. */
   openLink(url: string | undefined): void {
-    this.#link = { start: this.text.length, url };
+    this.#link = { start: this.text.length, url, label: "" };
   }
 
   /** Ends the link and returns its label. */
@@ -58,11 +60,10 @@ export class FormattedBuilder {
     const link = this.#link;
     this.#link = undefined;
     if (!link) return "";
-    const label = this.text.slice(link.start);
     // Telegram finds a bare address by itself.
-    if (link.url !== undefined && link.url !== label)
-      this.mark({ type: "text_link", url: link.url, offset: link.start, length: label.length });
-    return label;
+    if (link.url !== undefined && link.url !== link.label)
+      this.mark({ type: "text_link", url: link.url, offset: link.start, length: link.label.length });
+    return link.label;
   }
 
   get inLink(): boolean {

@@ -14,39 +14,45 @@ const isBlank = (text: string): boolean => /^[\s\u00ad\u200b-\u200f\u2028-\u202e
  * A document in messages Telegram takes, in order, none of them blank. Cut where a block begins; a block too long for one
  * message at a line, sentence or word, and then its entities go on in the next part.
  */
-export function partsOf(document: FormattedDocument): FormattedText[] {
+export function partsOf({ text, entities, breaks }: FormattedDocument): FormattedText[] {
   const parts: FormattedText[] = [];
-  let start = 0;
-  while (start < document.text.length) {
-    const end = endOfPart(document, start);
-    const part = slice(document, start, end);
+  // Entities that reach into the part at hand: those left over from the last one, and those from `next` on.
+  let reaching: Entity[] = [];
+  let next = 0;
+  let nextBreak = 0;
+  for (let start = 0; start < text.length;) {
+    let most = maxTextLength;
+    for (; next < entities.length && entities[next]!.offset < start + most; next++) {
+      // One more would be too many: the part ends before it, unless there is nothing else in it.
+      if (reaching.length >= maxEntities && entities[next]!.offset > start) most = entities[next]!.offset - start;
+      else reaching.push(entities[next]!);
+    }
+    let end = text.length;
+    if (end - start > most) {
+      let block = start;
+      for (; nextBreak < breaks.length && breaks[nextBreak]! <= start + most; nextBreak++)
+        block = Math.max(block, breaks[nextBreak]!);
+      end = block > start ? block : start + breakWithin(text.slice(start, start + most + 1), most);
+    }
+    const part = cut(text, start, end, reaching);
     if (!isBlank(part.text)) parts.push(part);
     start = end;
+    reaching = reaching.filter((entity) => entity.offset + entity.length > end);
   }
   return parts;
 }
 
-function endOfPart(document: FormattedDocument, start: number): number {
-  const { text, entities, breaks } = document;
-  const touching = entities.filter((entity) => entity.offset + entity.length > start);
-  const crowded = touching[maxEntities]?.offset ?? Infinity;
-  const most = Math.min(maxTextLength, crowded > start ? crowded - start : Infinity);
-  if (text.length - start <= most) return text.length;
-  const block = breaks.findLast((offset) => offset > start && offset <= start + most);
-  return block ?? start + breakWithin(text.slice(start), most);
-}
-
 /** Without blank lines in front and blanks behind; what the entities cover stays covered. */
-function slice(document: FormattedDocument, from: number, to: number): FormattedText {
-  const raw = document.text.slice(from, to);
+function cut(text: string, from: number, to: number, reaching: readonly Entity[]): FormattedText {
+  const raw = text.slice(from, to);
   const start = from + (/^(?:[^\S\n]*\n)+/.exec(raw)?.[0].length ?? 0);
-  const text = document.text.slice(start, to).trimEnd();
-  const end = start + text.length;
+  const kept = text.slice(start, to).trimEnd();
+  const end = start + kept.length;
   const entities: Entity[] = [];
-  for (const entity of document.entities) {
+  for (const entity of reaching) {
     const offset = Math.max(entity.offset, start);
     const length = Math.min(entity.offset + entity.length, end) - offset;
     if (length > 0 && entities.length < maxEntities) entities.push({ ...entity, offset: offset - start, length });
   }
-  return { text, entities };
+  return { text: kept, entities };
 }

@@ -15,6 +15,7 @@ before(async () => {
   gateway = await startTestGateway(telegramConfig({ modelUrl: model.url, botApiUrl: botApi.url }));
 });
 after(async () => {
+  if (process.env["SHOW_LOG"]) console.log(gateway.log());
   await gateway.stop();
   await Promise.all([botApi.stop(), model.stop()]);
 });

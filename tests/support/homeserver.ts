@@ -127,7 +127,7 @@ export async function startHomeserver(
   };
 
   const app = new Hono<{ Variables: { user: string } }>();
-  const refuse = (c: Context, status: 400 | 401 | 403 | 404, errcode: string): Response =>
+  const refuse = (c: Pick<Context, "json">, status: 400 | 401 | 403 | 404, errcode: string): Response =>
     c.json({ errcode, error: errcode }, status);
 
   app.use("/_matrix/*", async (c, next) => {
@@ -140,7 +140,7 @@ export async function startHomeserver(
     );
     const found = faults[at];
     if (found && (found.left -= 1) <= 0) faults.splice(at, 1);
-    if (found?.fault.answer === "cut") return cut(c);
+    if (found?.fault.answer === "cut") return cut(c.env);
     if (found && typeof found.fault.answer === "object")
       return new Response(JSON.stringify(found.fault.answer.body), { status: found.fault.answer.status });
     if (path === "/_matrix/client/versions") return next();
@@ -149,7 +149,7 @@ export async function startHomeserver(
     if (device !== undefined && !devices.has(`${user} ${device}`)) return refuse(c, 400, "M_UNKNOWN_DEVICE");
     c.set("user", user);
     await next();
-    if (found?.fault.answer === "drop") c.res = cut(c);
+    if (found?.fault.answer === "drop") c.res = cut(c.env);
   });
 
   const base = "/_matrix/client/v3";
@@ -361,8 +361,8 @@ export async function startHomeserver(
 }
 
 /** Ends the connection without an answer. */
-function cut(c: Context): Response {
-  const { incoming } = c.env as { incoming?: { socket: { destroy(): void } } };
+function cut(env: unknown): Response {
+  const { incoming } = env as { incoming?: { socket: { destroy(): void } } };
   incoming?.socket.destroy();
   return new Response(null, { status: 500 });
 }

@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type Config, matrixUserId } from "../../lib/config/config.ts";
+import { draftOf } from "../../lib/config/draft.ts";
+import type { SecretRef } from "../../lib/config/schema.ts";
+import { readToml } from "../../lib/config/toml.ts";
+import { ClawError } from "../../lib/errors.ts";
+import { createMatrixClient, serviceId } from "../../lib/matrix/client.ts";
+import { createRoom, provision, type ProvisioningIntent } from "../../lib/matrix/provision.ts";
+import { namespaceRegex, registrationYaml, writeSecretFile } from "../../lib/matrix/registration.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Adds `claw matrix register` and `claw matrix provision`. */
+export function register(program: Command, context: CommandContext): void {
+  const matrix = program.command("matrix").summary("register the application service, create agent users");
+  matrix
+    .command("register")
+    .description("Writes the application service's registration, with fresh tokens, for the homeserver.")
+    .option("--out <file>", "where to write it (default: ~/.config/openclaw/appservice.yaml)")
+    .option("--url <url>", "where the homeserver reaches the gateway (default: listen.public on this host)")
+    .option("--server-name <name>", "the part after the colon in Matrix ids, where there is no config yet")
+    .option("--env <file>", "write the tokens as NAME=… lines to this file, 0600")
+    .option("--print-tokens", "print the tokens; without this they are only in the files")
+    .option("--force", "replace files that are there already")
+    .action((options: RegisterOptions) => registerService(context, options));
+  matrix
+    .command("provision")
+    .description("Makes agents' users, names and avatars and joins them to their rooms. Run it while the gateway runs.")
+    .option("--avatars", "upload avatars again where one is set already")
+    .option("--create-room <name>", "first make a private, unencrypted room by the agent of --agent")
+    .option("--agent <name>", "who makes the room")
+    .option("--invite <user...>", "full Matrix ids to invite to it")
+    .action((options: ProvisionOptions) => provisionAgents(context, options));
+}
+
+interface RegisterOptions {
+  out?: string;
+  url?: string;
+  serverName?: string;
+  env?: string;
+  printTokens?: boolean;
+  force?: boolean;
+}
+
+interface ProvisionOptions {
+  avatars?: boolean;
+  createRoom?: string;
+  agent?: string;
+  invite?: string[];
+}
+
+async function registerService(context: CommandContext, options: RegisterOptions): Promise<void> {
+  const { AppServiceRegistration } = await loadBridge();
+  const settings = await settingsFor(context, options);
+  const service = new AppServiceRegistration(options.url ?? settings.url);
+  service.setId(serviceId);
+  service.setAppServiceToken(AppServiceRegistration.generateToken());
+  service.setHomeserverToken(AppServiceRegistration.generateToken());
+  service.setSenderLocalpart(settings.sender);
+  service.addRegexPattern("users", namespaceRegex(settings.namespace, settings.serverName), true);
+  const made = service.getOutput();
+
+  const yaml = registrationYaml({ ...made, url: made.url ?? "", namespaces: { users: made.namespaces?.users ?? [] } });
+  const lines = [
+    ["as_token", settings.asToken, made.as_token] as const,
+    ["hs_token", settings.hsToken, made.hs_token] as const,
+  ];
+  // Both or neither: a registration whose tokens are nowhere else is of no use.
+  if (options.env !== undefined && existsSync(options.env) && !options.force)
+    throw new ClawError("bad_request", `${options.env} is there already: --force replaces it, other lines and all`);
+  const file = writeSecretFile(options.out ?? defaultOut(), yaml, options.force === true);
+  context.out(`registration: ${file} (0600; url ${made.url})`);
+  if (options.env !== undefined) {
+    const env = lines.flatMap(([, ref, token]) => (ref && "env" in ref ? [`${ref.env}=${token}`] : []));
+    context.out(`tokens: ${writeSecretFile(options.env, `${env.join("\n")}\n`, options.force === true)} (0600)`);
+  }
+  for (const [key, ref, token] of lines) {
+    const place = ref && "file" in ref ? `the file ${ref.file}` : `${ref?.env ?? ""} in the gateway's env_file`;
+    if (options.printTokens) context.out(ref && "env" in ref ? `${ref.env}=${token}` : `${key}: ${token} (${place})`);
+    else if (options.env === undefined || (ref && "file" in ref)) context.out(`put its ${key} into ${place}`);
+  }
+  context.out("");
+  context.out("On the homeserver, in homeserver.yaml, and then restart it:");
+  context.out("  app_service_config_files:");
+  context.out(`    - ${file}`);
+  context.out("(or a copy that the homeserver's user can read and nobody else). No experimental feature is needed.");
+  context.out("Then start the gateway, and run `claw matrix provision`.");
+}
+
+interface ServiceSettings {
+  readonly serverName: string;
+  readonly sender: string;
+  readonly namespace: string;
+  readonly url: string;
+  readonly asToken: SecretRef | undefined;
+  readonly hsToken: SecretRef | undefined;
+}
+
+/** Of the config without its secrets; of the defaults where there is none yet and the server's name is given. */
+async function settingsFor(context: CommandContext, options: RegisterOptions): Promise<ServiceSettings> {
+  const asToken: SecretRef = { env: "MATRIX_AS_TOKEN" };
+  const hsToken: SecretRef = { env: "MATRIX_HS_TOKEN" };
+  if (options.serverName !== undefined && !existsSync(context.configFile()))
+    return {
+      serverName: options.serverName,
+      sender: "openclaw",
+      namespace: "agent_",
+      url: "http://127.0.0.1:8080",
+      asToken,
+      hsToken,
+    };
+  const { matrix, listen } = await context.loadConfig("skip");
+  const draft = draftOf(readToml(context.configFile())).matrix;
+  if (!matrix)
+    throw new ClawError(
+      "config_invalid",
+      `${context.configFile()} has no [matrix]: add it, or give --server-name NAME`,
+    );
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(listen.public) ?? [];
+  return {
+    serverName: options.serverName ?? matrix.server_name,
+    sender: matrix.sender_localpart,
+    namespace: matrix.namespace,
+    url: `http://${host === "0.0.0.0" || host === "[::]" ? "127.0.0.1" : host}:${port}`,
+    asToken: draft?.as_token ?? asToken,
+    hsToken: draft?.hs_token ?? hsToken,
+  };
+}
+
+const defaultOut = (): string => join(homedir(), ".config", "openclaw", "appservice.yaml");
+
+async function provisionAgents(context: CommandContext, options: ProvisionOptions): Promise<void> {
+  const config = await context.loadConfig();
+  const { matrix } = config;
+  if (!matrix) throw new ClawError("config_invalid", `${config.file} has no [matrix]`);
+  const client = createMatrixClient(() => config);
+  // Says clearly what is wrong before the bridge's own words come.
+  await client.whoami();
+  const { AppServiceRegistration, Bridge, Logger } = await loadBridge();
+  Logger.configure({ console: "off" });
+  const registration = new AppServiceRegistration("http://127.0.0.1");
+  registration.setId(serviceId);
+  registration.setAppServiceToken(matrix.asToken.reveal());
+  registration.setHomeserverToken(matrix.hsToken.reveal());
+  registration.setSenderLocalpart(matrix.sender_localpart);
+  registration.addRegexPattern("users", namespaceRegex(matrix.namespace, matrix.server_name), true);
+  const bridge = new Bridge({
+    homeserverUrl: matrix.homeserver,
+    domain: matrix.server_name,
+    registration,
+    controller: { onEvent: () => {} },
+    disableStores: true,
+  });
+  await bridge.initialise();
+  const intent = (user: string): ProvisioningIntent => bridge.getIntent(user);
+
+  context.note("A new device makes the homeserver push at once: the gateway should be running and listening.");
+  if (options.createRoom !== undefined) await makeRoom(context, config, options, options.createRoom, intent);
+  const failures = await provision({ config, client, intent, out: context.out, avatars: options.avatars === true });
+  if (failures > 0) throw new ClawError("channel_failed", `${failures} of the steps above failed`);
+}
+
+async function makeRoom(
+  context: CommandContext,
+  config: Config,
+  options: ProvisionOptions,
+  name: string,
+  intent: (user: string) => ProvisioningIntent,
+): Promise<void> {
+  const agent = config.agents.get(options.agent ?? "");
+  const user = agent && matrixUserId(config, agent);
+  if (!user) throw new ClawError("bad_request", "--create-room needs --agent with the name of an agent on Matrix");
+  const room = await createRoom({ intent }, user, name, options.invite ?? []);
+  context.out(`room "${name}": ${room}`);
+  context.out(`  add it to agents.${options.agent}.matrix.rooms and reload the gateway`);
+}
+
+/** Loaded here alone: it costs 58 MB and up to half a second, and its Intents would write plaintext anywhere. */
+const loadBridge = async () => import("matrix-appservice-bridge");

@@ -1,0 +1,127 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { Config } from "../lib/config/config.ts";
+import type { MatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
+import { readLimited } from "../lib/matrix/body.ts";
+import { agentUsers, senderUser } from "../lib/matrix/ids.ts";
+import { createIngest, type IngestDeps } from "../lib/matrix/ingest.ts";
+
+export interface MatrixFunctionDeps extends IngestDeps {
+  readonly config: () => Config;
+  readonly transactions: MatrixTransactions;
+}
+
+/** A transaction holds at most 100 events, 100 ephemeral and 100 to-device messages of up to 64 KiB each. */
+const maxBody = 20 * 1024 * 1024;
+
+/**
+ * The application service API (spec: Application Service API v1), legacy paths included. Answers 200 to a transaction
+ * only after its events are committed; the homeserver repeats anything else, in order, for ever.
+ */
+export function createMatrixFunction(deps: MatrixFunctionDeps): Hono {
+  const { config, log } = deps;
+  const app = new Hono();
+  const transaction = createTransactionHandler(deps);
+
+  for (const prefix of ["/_matrix/app/v1", ""]) {
+    for (const path of ["/transactions/*", "/users/*", "/rooms/*", "/thirdparty/*", "/ping"])
+      if (prefix !== "" || !["/thirdparty/*", "/ping"].includes(path)) app.use(prefix + path, authenticate(config));
+    app.put(`${prefix}/transactions/:txnId`, transaction);
+    app.get(`${prefix}/users/:userId`, (c) => {
+      const asked = c.req.param("userId");
+      const known = asked === senderUser(config()) || agentUsers(config()).includes(asked);
+      return known ? c.json({}) : failure(c, 404, "M_NOT_FOUND", "no such agent");
+    });
+    app.get(`${prefix}/rooms/:alias`, (c) => failure(c, 404, "M_NOT_FOUND", "no such room"));
+  }
+  app.get("/_matrix/app/v1/thirdparty/protocol/:protocol", (c) => failure(c, 404, "M_NOT_FOUND", "no such protocol"));
+  for (const kind of ["user", "location"]) {
+    app.get(`/_matrix/app/v1/thirdparty/${kind}`, (c) => c.json([]));
+    app.get(`/_matrix/app/v1/thirdparty/${kind}/:protocol`, (c) => c.json([]));
+  }
+  app.post("/_matrix/app/v1/ping", (c) => c.json({}));
+  app.all("/_matrix/app/*", (c) => failure(c, 404, "M_UNRECOGNIZED", "no such endpoint"));
+  app.onError((thrown, c) => {
+    log.error({ err: thrown }, "matrix: a request failed");
+    return failure(c, 500, "M_UNKNOWN", "not committed; repeat it");
+  });
+  return app;
+}
+
+/** Runs before the body is read (CVE-2026-32980) and asks the config anew each time (CVE-2026-45005). */
+function authenticate(config: () => Config): MiddlewareHandler {
+  return async (c, next) => {
+    const { matrix } = config();
+    if (!matrix) return failure(c, 404, "M_UNRECOGNIZED", "Matrix is not configured");
+    const given = tokenOf(c);
+    if (given === undefined) return failure(c, 401, "M_MISSING_TOKEN", "the homeserver's token is missing");
+    const wanted = matrix.hsToken.reveal();
+    // An empty token would let anybody in who sends none (CVE-2026-44109).
+    if (wanted === "" || !sameSecret(given, wanted))
+      return failure(c, 403, "M_FORBIDDEN", "the homeserver's token is wrong");
+    await next();
+  };
+}
+
+/** The header; the query of old homeservers only where there is none, so that a wrong header is never overruled. */
+function tokenOf(c: Context): string | undefined {
+  const header = c.req.header("authorization");
+  if (header === undefined) return c.req.query("access_token") || undefined;
+  return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? "";
+}
+
+/** In constant time, whatever the lengths (CVE-2026-28475). */
+const sameSecret = (given: string, wanted: string): boolean => timingSafeEqual(sha256(given), sha256(wanted));
+
+const sha256 = (data: string | Uint8Array): Buffer => createHash("sha256").update(data).digest();
+
+/**
+ * Event ids make repeats harmless, so the ledger of transactions only saves their work and stays off the hot path: it
+ * is asked where this process has seen the transaction id before or has seen none, and written after the answer.
+ */
+function createTransactionHandler({ config, transactions, log, ...deps }: MatrixFunctionDeps) {
+  const ingest = createIngest({ ...deps, log });
+  const recent = new RecentIds();
+  return async (c: Context): Promise<Response> => {
+    const txnId = c.req.param("txnId") ?? "";
+    const bytes = await readLimited(c.req.raw, maxBody);
+    if (!bytes) return failure(c, 413, "M_TOO_LARGE", `a transaction has at most ${maxBody} bytes`);
+    const events = eventsOf(bytes);
+    if (!events) return failure(c, 400, "M_BAD_JSON", "a transaction is a JSON object with a list of events");
+    if (events.length === 0) return c.json({});
+    const digest = sha256(bytes);
+    const recordable = /^[\x21-\x7e]{1,255}$/.test(txnId);
+    if (recordable && !recent.isFresh(txnId) && (await transactions.seen(txnId, digest))) return c.json({});
+    const committed = await ingest(config(), events, digest.toString("hex"));
+    if (committed && recordable)
+      transactions.record(txnId, digest).catch((thrown: unknown) => {
+        log.warn({ err: thrown, txnId }, "matrix: a transaction was committed but not recorded; a repeat is harmless");
+      });
+    return c.json({});
+  };
+}
+
+/** Transaction ids of this process's life, the last ones. The very first is never fresh: it may repeat an earlier life's. */
+class RecentIds {
+  readonly #ids = new Set<string>();
+
+  isFresh(id: string): boolean {
+    const fresh = this.#ids.size > 0 && !this.#ids.has(id);
+    this.#ids.add(id);
+    if (this.#ids.size > 1_000) for (const oldest of [...this.#ids].slice(0, 100)) this.#ids.delete(oldest);
+    return fresh;
+  }
+}
+
+function eventsOf(bytes: Uint8Array): readonly unknown[] | undefined {
+  try {
+    const body: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
+    if (typeof body !== "object" || body === null || !("events" in body)) return undefined;
+    return Array.isArray(body.events) ? body.events : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const failure = (c: Context, status: 400 | 401 | 403 | 404 | 413 | 500, errcode: string, error: string): Response =>
+  c.json({ errcode, error }, status);

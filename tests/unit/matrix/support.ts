@@ -1,0 +1,172 @@
+import type { Hono } from "hono";
+import { createMatrixFunction } from "../../../functions/matrix.ts";
+import type { Agent, Config, Group } from "../../../lib/config/config.ts";
+import { configSchema } from "../../../lib/config/schema.ts";
+import { Secret } from "../../../lib/config/secret.ts";
+import type { Inbox, InboxEntry } from "../../../lib/ledger/inbox.ts";
+import type { MatrixEvents } from "../../../lib/ledger/matrix-events.ts";
+import type { Seat } from "../../../lib/ledger/matrix-rooms.ts";
+import { createLog, type Log } from "../../../lib/log.ts";
+import type { MatrixMessage } from "../../../lib/matrix/event.ts";
+import { decode } from "../../../lib/matrix/decode.ts";
+
+export const owner = "@me:home.example";
+export const kid = "@kid:home.example";
+export const stranger = "@eve:evil.example";
+export const ops = "@agent_ops:home.example";
+export const helper = "@agent_helper:home.example";
+export const opsRoom = "!ops:home.example";
+export const hsToken = "hs-token-canary";
+export const asToken = "as-token-canary";
+
+/** Two agents on Matrix, an owner who may use both and a kid who may use one. */
+export function testConfig(
+  more: {
+    homeserver?: string;
+    ops?: object;
+    helper?: object;
+    matrix?: null;
+    hsToken?: string;
+    asToken?: string;
+    progress?: boolean;
+  } = {},
+): Config {
+  const raw = configSchema.parse({
+    backends: {},
+    groups: {
+      owners: { members: [`matrix:${owner}`], agents: ["*"] },
+      family: { members: [`matrix:${kid}`], agents: ["helper"] },
+    },
+    agents: {
+      ops: agent({ localpart: "agent_ops", display_name: "Ops", rooms: [opsRoom], ...more.ops }),
+      helper: agent({ localpart: "agent_helper", display_name: "Helping Hand", ...more.helper }),
+    },
+    matrix: {
+      homeserver: more.homeserver ?? "http://127.0.0.1:1",
+      server_name: "home.example",
+      as_token: { env: "A" },
+      hs_token: { env: "B" },
+      ...(more.progress !== undefined && { progress: more.progress }),
+    },
+  });
+  const named = <Settings extends object>(record: Record<string, Settings>) =>
+    Object.entries(record).map(([name, settings]) => [name, { ...settings, name }] as const);
+  const part: Partial<Config> = {
+    file: "/nowhere/openclaw.toml",
+    agents: new Map(named(raw.agents).map(([name, made]): [string, Agent] => [name, { ...made, promptHash: "" }])),
+    groups: new Map<string, Group>(named(raw.groups)),
+    matrix:
+      more.matrix === null || !raw.matrix
+        ? undefined
+        : { ...raw.matrix, asToken: new Secret(more.asToken ?? asToken), hsToken: new Secret(more.hsToken ?? hsToken) },
+  };
+  return part as Config;
+}
+
+const agent = (matrix: object): object => ({ description: "An agent", backend: "main", prompt: "p.md", matrix });
+
+/** An inbox in memory that keeps its promise: a source is accepted once. */
+export class MemoryInbox implements Inbox {
+  readonly entries = new Map<string, InboxEntry>();
+  commits = 0;
+  broken = false;
+
+  async accept(entries: readonly InboxEntry[]): Promise<ReadonlySet<string>> {
+    if (this.broken) throw new Error("no database");
+    this.commits += 1;
+    const fresh = entries.filter((entry) => !this.entries.has(entry.source));
+    for (const entry of fresh) this.entries.set(entry.source, entry);
+    return new Set(fresh.map((entry) => entry.source));
+  }
+
+  all(): InboxEntry[] {
+    return [...this.entries.values()];
+  }
+}
+
+/** Lines of a log, as one string. */
+export function memoryLog(): { log: Log; text(): string } {
+  const lines: string[] = [];
+  return { log: createLog("trace", { write: (line) => void lines.push(line) }), text: () => lines.join("") };
+}
+
+export const seat = (user: string, more: Partial<Seat> = {}): Seat => ({
+  user,
+  direct: false,
+  inviter: undefined,
+  encrypted: false,
+  ...more,
+});
+
+let count = 0;
+
+/** An m.room.message as pushed. */
+export const said = (body: string, more: Record<string, unknown> = {}, content: object = {}): object => ({
+  event_id: `$event${(count += 1)}`,
+  room_id: opsRoom,
+  sender: owner,
+  type: "m.room.message",
+  origin_server_ts: 1_760_000_000_000,
+  content: { msgtype: "m.text", body, ...content },
+  ...more,
+});
+
+/** A message as decoded; fails where it is something else. */
+export function message(body: string, more: Record<string, unknown> = {}, content: object = {}): MatrixMessage {
+  const event = decode(said(body, more, content), new Date(0));
+  if (event.kind !== "message") throw new Error(`not a message but ${event.kind}`);
+  return event;
+}
+
+/** The function of functions/matrix.ts over ledgers in memory. */
+export function testFunction(
+  options: { config?: () => Config; seats?: Record<string, readonly Seat[]>; members?: number | undefined } = {},
+) {
+  const inbox = new MemoryInbox();
+  const { log, text } = memoryLog();
+  const encrypted = new Set<string>();
+  const seen = new Set<string>();
+  const asked: (readonly string[])[] = [];
+  const seats = options.seats ?? { [opsRoom]: [seat(ops)] };
+  const events: Pick<MatrixEvents, "edit" | "redact" | "senders"> = {
+    edit: async () => 0,
+    redact: async () => 0,
+    senders: async (ids) => {
+      asked.push(ids);
+      return new Map(ids.filter((id) => id === "$from-ops").map((id) => [id, ops]));
+    },
+  };
+  const app: Hono = createMatrixFunction({
+    config: options.config ?? (() => config),
+    inbox,
+    rooms: {
+      joined: async (rooms) =>
+        new Map(rooms.flatMap((room): [string, readonly Seat[]][] => (seats[room] ? [[room, seats[room]]] : []))),
+      markEncrypted: async (room) => void encrypted.add(room),
+    },
+    transactions: {
+      seen: async (id, digest) => seen.has(`${id} ${Buffer.from(digest).toString("hex")}`),
+      record: async (id, digest) => void seen.add(`${id} ${Buffer.from(digest).toString("hex")}`),
+    },
+    events,
+    members: { of: async () => ("members" in options ? options.members : 2), changed: () => {} },
+    log,
+  });
+  return { app, inbox, logText: text, encrypted, seen, asked };
+}
+
+const config = testConfig();
+
+/** A transaction as the homeserver pushes it. */
+export const put = (
+  app: Hono,
+  events: readonly unknown[],
+  options: { id?: string; token?: string | null; path?: string; body?: string } = {},
+): Promise<Response> =>
+  Promise.resolve(
+    app.request(options.path ?? `/_matrix/app/v1/transactions/${options.id ?? `t${(count += 1)}`}`, {
+      method: "PUT",
+      headers: options.token === null ? {} : { authorization: `Bearer ${options.token ?? hsToken}` },
+      body: options.body ?? JSON.stringify({ events }),
+    }),
+  );
