@@ -1,6 +1,4 @@
 /** The gateway as one object: dependencies made, listening, working; drained and closed again. */
-import { serve, type ServerType } from "@hono/node-server";
-import { once } from "node:events";
 import type { Config } from "../lib/config/config.ts";
 import { Cancellations } from "../lib/conversation/cancellations.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
@@ -8,7 +6,6 @@ import { toEntries } from "../lib/conversation/reply.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
-import { ClawError, messageOf } from "../lib/errors.ts";
 import { createCommitments } from "../lib/ledger/commitments.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import { createInbox, type Inbox } from "../lib/ledger/inbox.ts";
@@ -37,6 +34,7 @@ import { ToolRegistry } from "../lib/tools/registry.ts";
 import { agentFunctions } from "./agents/index.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { createHealthFunction, type PartHealth } from "./health.ts";
+import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
 import { controlTask } from "./tasks/control.ts";
 import { converseTask } from "./tasks/converse.ts";
@@ -229,38 +227,4 @@ function counted(inbox: Inbox, metrics: ReturnType<typeof createMetrics>): Inbox
       return accepted;
     },
   };
-}
-
-/** Splits "address:port", listens, and names the key to change when the address cannot be had. */
-async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
-  at: string,
-  key: string,
-): Promise<{ url: string; close(): Promise<void> }> {
-  const colon = at.lastIndexOf(":");
-  const hostname = at.slice(0, colon).replace(/^\[|\]$/g, "");
-  const server = serve({ fetch, hostname, port: Number(at.slice(colon + 1)) });
-  try {
-    await once(server, "listening");
-  } catch (cause) {
-    throw new ClawError(
-      "environment",
-      `cannot listen on ${at} (${messageOf(cause)}): change ${key}, or stop what listens there`,
-      { cause },
-    );
-  }
-  const address = server.address();
-  const port = typeof address === "object" && address ? address.port : 0;
-  return {
-    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
-    close: () => closeServer(server),
-  };
-}
-
-function closeServer(server: ServerType): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    // Idle keep-alive connections would hold it open; one that is being answered ends by itself.
-    if ("closeIdleConnections" in server) server.closeIdleConnections();
-  });
 }

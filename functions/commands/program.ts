@@ -32,7 +32,8 @@ export async function runClaw(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(claw --help lists the commands)")
     .exitOverride();
   const configFile = (): string => program.opts<{ config?: string }>().config ?? env.configFile;
-  const toolNames: CommandContext["toolNames"] = async () => (await import("./tool-names.ts")).toolNames();
+  const toolNames: CommandContext["toolNames"] = async () =>
+    (await import("../../lib/tools/builtin.ts")).builtinToolNames();
   const context: CommandContext = {
     env,
     configFile,

@@ -1,5 +1,5 @@
 /** Cross-checks of openclaw.toml: what one key says about another. Each looks only at what parsed. */
-import { covers } from "../policy/grant.ts";
+import { covers } from "./tool-glob.ts";
 import type { Draft } from "./draft.ts";
 import { suggest } from "./nearest.ts";
 import type { Problems } from "./problem.ts";

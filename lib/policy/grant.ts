@@ -1,13 +1,8 @@
 /** Which tools an agent may call for a person. Pure. */
 import type { Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
+import { covers } from "../config/tool-glob.ts";
 import { groupsOf, mayTalk } from "./access.ts";
-
-/** Whether a glob (`*`, `family_*` or a whole name) covers a tool. */
-export function covers(glob: string, tool: string): boolean {
-  if (glob === "*") return true;
-  return glob.endsWith("_*") ? tool.startsWith(glob.slice(0, -1)) : glob === tool;
-}
 
 const anyCovers = (globs: readonly string[], tool: string): string | undefined =>
   globs.find((glob) => covers(glob, tool));

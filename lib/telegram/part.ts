@@ -23,9 +23,13 @@ export function partsOf({ text, entities, breaks }: FormattedDocument): Formatte
   for (let start = 0; start < text.length;) {
     let most = maxTextLength;
     for (; next < entities.length && entities[next]!.offset < start + most; next++) {
-      // One more would be too many: the part ends before it, unless there is nothing else in it.
-      if (reaching.length >= maxEntities && entities[next]!.offset > start) most = entities[next]!.offset - start;
-      else reaching.push(entities[next]!);
+      const entity = entities[next]!;
+      if (reaching.length >= maxEntities && entity.offset > start) {
+        // One more would be too many: the part ends before it.
+        most = entity.offset - start;
+        break;
+      }
+      reaching.push(entity);
     }
     let end = text.length;
     if (end - start > most) {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Principal } from "../../../lib/channel/types.ts";
-import { covers, decideTool, grantedTools } from "../../../lib/policy/grant.ts";
+import { covers } from "../../../lib/config/tool-glob.ts";
+import { decideTool, grantedTools } from "../../../lib/policy/grant.ts";
 import { tools } from "../config/support.ts";
 import { agentOf, loadHousehold } from "./support.ts";
 
