@@ -13,6 +13,7 @@ import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
+import { checkKey } from "../lib/ledger/runs.ts";
 import { ownTurns } from "../lib/ledger/turns.ts";
 import { createBackends } from "../lib/llm/backends.ts";
 import type { Log } from "../lib/log.ts";
@@ -69,6 +70,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   await migrate(databaseUrl);
   const keyring = createKeyring(settings.key.reveal());
   const sql = connect(databaseUrl, { max: settings.database.pool });
+  await checkKey(sql, keyring);
   const tables = openDrizzle(databaseUrl);
   const locks = new Locks(databaseUrl, log);
   const metrics = createMetrics();

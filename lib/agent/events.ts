@@ -18,12 +18,15 @@ export type RunEvent =
   | {
       readonly type: "tool.requested";
       readonly call: ToolCall;
+      /** Whether a tool has the call's name. If not, the name is only something the model said, and kept sealed. */
+      readonly known: boolean;
       readonly decision: "allow" | "deny";
       readonly rule: string;
     }
   | {
       readonly type: "tool.finished";
       readonly call: ToolCall;
+      readonly known: boolean;
       readonly result: string;
       /** `unknown`: begun before a crash and not repeatable; nobody knows what came of it. */
       readonly outcome: "ok" | "error" | "unknown";

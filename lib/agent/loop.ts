@@ -114,7 +114,12 @@ async function runCalls(options: LoopOptions, transcript: Transcript): Promise<v
   const begun = open.filter((state) => state.requestedAt !== undefined);
   const fresh = open.filter((state) => state.requestedAt === undefined);
   if (fresh.length > 0) {
-    const events = fresh.map(({ call }): RunEvent => ({ type: "tool.requested", call, ...tools.decide(call.name) }));
+    const events = fresh.map(({ call }): RunEvent => ({
+      type: "tool.requested",
+      call,
+      known: tools.find(call.name) !== undefined,
+      ...tools.decide(call.name),
+    }));
     const first = await journal.append(events);
     events.forEach((event, index) => applyEvent(transcript, { seq: first + index, event }));
     checkpoint("tool.requested");
@@ -157,10 +162,17 @@ async function runCall(
   record: Recorder,
 ): Promise<void> {
   const began = clock();
-  const finish = (outcome: "ok" | "error" | "unknown", result: string): Promise<void> =>
-    record({ type: "tool.finished", call, outcome, result, milliseconds: Math.round(clock() - began) });
-
   const tool = tools.find(call.name);
+  const finish = (outcome: "ok" | "error" | "unknown", result: string): Promise<void> =>
+    record({
+      type: "tool.finished",
+      call,
+      known: tool !== undefined,
+      outcome,
+      result,
+      milliseconds: Math.round(clock() - began),
+    });
+
   if (!tool) return finish("error", `There is no tool named "${call.name}".`);
   // Asked again: between a crash and now the config may have taken the grant away.
   if (!allowed || tools.decide(call.name).decision === "deny")

@@ -4,7 +4,7 @@ import type { Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { activate, resetHistory } from "../ledger/conversations.ts";
-import { endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
+import { burst, endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
 import { beginRun, resumeRun } from "../ledger/runs.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
 import type { DrainResult } from "../queue/exclusive.ts";
@@ -30,7 +30,7 @@ export function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal
     else if (first.message.command) await obey(deps, lane, first);
     else await answer(deps, lane, batch, either);
     await deliver(deps, lane, either);
-    return open.length > batch.length;
+    return open.length > batch.length || open.length === burst;
   });
 }
 

@@ -1,6 +1,6 @@
 /** One run of an agent for a person, from its first journal entry (or from where a crash left it) to its reply. */
 import type { AgentFunction } from "../agent/function.ts";
-import type { RecordedEvent, RunEvent } from "../agent/events.ts";
+import type { RecordedEvent, RunEvent, RunJournal } from "../agent/events.ts";
 import { estimateTokens } from "../agent/history.ts";
 import { type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
@@ -12,6 +12,7 @@ import { ClawError } from "../errors.ts";
 import { type OpenRun, shortId } from "../ledger/runs.ts";
 import { recentTurns } from "../ledger/turns.ts";
 import { costOf } from "../llm/price.ts";
+import type { Metrics } from "../metrics.ts";
 import { grantedTools } from "../policy/grant.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { toEntries } from "./reply.ts";
@@ -102,7 +103,7 @@ async function execute(
         model: deps.backends.model(config, agent.backend),
         tools: createToolHost(registry, config, { agent, principal, runId, conversationId, shared }),
         offered,
-        journal: open,
+        journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
         signal,
         clock: () => performance.now(),
@@ -136,6 +137,17 @@ async function execute(
       ]),
   });
 }
+
+/** Counts tool calls as their outcomes are journalled. */
+const counted = (journal: RunJournal, { toolCalls }: Metrics): RunJournal => ({
+  async append(events) {
+    const first = await journal.append(events);
+    for (const event of events)
+      if (event.type === "tool.finished")
+        toolCalls.inc({ tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
+    return first;
+  },
+});
 
 function agentFunction(deps: ConversationDeps, agent: Agent): AgentFunction {
   const found = deps.agentFunctions.get(agent.function);

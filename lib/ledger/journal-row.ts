@@ -109,24 +109,24 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
         columns: {
           type: event.type,
           operation_name: "execute_tool",
-          tool_name: event.call.name,
+          ...(event.known && { tool_name: event.call.name }),
           tool_call_id: event.call.id,
           decision: event.decision,
           rule: event.rule,
         },
-        payload: { arguments: event.call.arguments },
+        payload: { name: event.call.name, arguments: event.call.arguments },
       };
     case "tool.finished":
       return {
         columns: {
           type: event.type,
           operation_name: "execute_tool",
-          tool_name: event.call.name,
+          ...(event.known && { tool_name: event.call.name }),
           tool_call_id: event.call.id,
           ...(event.outcome !== "ok" && { error_type: event.outcome }),
           duration_ms: event.milliseconds,
         },
-        payload: { arguments: event.call.arguments, result: event.result },
+        payload: { name: event.call.name, arguments: event.call.arguments, result: event.result },
       };
     case "run.finished":
       return {
@@ -156,7 +156,7 @@ export function fromJournalRow(runId: string, row: StoredJournalRow, seal: Seale
 
 function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEvent {
   const text = (value: string | null | undefined): string => value ?? "";
-  const call = { id: text(row.tool_call_id), name: text(row.tool_name), arguments: text(payload["arguments"]) };
+  const call = { id: text(row.tool_call_id), name: text(payload["name"]), arguments: text(payload["arguments"]) };
   switch (row.type) {
     case "run.started":
       return {
@@ -194,11 +194,18 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
     case "llm.failed":
       return { type: row.type, errorType: text(row.error_type), reason: text(payload["reason"]) };
     case "tool.requested":
-      return { type: row.type, call, decision: row.decision === "allow" ? "allow" : "deny", rule: text(row.rule) };
+      return {
+        type: row.type,
+        call,
+        known: row.tool_name != null,
+        decision: row.decision === "allow" ? "allow" : "deny",
+        rule: text(row.rule),
+      };
     case "tool.finished":
       return {
         type: row.type,
         call,
+        known: row.tool_name != null,
         result: text(payload["result"]),
         outcome: row.error_type === "error" || row.error_type === "unknown" ? row.error_type : "ok",
         milliseconds: row.duration_ms ?? 0,

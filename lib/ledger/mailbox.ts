@@ -25,8 +25,8 @@ const opened = (bodies: Sealer, row: OpenRow): OpenMessage => ({
   message: bodies.openJson(row.body, inboxSeal(row.source)) as InboundMessage,
 });
 
-/** At most this many messages are taken as one burst. */
-const burst = 50;
+/** At most this many messages are read at once; as many may mean that there are more. */
+export const burst = 50;
 
 export async function openMessages(sql: Sql, bodies: Sealer, lane: Lane): Promise<OpenMessage[]> {
   const rows = await sql<OpenRow[]>`

@@ -164,7 +164,7 @@ describe("transactions", () => {
   test("a body that is no transaction is refused, a too long one too, declared or not", async () => {
     const { app } = testFunction();
     for (const body of ["", "{", "[]", "{}", '{"events":{}}']) assert.equal((await put(app, [], { body })).status, 400);
-    const request = (headers: Record<string, string>, body: BodyInit) =>
+    const request = (headers: Record<string, string>, body: string | ReadableStream) =>
       app.request("/_matrix/app/v1/transactions/1", {
         method: "PUT",
         headers: { ...bearer, ...headers },

@@ -1,0 +1,121 @@
+/** What the stand-in homeserver knows, in memory. */
+import { randomBytes } from "node:crypto";
+
+/** An event as it is pushed. */
+export interface StandInEvent {
+  readonly event_id: string;
+  readonly room_id: string;
+  readonly sender: string;
+  readonly type: string;
+  readonly origin_server_ts: number;
+  readonly content: Record<string, unknown>;
+  readonly state_key?: string;
+  readonly redacts?: string;
+  /** Of events the gateway sent. */
+  readonly txnId?: string;
+}
+
+/** A call the gateway made. */
+export interface StandInCall {
+  readonly method: string;
+  readonly path: string;
+  readonly user: string;
+  readonly device: string | undefined;
+}
+
+/** Answers matching calls in the server's stead. */
+export interface StandInFault {
+  readonly method?: string;
+  readonly path: RegExp;
+  /** How many calls; default: all until `clearFaults`. */
+  readonly times?: number;
+  /** `drop`: the call is done, its answer is lost. `cut`: the connection ends before anything is done. */
+  readonly answer: { readonly status: number; readonly body: object } | "drop" | "cut";
+}
+
+interface Room {
+  /** Membership by user. */
+  readonly members: Map<string, string>;
+  /** Content by type and key. */
+  readonly state: Map<string, Record<string, unknown>>;
+}
+
+export class HomeserverState {
+  readonly serverName: string;
+  readonly namespace: string;
+  /** The application service's own user. */
+  readonly sender: string;
+  readonly users: Set<string>;
+  readonly devices = new Set<string>();
+  readonly rooms = new Map<string, Room>();
+  readonly media = new Map<string, { bytes: Uint8Array; type: string }>();
+  readonly profiles = new Map<string, Record<string, unknown>>();
+  readonly calls: StandInCall[] = [];
+  readonly events: StandInEvent[] = [];
+  readonly listeners = new Set<(event: StandInEvent) => void>();
+  readonly faults: { readonly fault: StandInFault; left: number }[] = [];
+  #count = 0;
+
+  constructor(serverName: string, namespace: string) {
+    this.serverName = serverName;
+    this.namespace = namespace;
+    this.sender = `@openclaw:${serverName}`;
+    this.users = new Set([this.sender]);
+  }
+
+  isAgent(user: string): boolean {
+    return user.startsWith(`@${this.namespace}`) && user.endsWith(`:${this.serverName}`);
+  }
+
+  addAgent(user: string): void {
+    this.users.add(user);
+    this.devices.add(`${user} OPENCLAW`);
+  }
+
+  addRoom(id: string, members: readonly string[], encrypted: boolean): void {
+    const state = new Map<string, Record<string, unknown>>();
+    if (encrypted) state.set(stateKey("m.room.encryption", ""), { algorithm: "m.megolm.v1.aes-sha2" });
+    this.rooms.set(id, { members: new Map(members.map((user) => [user, "join"])), state });
+    for (const user of members) if (this.isAgent(user)) this.addAgent(user);
+  }
+
+  addMedia(bytes: Uint8Array, type: string): string {
+    const id = randomBytes(12).toString("hex");
+    this.media.set(`${this.serverName}/${id}`, { bytes, type });
+    return `mxc://${this.serverName}/${id}`;
+  }
+
+  membership(room: string, user: string): string | undefined {
+    return this.rooms.get(room)?.members.get(user);
+  }
+
+  joined(room: string): string[] {
+    const members = [...(this.rooms.get(room)?.members ?? [])];
+    return members.filter(([, membership]) => membership === "join").map(([user]) => user);
+  }
+
+  record(event: Omit<StandInEvent, "event_id" | "origin_server_ts">): StandInEvent {
+    const id = `$${(this.#count += 1)}${randomBytes(8).toString("base64url")}`;
+    const full = { event_id: id, origin_server_ts: Date.now(), ...event };
+    this.events.push(full);
+    for (const listener of this.listeners) listener(full);
+    return full;
+  }
+
+  setMembership(room: string, user: string, by: string, membership: string, more: object = {}): StandInEvent {
+    this.rooms.get(room)?.members.set(user, membership);
+    const content = { membership, ...more };
+    return this.record({ room_id: room, sender: by, type: "m.room.member", state_key: user, content });
+  }
+
+  /** The fault that answers a call, used up by one. */
+  takeFault(method: string, path: string): StandInFault | undefined {
+    const at = this.faults.findIndex(({ fault }) => (fault.method ?? method) === method && fault.path.test(path));
+    const found = this.faults[at];
+    if (found && (found.left -= 1) <= 0) this.faults.splice(at, 1);
+    return found?.fault;
+  }
+}
+
+/** A state event's place in its room. */
+export const stateKey = (type: string, key: string): string => `${type} ${key}`;
