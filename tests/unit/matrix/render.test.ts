@@ -12,8 +12,8 @@ const channel = createMatrixChannel({
   log: memoryLog().log,
 });
 const config = testConfig();
-const inRoom: Destination = { channel: "matrix", user: ops, room: opsRoom, replyTo: "$asked" };
-const render = (markdown: string, destination = inRoom): MatrixBody[] =>
+const inRoom = { channel: "matrix", user: ops, room: opsRoom, replyTo: "$asked" } as const;
+const render = (markdown: string, destination: Destination = inRoom): MatrixBody[] =>
   channel.render(markdown, destination).map(matrixBody);
 
 describe("HTML", () => {
@@ -78,12 +78,12 @@ describe("message contents", () => {
     assert.ok(long.length > 1);
     assert.deepEqual(long[0]?.["m.relates_to"], { "m.in_reply_to": { event_id: "$asked" } });
     assert.equal(long[1]?.["m.relates_to"], undefined);
-    const direct: Destination = { channel: "matrix", user: ops, room: "!d:home.example", replyTo: "$asked" };
+    const direct: Destination = { channel: "matrix", user: ops, room: "!d:home.example", replyTo: "$asked" } as const;
     assert.equal(render("x", direct)[0]?.["m.relates_to"], undefined);
   });
 
   test("in a thread every part is in it", () => {
-    const parts = render("word ".repeat(20_000), { ...inRoom, thread: "$root" } as Destination);
+    const parts = render("word ".repeat(20_000), { ...inRoom, thread: "$root" });
     for (const part of parts)
       assert.deepEqual(part["m.relates_to"], {
         rel_type: "m.thread",
