@@ -41,6 +41,8 @@ async function respond(
   const name = message.command?.name ?? "help";
   switch (name) {
     case "stop": {
+      const active = await activeConversation(deps.sql, lane);
+      if (!chooseAgent(config, message, active?.agent)) return "No agent here may answer you.";
       const waiting = await dropWaiting(deps.sql, lane, id);
       const running = await deps.cancellations.stopLane(lane);
       if (running > 0) return undefined;

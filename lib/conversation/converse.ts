@@ -1,7 +1,7 @@
 /** Works through one lane's mailbox: in order, one run at a time, a burst of one person's messages as one run. */
 import { randomUUID } from "node:crypto";
 import type { Lane } from "../channel/types.ts";
-import type { Config } from "../config/config.ts";
+import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { activate, resetHistory } from "../ledger/conversations.ts";
 import { burst, endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
@@ -29,7 +29,8 @@ export function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal
     if (first.runId !== undefined) await resume(deps, lane, first.runId, batch, either);
     else if (first.message.command) await obey(deps, lane, first);
     else await answer(deps, lane, batch, either);
-    await deliver(deps, lane, either);
+    // Sending is fenced by the outbox: a lost lane is no reason to break off a send, whose outcome would be unknown.
+    await deliver(deps, lane, signal);
     return open.length > batch.length || open.length === burst;
   });
 }
@@ -117,42 +118,34 @@ async function resume(
   const { open, past, cancelRequested } = found;
   const { destination, shared } = last.message;
   deps.log.warn({ run: runId, lane, steps: past.length }, "an interrupted run is taken up again");
-  const agent = config.agents.get(open.run.agent);
-  if (!agent) {
-    deps.log.error(
-      { run: runId, agent: open.run.agent },
-      "the run's agent is no longer in the config; its messages are left unanswered",
-    );
-    await endMessages(deps.sql, idsOf(batch), "ignored", "its agent is no longer in the config");
-    return;
-  }
   const presence = deps.channels[destination.channel].present(destination);
   try {
     const refs = past[0]?.event.type === "run.started" ? past[0].event.images : [];
     const fetched = await Promise.allSettled(refs.map((ref) => fetchImage(deps, config, ref, destination, signal)));
     const images = fetched.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-    const setup: RunSetup = {
-      config,
-      agent,
-      open,
-      destination,
-      shared,
-      preface: "",
-      presence,
-      input: { kind: "past", past, images },
-    };
-    const refusal = whyNot(config, setup, cancelRequested);
+    const input = { kind: "past" as const, past, images };
+    const setup = { config, open, destination, shared, preface: "", presence, input };
+    const agent = config.agents.get(open.run.agent);
+    const refusal = whyNot(agent, setup, cancelRequested);
     if (refusal) await failRun(deps, setup, refusal);
-    else await runToEnd(deps, setup, signal);
+    else if (agent) await runToEnd(deps, { ...setup, agent }, signal);
   } finally {
     void presence.end();
   }
 }
 
 /** Why an interrupted run must not go on. */
-function whyNot(config: Config, { agent, open, input }: RunSetup, cancelRequested: boolean): ClawError | undefined {
+function whyNot(
+  agent: Agent | undefined,
+  { config, open, input }: Omit<RunSetup, "agent">,
+  cancelRequested: boolean,
+): ClawError | undefined {
   const { id, principal } = open.run;
   if (cancelRequested) return new ClawError("cancelled", `run ${id} was stopped by a person`, { say: "Stopped." });
+  if (!agent)
+    return new ClawError("environment", `run ${id}: agents.${open.run.agent} is no longer in the config`, {
+      say: "The agent that was at work is no longer here.",
+    });
   if (!mayTalk(config, principal, agent))
     return new ClawError("unauthorized", `${principal} may no longer talk to ${agent.name}`, {
       say: "You may no longer talk to this agent.",
@@ -171,6 +164,12 @@ async function obey(deps: ConversationDeps, lane: Lane, { id, message }: OpenMes
   const config = deps.config();
   const say = (text: string): Promise<void> =>
     deps.outbox.add(toEntries(deps.channels[destination.channel], lane, destination, `command:${id}`, text));
+  // Of a shared room's conversation only those dispose who may talk to its agent (GHSA-2gvc-4f3c-2855).
+  const addressed = await addressee(deps, config, lane, message);
+  if (!addressed) {
+    await endMessages(deps.sql, [id], "denied", "no agent here may answer this person");
+    return;
+  }
   if (command?.name === "agent") {
     const allowed = agentsFor(config, principal, destination.channel);
     const chosen = allowed.find(({ name }) => name === command.argument.toLowerCase());
@@ -181,7 +180,6 @@ async function obey(deps: ConversationDeps, lane: Lane, { id, message }: OpenMes
         : `I know no agent of that name. You may choose: ${allowed.map(({ name }) => name).join(", ")}.`,
     );
   } else {
-    await addressee(deps, config, lane, message);
     await resetHistory(deps.sql, lane);
     await say("A new conversation: I no longer see what was said before.");
   }

@@ -31,6 +31,9 @@ export interface RunSetup {
   readonly input: NewInput | PastInput;
 }
 
+/** What ends a run: its agent may be gone from the config. */
+type EndSetup = Omit<RunSetup, "agent">;
+
 /** A new run: the agent function makes the model's messages of it. */
 export interface NewInput {
   readonly kind: "new";
@@ -72,7 +75,7 @@ export async function runToEnd(deps: ConversationDeps, setup: RunSetup, signal: 
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
-export async function failRun(deps: ConversationDeps, setup: RunSetup, error: ClawError): Promise<void> {
+export async function failRun(deps: ConversationDeps, setup: EndSetup, error: ClawError): Promise<void> {
   const transcript = emptyTranscript();
   if (setup.input.kind === "past") for (const recorded of setup.input.past) applyEvent(transcript, recorded);
   const ending = failureOf(error, AbortSignal.abort(error), undefined);
@@ -190,7 +193,7 @@ function failureOf(thrown: unknown, stopped: AbortSignal, interrupted: AbortSign
   return { state, text: error.say ?? "Something went wrong on my side, and I have no answer.", closing, error };
 }
 
-async function close(deps: ConversationDeps, setup: RunSetup, transcript: Transcript, ending: Ending): Promise<void> {
+async function close(deps: ConversationDeps, setup: EndSetup, transcript: Transcript, ending: Ending): Promise<void> {
   const { open, config, destination, preface, input } = setup;
   const { run } = open;
   const channel = deps.channels[destination.channel];
@@ -223,14 +226,14 @@ async function close(deps: ConversationDeps, setup: RunSetup, transcript: Transc
 
 function report(
   { log, metrics }: ConversationDeps,
-  { agent, open }: RunSetup,
+  { config, open }: EndSetup,
   transcript: Transcript,
   { state, error }: Ending,
   ms: number,
 ): void {
-  const { id, principal, lane } = open.run;
-  metrics.runs.inc({ agent: agent.name, state });
-  metrics.runSeconds.observe({ agent: agent.name }, ms / 1000);
+  const { id, agent, principal, lane } = open.run;
+  metrics.runs.inc({ agent, state });
+  metrics.runSeconds.observe({ agent }, ms / 1000);
   for (const { backend, usage } of transcript.answers) {
     metrics.modelCalls.inc({ backend, outcome: "answered" });
     if (usage) {
@@ -238,8 +241,9 @@ function report(
       metrics.tokens.inc({ backend, kind: "output" }, usage.outputTokens);
     }
   }
-  if (error?.code === "backend_failed") metrics.modelCalls.inc({ backend: agent.backend, outcome: "failed" });
-  const facts = { run: id, agent: agent.name, principal, lane, state, steps: transcript.steps, ms: Math.round(ms) };
+  if (error?.code === "backend_failed")
+    metrics.modelCalls.inc({ backend: config.agents.get(agent)?.backend ?? "none", outcome: "failed" });
+  const facts = { run: id, agent, principal, lane, state, steps: transcript.steps, ms: Math.round(ms) };
   if (error && state === "failed") log.error({ ...facts, err: error }, "run failed");
   else log.info(facts, "run ended");
 }

@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import { checkpoint } from "../checkpoint.ts";
 import type { ChannelName, InboundMessage, Lane, Principal } from "../channel/types.ts";
 import type { Sealer } from "../seal.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -38,7 +39,9 @@ export function createInbox(sql: Sql, bodies: Sealer): Inbox {
   return {
     async accept(entries) {
       if (entries.length === 0) return new Set();
-      return new Set(await commits.add(entries));
+      const accepted = new Set(await commits.add(entries));
+      checkpoint("inbox.committed");
+      return accepted;
     },
   };
 }

@@ -11,7 +11,7 @@ export interface Seat {
 }
 
 /** A room of one of our users. */
-export interface RoomOfUser extends Omit<Seat, "user"> {
+export interface RoomOfUser extends Seat {
   readonly room: string;
   readonly membership: RoomMembership;
 }

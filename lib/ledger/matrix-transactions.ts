@@ -18,11 +18,11 @@ const pruneEveryMs = 3_600_000;
 
 export function createMatrixTransactions(sql: Sql): MatrixTransactions {
   const commits = new GroupCommit<{ txnId: string; digest: Uint8Array }, never>(256, async (rows) => {
+    const ids = rows.map(({ txnId }) => txnId);
+    const digests = rows.map(({ digest }) => Buffer.from(digest).toString("hex"));
     await sql`
       insert into matrix_transactions (txn_id, digest)
-      select txn_id, decode(digest, 'hex') from json_to_recordset(${sql.json(
-        rows.map(({ txnId, digest }) => ({ txn_id: txnId, digest: Buffer.from(digest).toString("hex") })),
-      )}) as row (txn_id text, digest text)
+      select txn_id, decode(digest, 'hex') from unnest(${ids}::text[], ${digests}::text[]) as row (txn_id, digest)
       on conflict do nothing`;
     return [];
   });

@@ -73,7 +73,12 @@ export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly n
       begun = true;
       return chain.begin(events, wrapped, inbox);
     },
-    close: (events, ending) => chain.close(events, ending),
+    close: async (events, ending) => {
+      // One that fails before its first entry is begun all the same: its messages must end with it.
+      if (!begun) await chain.begin([], wrapped, inbox);
+      begun = true;
+      return chain.close(events, ending);
+    },
   };
 }
 
@@ -156,15 +161,19 @@ class Chain {
 
   async begin(events: readonly RunEvent[], wrapped: Uint8Array, inbox: readonly number[]): Promise<number> {
     const sql = this.#sql;
-    const { run } = { run: this.#run };
+    const run = this.#run;
     const { first, rows } = this.#extend(events);
-    await this.#write(sql`
+    const taken = await this.#write(sql`
       with entries as (${journalInsert(sql, rows)}), begun as (
         insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
         values (${run.id}, ${run.conversationId}, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger}, 'running',
           ${run.policyHash}, ${run.promptHash})
       ), keyed as (insert into run_keys (run_id, wrapped) values (${run.id}, ${wrapped}))
-      update inbox set state = 'running', run_id = ${run.id} where id = any(${inbox as number[]}::bigint[])`);
+      update inbox set state = 'running', run_id = ${run.id}
+      where id = any(${inbox as number[]}::bigint[]) and state = 'new'`);
+    // Since they were read, a person took all of them back.
+    if (taken.count === 0)
+      throw new ClawError("cancelled", `run ${run.id}: its messages were dropped`, { say: "Stopped." });
     return first;
   }
 
@@ -217,9 +226,9 @@ class Chain {
   }
 
   /** (run_id, seq) is unique: where another worker has taken the run over, this one's write fails and it stops. */
-  async #write(statement: PromiseLike<unknown>): Promise<void> {
+  async #write<Result>(statement: PromiseLike<Result>): Promise<Result> {
     try {
-      await statement;
+      return await statement;
     } catch (cause) {
       if ((cause as { code?: unknown }).code !== "23505") throw cause;
       throw new ClawError("ledger_conflict", `run ${this.#run.id} was taken over by another worker`, { cause });

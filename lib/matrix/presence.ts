@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createPresence } from "../channel/presence.ts";
+import { createPresence, type Timers } from "../channel/presence.ts";
 import type { Destination, Presence } from "../channel/types.ts";
 import type { MatrixClient } from "./client.ts";
 import { type MatrixBody, relationOf } from "./message-body.ts";
@@ -7,6 +7,8 @@ import { type SendDeps, sendToRoom, txnIdOf } from "./send.ts";
 
 export interface PresenceDeps extends SendDeps {
   readonly client: Pick<MatrixClient, "getState" | "typing" | "receipt" | "redact">;
+  /** For a test's own time. */
+  readonly timers?: Timers;
 }
 
 const typingMs = 30_000;
@@ -31,6 +33,7 @@ export function createMatrixPresence(
   if (replyTo !== undefined) void client.receipt(user, room, replyTo, thread).catch(() => {});
   return createPresence<string>({
     refreshMs,
+    ...(deps.timers && { timers: deps.timers }),
     typing: () => client.typing(user, room, typingMs),
     stopTyping: () => client.typing(user, room, 0),
     ...(deps.config().matrix?.progress && {

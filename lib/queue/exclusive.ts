@@ -26,21 +26,23 @@ export class Exclusive {
       this.#held.set(lane, true);
       return "joined";
     }
-    this.#held.set(lane, false);
     try {
-      const signal = await this.#locks.tryLane(lane);
-      if (!signal) return "elsewhere";
-      try {
-        let more: boolean;
-        do {
-          this.#held.set(lane, false);
-          more = await work(signal);
-        } while (more || this.#held.get(lane));
-      } finally {
-        await this.#locks.releaseLane(lane, signal);
-      }
-      // Whoever came while the lock was being released was told "joined".
-      return this.#held.get(lane) ? "elsewhere" : "drained";
+      do {
+        this.#held.set(lane, false);
+        const signal = await this.#locks.tryLane(lane);
+        if (!signal) return "elsewhere";
+        try {
+          let more: boolean;
+          do {
+            this.#held.set(lane, false);
+            more = await work(signal);
+          } while (more || this.#held.get(lane));
+        } finally {
+          await this.#locks.releaseLane(lane, signal);
+        }
+        // Whoever came while the lock was being released was told "joined".
+      } while (this.#held.get(lane));
+      return "drained";
     } finally {
       this.#held.delete(lane);
     }

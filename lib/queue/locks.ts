@@ -48,7 +48,12 @@ export class Locks {
     const [row] = await this.#sql<
       { held: boolean }[]
     >`select pg_try_advisory_lock(${lockClass.lane}, hashtext(${lane})) as held`;
-    return row?.held ? session.controller.signal : undefined;
+    if (!row?.held) return undefined;
+    const { signal } = session.controller;
+    if (!signal.aborted) return signal;
+    // The connection broke while the query waited, which then took the lock on the next one.
+    await this.#sql`select pg_advisory_unlock(${lockClass.lane}, hashtext(${lane}))`;
+    return undefined;
   }
 
   async releaseLane(lane: string, signal: AbortSignal): Promise<void> {
@@ -85,5 +90,7 @@ export class Locks {
     );
     this.#session.controller.abort();
     this.#session = undefined;
+    // At once, so that others do not take this process for dead; should it fail, the next lane tries again.
+    setImmediate(() => void this.#open().catch(() => {}));
   }
 }

@@ -35,6 +35,7 @@ export async function sweep(sql: Sql): Promise<SweepResult> {
       reason = 'the gateway was killed while sending'
     where state = 'sending' and ${dead(sql, sql`worker`)} returning state`;
 
+  // A job that failed often waits for hours; after an outage that is too long, so it is not counted on past a minute.
   const [woken] = await sql<{ jobs: number }[]>`
     with open_lanes as (
       select distinct lane from inbox i where kind = 'message' and state in ('new', 'running')
@@ -51,7 +52,8 @@ export async function sweep(sql: Sql): Promise<SweepResult> {
       from inbox where kind in ('control', 'membership') and state = 'new' and received_at < now() - interval '10 seconds'
     )
     select count(*)::int as jobs from wakers w, graphile_worker.add_job(w.task, w.payload, job_key := w.key)
-    where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key and j.is_available)`;
+    where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key and j.is_available
+      and j.run_at < now() + interval '1 minute')`;
 
   return {
     workersFreed: workers.length,

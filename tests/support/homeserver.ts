@@ -6,7 +6,13 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { serve, type ServerType } from "@hono/node-server";
 import { createHomeserverApi } from "./homeserver-api.ts";
-import { HomeserverState, type StandInCall, type StandInEvent, type StandInFault, stateKey } from "./homeserver-state.ts";
+import {
+  HomeserverState,
+  type StandInCall,
+  type StandInEvent,
+  type StandInFault,
+  stateKey,
+} from "./homeserver-state.ts";
 import { TransactionQueue } from "./transaction-queue.ts";
 
 export type { StandInCall, StandInEvent, StandInFault } from "./homeserver-state.ts";

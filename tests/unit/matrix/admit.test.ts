@@ -25,7 +25,12 @@ const inDirect = { seats: { [direct]: [seat(ops, { direct: true, inviter: owner 
 
 describe("who may speak", () => {
   test("CVE-2026-28471: another homeserver's namesake and a display name like an allowed one get nothing", async () => {
-    for (const sender of ["@me:evil.example", "@me:home.example.evil.example", "@ME:home.example", "@me2:home.example"]) {
+    for (const sender of [
+      "@me:evil.example",
+      "@me:home.example.evil.example",
+      "@ME:home.example",
+      "@me2:home.example",
+    ]) {
       const [entry] = await pushed(said("Ops: hello", { sender, displayname: owner }));
       assert.deepEqual([entry?.state, entry?.body], ["denied", undefined]);
     }
@@ -139,7 +144,8 @@ describe("being addressed in a room with others", () => {
   test("by name, localpart or id as a whole word, in any case", async () => {
     for (const body of ["Ops: x", "what does OPS think", "agent_ops?", "(ops)", "hey @agent_ops:home.example", "…ops…"])
       assert.ok(await heard(body), body);
-    for (const body of ["hello", "devops", "opsroom", "ops_", "stops", "öps", "opsé"]) assert.ok(!(await heard(body)), body);
+    for (const body of ["hello", "devops", "opsroom", "ops_", "stops", "öps", "opsé"])
+      assert.ok(!(await heard(body)), body);
   });
 
   test("by m.mentions and by a link in the HTML", async () => {
@@ -170,7 +176,10 @@ describe("being addressed in a room with others", () => {
   });
 
   test("a command counts for the only agent there, or for the one it names", async () => {
-    const both = { seats: { [opsRoom]: [seat(ops), seat(helper)] }, config: testConfig({ helper: { rooms: [opsRoom] } }) };
+    const both = {
+      seats: { [opsRoom]: [seat(ops), seat(helper)] },
+      config: testConfig({ helper: { rooms: [opsRoom] } }),
+    };
     const [alone] = await pushed(said("!help"));
     assert.deepEqual([alone?.kind, bodyOf(alone).command], ["control", { name: "help", argument: "" }]);
     assert.deepEqual(await pushed(said("!help"), both), []);

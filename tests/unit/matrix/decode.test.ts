@@ -63,7 +63,14 @@ describe("decoding a message", () => {
     assert.equal(message("v.mp4", {}, { ...file, msgtype: "m.video" }).attachments[0]?.kind, "document");
   });
 
-  for (const url of ["file:///etc/passwd", "http://169.254.169.254/x", "mxc://../x", "mxc://a/../../x", "mxc://a/b/c", 7])
+  for (const url of [
+    "file:///etc/passwd",
+    "http://169.254.169.254/x",
+    "mxc://../x",
+    "mxc://a/../../x",
+    "mxc://a/b/c",
+    7,
+  ])
     test(`CVE-2026-44996 CVE-2026-28467: an attachment at ${url} is poison`, () => {
       assert.equal(kindOf(said("x", {}, { msgtype: "m.file", url })), "poison");
     });
@@ -97,7 +104,8 @@ describe("decoding other events", () => {
   });
 
   test("an event of another type is nothing to us", () => {
-    for (const type of ["m.reaction", "m.room.topic", "constructor", undefined, 7]) assert.equal(kindOf(said("x", { type })), "other");
+    for (const type of ["m.reaction", "m.room.topic", "constructor", undefined, 7])
+      assert.equal(kindOf(said("x", { type })), "other");
   });
 
   const lone = "\ud800";
@@ -115,7 +123,11 @@ describe("decoding other events", () => {
     "a body that is no string": said("x", {}, { body: { toString: "x" } }),
     "a redaction of nothing": said("", { type: "m.room.redaction", content: {} }),
     "a membership of nobody": said("", { type: "m.room.member", content: { membership: "join" } }),
-    "an unknown membership": said("", { type: "m.room.member", state_key: "@a:b", content: { membership: "__proto__" } }),
+    "an unknown membership": said("", {
+      type: "m.room.member",
+      state_key: "@a:b",
+      content: { membership: "__proto__" },
+    }),
   }))
     test(`${name} is poison`, () => {
       assert.equal(kindOf(event), "poison");

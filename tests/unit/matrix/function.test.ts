@@ -63,7 +63,7 @@ describe("who may push", () => {
       headers: { authorization: "Bearer wrong" },
       body,
       duplex: "half",
-    } as RequestInit);
+    });
     assert.equal(response.status, 403);
     assert.equal(pulled, false);
   });
@@ -150,7 +150,9 @@ describe("transactions", () => {
     await put(app, events, { id: "1" });
     await put(app, events, { id: "2" });
     await put(app, events, { path: "/transactions/1?b=2&a=1" });
-    await put(app, [...events, said("x", { type: "m.room.topic" })], { path: "/_matrix/app/v1/transactions/3?a=1&b=2" });
+    await put(app, [...events, said("x", { type: "m.room.topic" })], {
+      path: "/_matrix/app/v1/transactions/3?a=1&b=2",
+    });
     assert.equal(inbox.entries.size, 1);
   });
 
@@ -170,7 +172,7 @@ describe("transactions", () => {
         headers: { ...bearer, ...headers },
         body,
         duplex: "half",
-      } as RequestInit);
+      });
     assert.equal((await request({ "content-length": String(21 * 1024 * 1024) }, "{}")).status, 413);
     let sent = 0;
     const endless = new ReadableStream({

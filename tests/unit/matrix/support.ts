@@ -85,7 +85,7 @@ export class MemoryInbox implements Inbox {
 }
 
 /** Lines of a log, as one string. */
-export function memoryLog(): { log: Log; text(): string } {
+export function memoryLog(): { log: Log; text: () => string } {
   const lines: string[] = [];
   return { log: createLog("trace", { write: (line) => void lines.push(line) }), text: () => lines.join("") };
 }

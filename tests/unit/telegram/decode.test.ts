@@ -224,6 +224,12 @@ describe("commands", () => {
 });
 
 describe("content", () => {
+  test("a caption that looks like a command is a caption", () => {
+    const body = bodyOf(inPrivate({ caption: "/stop", photo: [{ file_id: "f", width: 1, height: 1 }] }));
+    assert.equal(body.command, undefined);
+    assert.equal(body.text, "/stop");
+  });
+
   test("of a photo the largest size is taken, its caption is the text", () => {
     const body = bodyOf(
       inPrivate({

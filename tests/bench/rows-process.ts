@@ -1,0 +1,70 @@
+/** Start and memory of the shipped process. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Bench, type Row, turns, withGateway } from "./context.ts";
+import { memoryOf, startArguments } from "./shipped.ts";
+import { median, round, show } from "./statistics.ts";
+
+/** From spawn to the log line "ready", PostgreSQL running and migrated; also to the first 200 of /readyz. */
+export async function startRow(bench: Bench): Promise<Row> {
+  const ready: number[] = [];
+  const healthy: number[] = [];
+  const databaseUrl = await bench.cluster.database();
+  // The first start fills the compile cache, as an installation's first start does.
+  for (let start = 0; start <= 5; start++)
+    await withGateway(bench, { databaseUrl }, async (gateway) => {
+      if (start === 0) return;
+      ready.push(gateway.readyMs);
+      healthy.push(gateway.healthyMs);
+    });
+  return {
+    what: "start to ready, median of 5",
+    measured: `${show(median(ready) / 1000, 2)} s (/readyz 200 after ${show(median(healthy) / 1000, 2)} s)`,
+    target: "< 1.0 s",
+    met: median(ready) < 1000,
+    figures: {
+      readyMs: ready.map((ms) => round(ms)),
+      readyzMs: healthy.map((ms) => round(ms)),
+      start: startArguments(),
+    },
+  };
+}
+
+/** Resident memory after one turn an agent and 10 s of rest, and again after many turns. */
+export async function memoryRows(bench: Bench): Promise<Row[]> {
+  const { soak, standIns } = bench;
+  const restMs = 10_000;
+  return withGateway(bench, {}, async (gateway) => {
+    for (const agent of ["ops", "helper", "third"])
+      await standIns.call("matrixTurns", { room: `!${agent}:home.example`, sender: "@me:home.example", count: 1 });
+    await turns(bench, gateway, { atOnce: 3, count: 3 });
+    await sleep(restMs);
+    const idle = memoryOf(gateway.pid);
+    const seen: { turns: number; rss: number; pss: number }[] = [];
+    const part = Math.ceil(soak / 5);
+    for (let done = part; done <= soak; done += part) {
+      await turns(bench, gateway, { atOnce: 10, count: part });
+      seen.push({ turns: done, ...memoryOf(gateway.pid) });
+    }
+    await sleep(restMs);
+    const after = memoryOf(gateway.pid);
+    const first = seen[0]?.rss ?? Number.NaN;
+    const last = seen.at(-1)?.rss ?? Number.NaN;
+    const parts = seen.map(({ turns, rss, pss }) => ({ turns, rssMb: round(rss, 1), pssMb: round(pss, 1) }));
+    return [
+      {
+        what: "resident memory idle, 3 agents (no encryption yet)",
+        measured: `${show(idle.rss, 0)} MB (PSS ${show(idle.pss, 0)})`,
+        target: "< 150 MB",
+        met: idle.rss < 150,
+        figures: { rssMb: round(idle.rss, 1), pssMb: round(idle.pss, 1) },
+      },
+      {
+        what: `the same after ${soak} turns`,
+        measured: `${show(after.rss, 0)} MB; ${show(first, 0)} after a fifth, ${show(last, 0)} at the end`,
+        target: "flat: < 10 % more from the first fifth to the last",
+        met: last < first * 1.1,
+        figures: { afterRestMb: round(after.rss, 1), pssMb: round(after.pss, 1), parts },
+      },
+    ];
+  });
+}

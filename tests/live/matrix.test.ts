@@ -1,0 +1,270 @@
+/** The shipped gateway between a real Synapse, a real matrix-js-sdk client and a real llama-server, in unencrypted rooms. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { EventType, Preset, Visibility } from "matrix-js-sdk";
+import { newKey } from "../../lib/seal.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { freePort } from "./support/chroot-process.ts";
+import { type Llama, startLlama } from "./support/llama.ts";
+import { type Person, startPerson } from "./support/person.ts";
+import { claw, type ShippedGateway, startShipped } from "./support/shipped.ts";
+import { startSynapse, type Synapse } from "./support/synapse.ts";
+
+const ops = "@agent_ops:home.test";
+const helper = "@agent_helper:home.test";
+
+describe("the gateway on a real Synapse", () => {
+  const directory = mkdtempSync(join(tmpdir(), "openclaw-live-"));
+  const file = (name: string): string => join(directory, name);
+  let environment: Record<string, string> = {};
+  let database: TestDatabase;
+  let llama: Llama;
+  let synapse: Synapse;
+  let gateway: ShippedGateway;
+  let ada: Person;
+  let mallory: Person;
+  let room: string;
+  let privatePort: number;
+
+  const config = (publicPort: number): string => `
+[listen]
+public = "127.0.0.1:${publicPort}"
+private = "127.0.0.1:${privatePort}"
+[matrix]
+homeserver = "${synapse?.url ?? "http://127.0.0.1:1"}"
+server_name = "home.test"
+as_token = { env = "MATRIX_AS_TOKEN" }
+hs_token = { env = "MATRIX_HS_TOKEN" }
+[backends.main]
+base_url = "${llama.url}"
+api_key = { env = "LLM_API_KEY" }
+model = "${llama.model}"
+[groups.owners]
+members = ["matrix:@ada:home.test"]
+agents = ["*"]
+tools = ["*"]
+[agents.ops]
+description = "Watches the homelab"
+backend = "main"
+prompt = "prompt.md"
+tools = ["time_now"]
+matrix = { localpart = "agent_ops", display_name = "Ops", rooms = [${room ? `"${room}"` : ""}] }
+[agents.helper]
+description = "Helps"
+backend = "main"
+prompt = "prompt.md"
+tools = []
+matrix = { localpart = "agent_helper", rooms = [${room ? `"${room}"` : ""}] }
+`;
+
+  before(async () => {
+    [privatePort, database, llama] = await Promise.all([
+      freePort(),
+      createTestDatabase(),
+      startLlama({ apiKey: "live-key" }),
+    ]);
+    const publicPort = await freePort();
+    environment = {
+      OPENCLAW_CONFIG: file("openclaw.toml"),
+      OPENCLAW_KEY: newKey(),
+      LLM_API_KEY: "live-key",
+      DATABASE_URL: database.url,
+    };
+    writeFileSync(file("prompt.md"), "You help with the homelab.\n");
+
+    const registered = await claw(
+      environment,
+      "matrix",
+      "register",
+      "--server-name",
+      "home.test",
+      "--url",
+      `http://127.0.0.1:${publicPort}`,
+      "--out",
+      file("appservice.yaml"),
+      "--env",
+      file("tokens.env"),
+    );
+    assert.equal(registered.code, 0, registered.output);
+    for (const line of readFileSync(file("tokens.env"), "utf8").trim().split("\n")) {
+      const [name = "", value = ""] = line.split("=");
+      environment[name] = value;
+    }
+    synapse = await startSynapse({ registration: file("appservice.yaml"), serverName: "home.test" });
+    ada = await startPerson(synapse.url, await synapse.registerUser("ada", "secret"));
+    mallory = await startPerson(synapse.url, await synapse.registerUser("mallory", "secret"));
+    room = (await ada.client.createRoom({ preset: Preset.PrivateChat, visibility: Visibility.Private, name: "Ops" }))
+      .room_id;
+    writeFileSync(file("openclaw.toml"), config(publicPort));
+    gateway = await startShipped(environment, file("gateway.log"));
+  });
+
+  after(async () => {
+    ada?.stop();
+    mallory?.stop();
+    await gateway?.stop();
+    await Promise.all([synapse?.stop(), llama?.stop()]);
+    await database?.drop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test("the registration is written 0600 and Synapse takes it", () => {
+    assert.equal(statSync(file("appservice.yaml")).mode & 0o777, 0o600);
+  });
+
+  test("provisioning makes the agents and says who has to be invited", async () => {
+    const provisioned = await claw(environment, "matrix", "provision");
+    assert.equal(provisioned.code, 0, provisioned.output);
+    assert.match(provisioned.output, /@agent_ops:home\.test/);
+    const profile = await ada.client.getProfileInfo(ops);
+    assert.equal(profile.displayname, "Ops");
+  });
+
+  test("the homeserver reaches the gateway, and readiness says so", async () => {
+    const ready = await untilReady(`http://127.0.0.1:${privatePort}/readyz`);
+    assert.equal(ready["ok"], true);
+    assert.match(JSON.stringify(ready["matrix"]), /reaches us/);
+  });
+
+  test("an invited agent joins its room and answers when mentioned, with a tool call in the journal", async () => {
+    await ada.client.invite(room, ops);
+    await ada.until(room, "ops to join", (found) => found.getMember(ops)?.membership === "join");
+    const asked = await ada.say(room, "Ops: what time is it?", { "m.mentions": { user_ids: [ops] } });
+    const answer = await ada.event(
+      room,
+      "the answer",
+      (event) => event.getSender() === ops && event.getType() === "m.room.message",
+    );
+    assert.equal(answer.getContent()["m.relates_to"]?.["m.in_reply_to"]?.event_id, asked);
+    const steps = await database.sql<{ type: string; tool_name: string | null }[]>`
+      select j.type, j.tool_name from journal j join runs r on r.id = j.run_id where r.agent = 'ops' order by j.run_id, j.seq`;
+    assert.deepEqual(
+      steps.filter(({ tool_name }) => tool_name).map(({ type, tool_name }) => `${type} ${tool_name}`),
+      ["tool.requested time_now", "tool.finished time_now"],
+    );
+    await ada.until(room, "a read receipt", (found) => found.hasUserReadEvent(ops, asked));
+  });
+
+  test("a message that mentions nobody is left alone in a room with others", async () => {
+    const before = ada.messagesOf(room, ops).length;
+    await ada.say(room, "nothing for you");
+    await ada.say(room, "!status Ops", { "m.mentions": { user_ids: [ops] } });
+    await ada.event(
+      room,
+      "the status",
+      (event) => event.getSender() === ops && /idle|working/.test(String(event.getContent()["body"])),
+    );
+    assert.equal(ada.messagesOf(room, ops).length, before + 1);
+  });
+
+  test("a thread is answered in the thread", async () => {
+    const root = await ada.say(room, "a root");
+    const { event_id } = await ada.client.sendEvent(room, EventType.RoomMessage, {
+      msgtype: "m.text",
+      body: "Ops, in here",
+      "m.mentions": { user_ids: [ops] },
+      "m.relates_to": { rel_type: "m.thread", event_id: root },
+    } as never);
+    assert.ok(event_id);
+    const answer = await ada.event(
+      room,
+      "the answer in the thread",
+      (event) => event.getSender() === ops && event.getContent()["m.relates_to"]?.event_id === root,
+    );
+    assert.equal(answer.getContent()["m.relates_to"]?.rel_type, "m.thread");
+  });
+
+  test("a direct chat is joined by the inviter's right and needs no mention", async () => {
+    const direct = (
+      await ada.client.createRoom({ preset: Preset.TrustedPrivateChat, is_direct: true, invite: [helper] })
+    ).room_id;
+    await ada.until(direct, "helper to join", (found) => found.getMember(helper)?.membership === "join");
+    await ada.say(direct, "hello");
+    await ada.event(
+      direct,
+      "an answer",
+      (event) => event.getSender() === helper && event.getType() === "m.room.message",
+    );
+  });
+
+  test("an invite by a stranger is declined, and so is a room the config does not name", async () => {
+    const theirs = (
+      await mallory.client.createRoom({ preset: Preset.TrustedPrivateChat, is_direct: true, invite: [helper] })
+    ).room_id;
+    await mallory.until(theirs, "helper to decline", (found) => found.getMember(helper)?.membership === "leave");
+    const other = (await ada.client.createRoom({ preset: Preset.PrivateChat, invite: [ops] })).room_id;
+    await ada.until(other, "ops to decline", (found) => found.getMember(ops)?.membership === "leave");
+  });
+
+  test("killed while it works, it answers every message once after a restart", async () => {
+    const direct = (await ada.client.createRoom({ preset: Preset.TrustedPrivateChat, is_direct: true, invite: [ops] }))
+      .room_id;
+    await ada.until(direct, "ops to join", (found) => found.getMember(ops)?.membership === "join");
+    for (let round = 1; round <= 8; round++) {
+      await ada.say(direct, `round ${round}`);
+      await new Promise((resolve) => setTimeout(resolve, (round * 37) % 150));
+      await gateway.kill();
+      gateway = await startShipped(environment, file("gateway.log"));
+      await ada.until(direct, `answer ${round}`, () => ada.messagesOf(direct, ops).length >= round);
+      assert.equal(ada.messagesOf(direct, ops).length, round);
+    }
+    const [open] = await database.sql`select count(*)::int as count from runs where state = 'running'`;
+    assert.equal(open?.["count"], 0);
+  });
+
+  test("a room that turns encryption on between two messages gets no plaintext any more", async () => {
+    const direct = (await ada.client.createRoom({ preset: Preset.TrustedPrivateChat, is_direct: true, invite: [ops] }))
+      .room_id;
+    await ada.until(direct, "ops to join", (found) => found.getMember(ops)?.membership === "join");
+    await ada.say(direct, "before");
+    await ada.event(
+      direct,
+      "the first answer",
+      (event) => event.getSender() === ops && event.getType() === "m.room.message",
+    );
+    await ada.client.sendStateEvent(direct, EventType.RoomEncryption, { algorithm: "m.megolm.v1.aes-sha2" });
+    await ada.client.sendEvent(direct, EventType.RoomMessage, { msgtype: "m.text", body: "after" } as never);
+    await until("the message to be dealt with", async () => {
+      const [row] = await database.sql`
+        select (select count(*) from inbox where state = 'refused' and lane like ${`%${direct}%`})
+             + (select count(*) from outbox where state = 'failed' and lane like ${`%${direct}%`}) as count`;
+      return Number(row?.["count"]) > 0;
+    });
+    assert.equal(ada.messagesOf(direct, ops).length, 1);
+    assert.match(readFileSync(file("gateway.log"), "utf8"), /encrypt/);
+  });
+
+  test("the log holds no message, prompt or token", () => {
+    const log = readFileSync(file("gateway.log"), "utf8");
+    for (const canary of [
+      "what time is it",
+      "round 3",
+      "You help with the homelab",
+      environment["MATRIX_AS_TOKEN"] ?? "?",
+      environment["MATRIX_HS_TOKEN"] ?? "?",
+      "live-key",
+      environment["OPENCLAW_KEY"] ?? "?",
+    ])
+      assert.equal(log.includes(canary), false, canary);
+  });
+});
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 30_000; waited += 100) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`waited 30 s for ${what}`);
+}
+
+async function untilReady(url: string): Promise<Record<string, unknown>> {
+  let last: Record<string, unknown> = {};
+  await until("readiness", async () => {
+    last = (await (await fetch(url)).json()) as Record<string, unknown>;
+    return last["ok"] === true;
+  });
+  return last;
+}
