@@ -7,6 +7,9 @@ import { createLog } from "../lib/log.ts";
 import { builtinToolNames } from "../lib/tools/builtin.ts";
 import { startGateway } from "./gateway.ts";
 
+/** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
+const stopMs = 30_000;
+
 /** Runs the gateway until it is told to end. What stops it from starting is printed as an instruction, exit code 1. */
 export async function runServer(): Promise<void> {
   const began = performance.now();
@@ -49,6 +52,10 @@ async function start(began: number): Promise<void> {
       if (stopping) return;
       stopping = true;
       log.info({ signal }, "draining");
+      setTimeout(() => {
+        log.fatal("did not stop in time; what was under way is taken up again at the next start");
+        process.exit(1);
+      }, stopMs).unref();
       gateway
         .stop()
         .then(() => database.stop())

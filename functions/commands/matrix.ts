@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { type Config, matrixUserId } from "../../lib/config/config.ts";
+import { matrixUserId } from "../../lib/config/config.ts";
 import { draftOf } from "../../lib/config/draft.ts";
 import type { SecretRef } from "../../lib/config/schema.ts";
 import { readToml } from "../../lib/config/toml.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { createMatrixClient, serviceId } from "../../lib/matrix/client.ts";
-import { createRoom, provision, type ProvisioningIntent } from "../../lib/matrix/provision.ts";
+import { createRoom, provision, type ProvisionDeps, type ProvisioningIntent } from "../../lib/matrix/provision.ts";
 import { namespaceRegex, registrationYaml, writeSecretFile } from "../../lib/matrix/registration.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -157,17 +157,22 @@ async function provisionAgents(context: CommandContext, options: ProvisionOption
   const intent = (user: string): ProvisioningIntent => bridge.getIntent(user);
 
   context.note("A new device makes the homeserver push at once: the gateway should be running and listening.");
-  if (options.createRoom !== undefined) await makeRoom(context, config, options, options.createRoom, intent);
-  const failures = await provision({ config, client, intent, out: context.out, avatars: options.avatars === true });
-  if (failures > 0) throw new ClawError("channel_failed", `${failures} of the steps above failed`);
+  try {
+    if (options.createRoom !== undefined)
+      await makeRoom(context, { config, client, intent }, options, options.createRoom);
+    const failures = await provision({ config, client, intent, out: context.out, avatars: options.avatars === true });
+    if (failures > 0) throw new ClawError("channel_failed", `${failures} of the steps above failed`);
+  } finally {
+    // Its timers would keep the process alive.
+    await bridge.close();
+  }
 }
 
 async function makeRoom(
   context: CommandContext,
-  config: Config,
+  { config, client, intent }: Pick<ProvisionDeps, "config" | "client" | "intent">,
   options: ProvisionOptions,
   name: string,
-  intent: (user: string) => ProvisioningIntent,
 ): Promise<void> {
   const agent = config.agents.get(options.agent ?? "");
   const user = agent && matrixUserId(config, agent);
@@ -175,7 +180,13 @@ async function makeRoom(
   const room = await createRoom({ intent }, user, name, options.invite ?? []);
   context.out(`room "${name}": ${room}`);
   context.out(`  add it to agents.${options.agent}.matrix.rooms and reload the gateway`);
+  if ((await client.getState(user, room, "m.room.encryption")) !== undefined)
+    context.out("  the homeserver made it ENCRYPTED, which is not supported yet: the agent stays silent there");
 }
 
 /** Loaded here alone: it costs 58 MB and up to half a second, and its Intents would write plaintext anywhere. */
-const loadBridge = async () => import("matrix-appservice-bridge");
+const loadBridge = async () => {
+  // Its dependencies warn of their own age.
+  process.noDeprecation = true;
+  return import("matrix-appservice-bridge");
+};

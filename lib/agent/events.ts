@@ -28,8 +28,8 @@ export type RunEvent =
       readonly call: ToolCall;
       readonly known: boolean;
       readonly result: string;
-      /** `unknown`: begun before a crash and not repeatable; nobody knows what came of it. */
-      readonly outcome: "ok" | "error" | "unknown";
+      /** `denied` and `error`: not, or not fully, executed. `unknown`: begun before a crash and not repeatable; nobody knows what came of it. */
+      readonly outcome: "ok" | "error" | "denied" | "unknown";
       readonly milliseconds: number;
     }
   | {

@@ -163,7 +163,7 @@ async function runCall(
 ): Promise<void> {
   const began = clock();
   const tool = tools.find(call.name);
-  const finish = (outcome: "ok" | "error" | "unknown", result: string): Promise<void> =>
+  const finish = (outcome: "ok" | "error" | "denied" | "unknown", result: string): Promise<void> =>
     record({
       type: "tool.finished",
       call,
@@ -176,7 +176,7 @@ async function runCall(
   if (!tool) return finish("error", `There is no tool named "${call.name}".`);
   // Asked again: between a crash and now the config may have taken the grant away.
   if (!allowed || tools.decide(call.name).decision === "deny")
-    return finish("error", `Not permitted: ${call.name} is not granted here. Do not try again; tell the person.`);
+    return finish("denied", `Not permitted: ${call.name} is not granted here. Do not try again; tell the person.`);
   const ready = prepareCall(tool, call, truncated);
   if ("outcome" in ready) return finish(ready.outcome, ready.text);
   if (crashed && ready.tool.effect === "unsafe")

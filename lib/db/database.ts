@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
-import { connect } from "./client.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type Sql } from "./client.ts";
 import { startEmbedded } from "./embedded.ts";
 
 /** The database in use: the user's own, or the embedded one, which ends with its owner. */
@@ -18,8 +19,35 @@ export async function openDatabase(config: Config): Promise<Database> {
     return { url: given, embedded: false, stop: async () => {} };
   }
   const server = await startEmbedded(config.dataDir);
+  const owner = await own(server.url("postgres"), config.dataDir);
   await ensureDatabase(server.url("postgres"));
-  return { url: server.url(), embedded: true, stop: () => server.stop() };
+  return {
+    url: server.url(),
+    embedded: true,
+    async stop() {
+      await owner.end();
+      await server.stop();
+    },
+  };
+}
+
+/** Any number, the same for every gateway. */
+const ownerLock = 7_301_000;
+
+/** Whoever stops would take the server away from the other, so it has one owner; the lock ends with its process. */
+async function own(admin: string, dataDir: string): Promise<Sql> {
+  const sql = connect(admin, { max: 1, name: "openclaw owner" });
+  // A gateway that was just killed may still be let go of.
+  for (let tries = 0; tries < 20; tries++) {
+    const [row] = await sql<{ held: boolean }[]>`select pg_try_advisory_lock(${ownerLock}) as held`;
+    if (row?.held) return sql;
+    await sleep(100);
+  }
+  await sql.end();
+  throw new ClawError(
+    "environment",
+    `another gateway uses the embedded database in ${dataDir}: stop it, give this one another data_dir, or set DATABASE_URL for both`,
+  );
 }
 
 async function probe(url: string): Promise<void> {

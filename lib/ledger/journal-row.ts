@@ -141,6 +141,8 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
   }
 }
 
+const outcomes = ["error", "denied", "unknown"] as const;
+
 /** A row as PostgreSQL returns it. */
 export type StoredJournalRow = { [Key in keyof JournalColumns]: JournalColumns[Key] | null } & {
   readonly type: RunEvent["type"];
@@ -207,7 +209,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         call,
         known: row.tool_name != null,
         result: text(payload["result"]),
-        outcome: row.error_type === "error" || row.error_type === "unknown" ? row.error_type : "ok",
+        outcome: outcomes.find((outcome) => outcome === row.error_type) ?? "ok",
         milliseconds: row.duration_ms ?? 0,
       };
     case "run.finished":

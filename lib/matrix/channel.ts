@@ -4,7 +4,7 @@ import { ClawError, messageOf } from "../errors.ts";
 import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
 import { createMatrixClient, type MatrixClient } from "./client.ts";
-import { MatrixError } from "./error.ts";
+import { hasErrcode, MatrixError } from "./error.ts";
 import { agentOf } from "./ids.ts";
 import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
 import { requireMxc } from "./mxc.ts";
@@ -54,10 +54,11 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
         );
         return { state: "sent", remoteId: sent };
       } catch (thrown) {
-        const outcome = outcomeOf(thrown);
+        // Deleted, or a first start that has not come to it yet: made, and the send tried again.
+        if (hasErrcode(thrown, "M_UNKNOWN_DEVICE")) return deviceMissing(client, message.destination, signal);
         if (thrown instanceof EncryptedRoomError && lines.allows(thrown.message))
           log.error({ err: thrown }, "matrix: an answer was not sent");
-        return outcome;
+        return outcomeOf(thrown);
       }
     },
 
@@ -67,6 +68,19 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
       return client.download(matrixOnly(destination).user, requireMxc(attachment.ref), limit, signal);
     },
   };
+}
+
+async function deviceMissing(
+  client: Pick<MatrixClient, "ensureDevice">,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  try {
+    await client.ensureDevice(matrixOnly(destination).user, signal);
+    return { state: "retry", afterMs: 0, reason: "the agent's device was missing and has been made" };
+  } catch (thrown) {
+    return { state: "retry", afterMs: retryMs, reason: messageOf(thrown) };
+  }
 }
 
 /** Sending again is safe: the transaction id is the same. So whatever may pass is tried again. */

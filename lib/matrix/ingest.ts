@@ -109,7 +109,8 @@ export function createIngest({ inbox, rooms, events, members, log }: IngestDeps)
       log.warn({ lane, principal, reason }, "matrix: refused: add the room to agents.NAME.matrix.rooms to allow it");
     else if (entry.reason === "no agent is joined" && deniedLines.allows(lane))
       log.warn({ lane, principal }, "matrix: a message in a room that no agent is known to be in was not answered");
-    else if (entry.state === "poison") log.warn({ source: entry.source, reason }, "matrix: an event was skipped");
+    else if (entry.state === "poison" && deniedLines.allows(reason ?? ""))
+      log.warn({ source: entry.source, reason }, "matrix: an event was skipped");
   }
 }
 

@@ -6,7 +6,7 @@ import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
 import { mayBeIn } from "./admit.ts";
 import type { MatrixClient } from "./client.ts";
-import { hasErrcode } from "./error.ts";
+import { hasErrcode, MatrixError } from "./error.ts";
 import { senderUser } from "./ids.ts";
 import { noteEncryption } from "./membership.ts";
 
@@ -105,10 +105,20 @@ async function settleAgent(deps: StartMatrixDeps, config: Config, agent: Agent, 
         { user, room },
         "matrix: the agent is in a room that the config does not allow; it answers nobody there",
       );
-    if (known.get(room)?.encrypted !== true) await noteEncryption(deps, user, room, signal);
+    if (known.get(room)?.encrypted !== true) await noteUnlessBroken(deps, user, room);
   }
   for (const { room, membership } of known.values())
     if (membership === "join" && !joined.has(room)) await rooms.set(user, room, "leave", { at });
+}
+
+/** A room whose state the homeserver will not show must not keep the others from being looked at. */
+async function noteUnlessBroken(deps: StartMatrixDeps, user: string, room: string): Promise<void> {
+  try {
+    await noteEncryption(deps, user, room, deps.signal);
+  } catch (thrown) {
+    if (!(thrown instanceof MatrixError) || thrown.transient) throw thrown;
+    deps.log.warn({ err: thrown, user, room }, "matrix: it cannot be known whether the room is encrypted");
+  }
 }
 
 const otherUser = (user: string, config: Config): string =>

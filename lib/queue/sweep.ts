@@ -28,10 +28,10 @@ export async function sweep(sql: Sql): Promise<SweepResult> {
     having max(locked_at) < now() - interval '2 seconds' and ${dead(sql, sql`locked_by`)}`;
   if (workers.length > 0) await sql`select graphile_worker.force_unlock_workers(${workers.map(({ name }) => name)})`;
 
-  // Matrix drops a repeated transaction id, so a send may be repeated; Telegram does not.
+  // Synapse drops a repeated transaction id for 24 h, so for so long a send may be repeated; Telegram never does.
   const sends = await sql<{ state: string }[]>`
     update outbox set
-      state = case when destination->>'channel' = 'matrix' then 'pending' else 'unknown' end,
+      state = case when destination->>'channel' = 'matrix' and created_at > now() - interval '23 hours' then 'pending' else 'unknown' end,
       reason = 'the gateway was killed while sending'
     where state = 'sending' and ${dead(sql, sql`worker`)} returning state`;
 

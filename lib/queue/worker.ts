@@ -1,5 +1,6 @@
 /** The Postgres queue's worker: Graphile Worker with our tasks, our log and our liveness locks. */
 import { EventEmitter } from "node:events";
+import pg from "pg";
 import { Logger, run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
 import type { Log } from "../log.ts";
 import type { Locks } from "./locks.ts";
@@ -50,10 +51,18 @@ export async function startWorker(options: {
       await announced;
       await task(payload, helpers.abortSignal ?? new AbortController().signal);
     };
-  const runner: Runner = await run({
+  // Our own pool: Graphile Worker ends one of its own without waiting, and no longer hears the errors of that.
+  const pgPool = new pg.Pool({
     connectionString: options.url,
+    max: options.concurrency + 2,
+    application_name: "openclaw queue",
+  });
+  const onError = (err: Error): void => log.warn({ err }, "a connection of the queue was lost");
+  pgPool.on("error", onError);
+  pgPool.on("connect", (client) => void client.on("error", onError));
+  const runner: Runner = await run({
+    pgPool,
     concurrency: options.concurrency,
-    maxPoolSize: options.concurrency + 2,
     noHandleSignals: true,
     gracefulShutdownAbortTimeout: options.graceMs,
     // Jobs added now wake us by NOTIFY; polling is for those that are due later.
@@ -62,7 +71,12 @@ export async function startWorker(options: {
     events,
     logger: quietLogger(log),
   });
-  return { stop: () => runner.stop() };
+  return {
+    async stop() {
+      await runner.stop();
+      await pgPool.end();
+    },
+  };
 }
 
 /** Graphile Worker logs payloads at some levels; ours hold ids only, but its text is kept to warnings all the same. */

@@ -1,5 +1,5 @@
 /**
- * Where a turn's time goes: `node tests/bench/profile.ts [--turns N] [--at-once N] [--top N]` measures the shipped process
+ * Where a turn's time goes: `node tests/bench/profile.ts [--of turns|telegram|matrix] [--turns N] [--at-once N] [--top N]` measures the shipped process
  * under V8's profiler and counts its SQL statements; `node tests/bench/profile.ts FILE.cpuprofile` reads a profile.
  */
 import "../../lib/boot.ts";
@@ -12,23 +12,27 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import { type Bench, turns, withGateway } from "./context.ts";
 import { type CpuProfile, selfTimes } from "./cpu-profile.ts";
 import type { LoadCalls, StandInCalls } from "./protocol.ts";
+import { withBlockedWorkers } from "./rows-ingest.ts";
+import type { Shipped } from "./shipped.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     turns: { type: "string", default: "2000" },
+    of: { type: "string", default: "turns" },
     "at-once": { type: "string", default: "10" },
     top: { type: "string", default: "40" },
   },
 });
 const top = Number(values.top);
+const atOnce = Number(values["at-once"]);
 
-/** Prints a profile; with `count` also what one turn has of it. */
+/** Prints a profile; with `count` also what each of so many has of it. */
 function print(file: string, count = 0, from?: number, to?: number): void {
   const times = selfTimes(JSON.parse(readFileSync(file, "utf8")) as CpuProfile, from, to);
   const line = (ms: number, name: string): void => {
     const share = `${((100 * ms) / times.busyMs).toFixed(1).padStart(5)} %`;
-    console.log(`${share}${count > 0 ? `  ${((ms * 1000) / count).toFixed(0).padStart(5)} µs a turn` : ""}  ${name}`);
+    console.log(`${share}${count > 0 ? `  ${((ms * 1000) / count).toFixed(0).padStart(5)} µs each` : ""}  ${name}`);
   };
   console.log(`\nbusy ${times.busyMs.toFixed(0)} ms, idle ${times.idleMs.toFixed(0)} ms\n\nself time by package`);
   for (const [name, ms] of times.byPackage.slice(0, top)) line(ms, name);
@@ -50,7 +54,7 @@ async function printStatements(cluster: Cluster, count: number): Promise<void> {
     where dbid <> (select oid from pg_database where datname = current_database())
     order by total_exec_time + total_plan_time desc limit ${top}`;
   const sum = (of: (row: Statement) => number): number => rows.reduce((total, row) => total + of(row), 0) / count;
-  console.log("\nSQL: calls a turn, executing and planning in ms a turn");
+  console.log("\nSQL, for each: calls, ms executing, ms planning");
   const line = (calls: number, ms: number, plan: number, text: string): void =>
     console.log(`${calls.toFixed(2).padStart(6)}  ${ms.toFixed(3)}  ${plan.toFixed(3)}  ${text}`);
   line(
@@ -61,6 +65,31 @@ async function printStatements(cluster: Cluster, count: number): Promise<void> {
   );
   for (const { calls, ms, plan, query } of rows)
     line(calls / count, ms / count, plan / count, query.replaceAll(/\s+/g, " ").trim().slice(0, 110));
+}
+
+interface Measured {
+  readonly count: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+async function turnLoad(bench: Bench, gateway: Shipped): Promise<Measured> {
+  const count = Number(values.turns);
+  await turns(bench, gateway, { atOnce, count: Math.ceil(count / 4) });
+  await bench.cluster.admin`select pg_stat_statements_reset()`;
+  const from = sharedClock();
+  await turns(bench, gateway, { atOnce, count });
+  return { count, from, to: sharedClock() };
+}
+
+async function ingestLoad(bench: Bench, { port }: Shipped, people: readonly number[]): Promise<Measured> {
+  const kind = values.of === "matrix" ? "matrix" : "telegram";
+  const plan = { port, kind, connections: atOnce, people, ms: 5_000 } as const;
+  await bench.load.call("ingest", { ...plan, ms: 1_000 });
+  await bench.cluster.admin`select pg_stat_statements_reset()`;
+  const from = sharedClock();
+  const { acknowledged } = await bench.load.call("ingest", plan);
+  return { count: acknowledged, from, to: sharedClock() };
 }
 
 async function measure(): Promise<void> {
@@ -76,18 +105,13 @@ async function measure(): Promise<void> {
     const addresses = await standIns.call("open", null);
     const say = (line: string): void => console.error(line);
     const bench: Bench = { cluster, standIns, load, addresses, flags: [], scale: 1, soak: 0, say };
-    const plan = { atOnce: Number(values["at-once"]), count: Number(values.turns) };
     const flags = ["--cpu-prof", `--cpu-prof-dir=${directory}`];
-    const window = await withGateway(bench, { flags }, async (gateway) => {
-      await turns(bench, gateway, { ...plan, count: Math.ceil(plan.count / 4) });
-      await cluster.admin`select pg_stat_statements_reset()`;
-      const from = sharedClock();
-      const { ms } = await turns(bench, gateway, plan);
-      console.log(`${plan.count} turns, ${plan.atOnce} at a time, ${(plan.count / (ms / 1000)).toFixed(0)} a second`);
-      await printStatements(cluster, plan.count);
-      return { from, to: from + ms };
-    });
-    for (const file of readdirSync(directory)) print(join(directory, file), plan.count, window.from, window.to);
+    const { count, from, to } = await (values.of === "turns"
+      ? withGateway(bench, { flags }, (gateway) => turnLoad(bench, gateway))
+      : withBlockedWorkers(bench, { flags }, (gateway, people) => ingestLoad(bench, gateway, people)));
+    console.log(`${count} of ${values.of}, ${atOnce} at a time, ${(count / ((to - from) / 1000)).toFixed(0)} a second`);
+    await printStatements(cluster, count);
+    for (const file of readdirSync(directory)) print(join(directory, file), count, from, to);
   } finally {
     await load.stop();
     await standIns.stop();

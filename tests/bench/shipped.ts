@@ -32,7 +32,7 @@ export function startArguments(): string[] {
   const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     scripts: { start: string };
   };
-  const [program, ...rest] = scripts.start.split(/\s+/);
+  const [program, ...rest] = scripts.start.replace(/^exec /, "").split(/\s+/);
   if (program !== "node") throw new Error(`the start script does not begin with node: ${scripts.start}`);
   return rest;
 }

@@ -1,7 +1,7 @@
 /** Everything around one gateway process: database, stand-ins, config, people. */
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { type ModelServer, type Script, type ScriptedRequest, startModelServer } from "../support/model-server.ts";
+import { type Script, type ScriptedRequest, startModelServer } from "../support/model-server.ts";
 import { createHome, type Home } from "../support/process.ts";
 import { actions, type Stage, stageConfig } from "../support/stage.ts";
 import { until } from "../support/until.ts";
@@ -12,13 +12,21 @@ export interface World extends Omit<Stage, "gateway" | "stop"> {
   end(): Promise<void>;
 }
 
-export async function createWorld(options: { script: Script; top?: string; botApi?: BotApi }): Promise<World> {
+export async function createWorld(options: {
+  script: Script;
+  top?: string;
+  /** Where the gateway finds the Bot API, if not where it is. */
+  botApiUrl?: (botApi: BotApi) => string;
+  config?: (toml: string) => string;
+}): Promise<World> {
   const [botApi, model, database] = await Promise.all([
-    options.botApi ?? startBotApi(),
+    startBotApi(),
     startModelServer(options.script),
     createTestDatabase(),
   ]);
-  const toml = stageConfig({ modelUrl: model.url, botApiUrl: botApi.url, top: options.top ?? "" });
+  const botApiUrl = options.botApiUrl?.(botApi) ?? botApi.url;
+  const plain = stageConfig({ modelUrl: model.url, botApiUrl, top: options.top ?? "" });
+  const toml = options.config?.(plain) ?? plain;
   const home = await createHome(toml, database.url);
   return {
     ...actions(botApi, () => home.publicUrl),
@@ -53,12 +61,8 @@ export const twoSteps = ({ messages }: ScriptedRequest) => {
     : { toolCalls: [{ name: "commitments_add", arguments: { text: `for ${String(said)}` } }] };
 };
 
-/** Which step of the run each request to such a model was for. */
-export const stepsAsked = ({ requests }: ModelServer): number[] =>
-  requests.map(({ body }) => ((body["messages"] as { role: string }[]).at(-1)?.role === "tool" ? 2 : 1));
-
-/** What must hold of the ledgers once everything is over. */
-export async function openWork({ sql }: TestDatabase): Promise<Record<string, number>> {
+/** How much is open in the ledgers. */
+async function openWork({ sql }: TestDatabase): Promise<Record<string, number>> {
   const [row] = await sql<Record<string, number>[]>`
     select (select count(*)::int from inbox where state in ('new', 'running')) as inbox,
       (select count(*)::int from runs where state = 'running') as runs,

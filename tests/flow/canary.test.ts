@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { scanDatabase } from "../support/database-scan.ts";
 import { testEnvironment } from "../support/gateway.ts";
+import { lastRun } from "../support/journal.ts";
 import { group, type Stage, startStage } from "../support/stage.ts";
 import { stranger } from "../support/telegram-config.ts";
 import { until } from "../support/until.ts";
@@ -34,7 +35,7 @@ before(async () => {
 });
 after(async () => {
   await stage.say(waiting, "/stop");
-  await stage.heard(waiting);
+  await until(async () => (await lastRun(stage.gateway.sql, waiting))["state"] === "cancelled");
   await stage.stop();
 });
 

@@ -38,6 +38,8 @@ export interface StageOptions {
   readonly backend?: string;
   readonly agent?: string;
   readonly top?: string;
+  /** Further secrets. */
+  readonly environment?: Record<string, string>;
   /** The last word on the config. */
   readonly config?: (toml: string) => string;
 }
@@ -58,7 +60,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   ]);
   const plain = stageConfig({ modelUrl: model.url, botApiUrl: botApi.url, ...options });
   const toml = options.config?.(plain) ?? plain;
-  const gateway = await startTestGateway(toml);
+  const gateway = await startTestGateway(toml, { environment: options.environment ?? {} });
   return {
     ...actions(botApi, () => gateway.publicUrl),
     model,

@@ -21,7 +21,7 @@ export interface ShippedGateway {
 /** Starts functions/server.ts as `npm start` does and returns when it says that it is ready; its log goes to `logFile`. */
 export async function startShipped(environment: Record<string, string>, logFile: string): Promise<ShippedGateway> {
   const scripts = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { scripts: { start: string } };
-  const [, ...argv] = scripts.scripts.start.split(" ");
+  const argv = scripts.scripts.start.replace(/^exec node /, "").split(" ");
   const child = spawn(process.execPath, argv, {
     cwd: root,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...environment },

@@ -88,6 +88,15 @@ describe("sending", () => {
     assert.equal(homeserver.sent(to.room).length, 0);
   });
 
+  test("a missing device is made and the send tried again", async () => {
+    const to = newRoom();
+    const answer = { status: 400, body: { errcode: "M_UNKNOWN_DEVICE" } };
+    homeserver.fail({ method: "PUT", path: /\/send\//, times: 1, answer });
+    assert.equal((await send(to)).state, "retry");
+    assert.match(homeserver.calls.at(-1)?.path ?? "", /\/devices\/OPENCLAW$/);
+    assert.equal((await send(to)).state, "sent");
+  });
+
   test("to a room that the agent is not in fails", async () => {
     const room = homeserver.createRoom({ members: [owner] });
     assert.equal((await send({ channel: "matrix", user: ops, room })).state, "failed");
