@@ -6,6 +6,7 @@ import { readLimited } from "../lib/matrix/body.ts";
 import { agentUsers, senderUser } from "../lib/matrix/ids.ts";
 import { createIngest, type IngestDeps } from "../lib/matrix/ingest.ts";
 
+/** What the function is made of. */
 export interface MatrixFunctionDeps extends IngestDeps {
   readonly config: () => Config;
   readonly transactions: MatrixTransactions;

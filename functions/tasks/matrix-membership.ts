@@ -1,6 +1,7 @@
 import type { MatrixEvents } from "../../lib/ledger/matrix-events.ts";
 import { type MembershipDeps, settleMembership } from "../../lib/matrix/membership.ts";
 
+/** What the task is made of. */
 export interface MatrixMembershipTaskDeps extends MembershipDeps {
   readonly events: Pick<MatrixEvents, "membership" | "finishMembership">;
 }

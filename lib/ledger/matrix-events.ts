@@ -19,6 +19,7 @@ export interface PendingMembership {
   readonly receivedAt: string;
 }
 
+/** Questions and changes by event id. */
 export interface MatrixEvents {
   /**
    * Changes a pending message of the principal wherever no run has begun on it. An edit from anyone else, or that
@@ -42,6 +43,7 @@ export const eventSource = (eventId: string, user: string): string => `matrix:${
 export const matrixLane = (user: string, room: string, thread?: string): string =>
   `matrix:${user}|${room}${thread === undefined ? "" : `|${thread}`}`;
 
+/** Over the tables inbox and outbox. */
 export function createMatrixEvents(sql: Sql, bodies: Sealer): MatrixEvents {
   return {
     async edit(target, principal, change) {

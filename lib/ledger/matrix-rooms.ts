@@ -16,6 +16,7 @@ export interface RoomOfUser extends Seat {
   readonly membership: RoomMembership;
 }
 
+/** A user's standing in a room. */
 export type RoomMembership = "invite" | "join" | "leave" | "ban" | "knock";
 
 /** What is known with a membership. */
@@ -43,6 +44,7 @@ export interface MatrixRooms {
   now(): Promise<string>;
 }
 
+/** Over the table matrix_rooms. */
 export function createMatrixRooms(sql: Sql): MatrixRooms {
   return {
     async joined(rooms) {

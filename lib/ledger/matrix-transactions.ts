@@ -16,6 +16,7 @@ export interface MatrixTransactions {
 const keep = "7 days";
 const pruneEveryMs = 3_600_000;
 
+/** Over the table matrix_transactions. */
 export function createMatrixTransactions(sql: Sql): MatrixTransactions {
   const commits = new GroupCommit<{ txnId: string; digest: Uint8Array }, never>(256, async (rows) => {
     const ids = rows.map(({ txnId }) => txnId);

@@ -4,6 +4,7 @@ import { ClawError } from "../errors.ts";
 import { readLimited } from "./body.ts";
 import { MatrixError } from "./error.ts";
 
+/** What a call carries besides its method and path. */
 export interface CallOptions {
   /** The user to act as: `?user_id=`. Left out: the application service's own user. */
   readonly user?: string | undefined;

@@ -14,6 +14,7 @@ import { EncryptedRoomError, sendToRoom } from "./send.ts";
 
 export { matrixBody } from "./message-body.ts";
 
+/** What the channel is made of. */
 export interface MatrixChannelDeps {
   readonly config: () => Config;
   readonly rooms: Pick<MatrixRooms, "encrypted" | "markEncrypted">;

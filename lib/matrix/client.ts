@@ -15,6 +15,7 @@ export const deviceId = "OPENCLAW";
 /** The id of the application service in its registration; the homeserver is asked to ping it by that. */
 export const serviceId = "openclaw";
 
+/** The homeserver as the gateway calls it; every method throws MatrixError. */
 export interface MatrixClient {
   /** The spec versions the homeserver speaks. Needs no token. */
   versions(signal?: AbortSignal): Promise<readonly string[]>;

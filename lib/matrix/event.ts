@@ -59,6 +59,7 @@ export interface MatrixMember extends Basis {
   readonly isDirect: boolean;
 }
 
+/** A user's standing in a room. */
 export type Membership = "invite" | "join" | "leave" | "ban" | "knock";
 
 /** A pushed event in our words. `other` is nothing to us; `poison` could not be understood. */

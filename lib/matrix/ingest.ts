@@ -13,6 +13,7 @@ import { isOurs } from "./ids.ts";
 import type { MemberCounts } from "./members.ts";
 import { OncePer } from "./rate-limit.ts";
 
+/** The ledgers and look-ups that ingest needs. */
 export interface IngestDeps {
   readonly inbox: Inbox;
   readonly rooms: Pick<MatrixRooms, "joined" | "markEncrypted">;
@@ -30,6 +31,7 @@ export type Ingest = (config: Config, events: readonly unknown[], digest: string
 const minute = 60_000;
 const nobody: readonly Seat[] = [];
 
+/** Ingest with its limits on log lines. */
 export function createIngest({ inbox, rooms, events, members, log }: IngestDeps): Ingest {
   const encryptedLines = new OncePer(10 * minute);
   const deniedLines = new OncePer(minute);

@@ -10,6 +10,7 @@ import { MatrixError } from "./error.ts";
 import type { MembershipFacts } from "./event.ts";
 import { agentOf } from "./ids.ts";
 
+/** What settling a membership needs. */
 export interface MembershipDeps {
   readonly config: () => Config;
   readonly rooms: Pick<MatrixRooms, "set" | "markEncrypted">;

@@ -5,6 +5,7 @@ import type { MatrixClient } from "./client.ts";
 import { type MatrixBody, relationOf } from "./message-body.ts";
 import { type SendDeps, sendToRoom, txnIdOf } from "./send.ts";
 
+/** What showing presence needs. */
 export interface PresenceDeps extends SendDeps {
   readonly client: Pick<MatrixClient, "getState" | "typing" | "receipt" | "redact">;
   /** For a test's own time. */

@@ -17,6 +17,7 @@ export interface ProvisioningIntent {
   createRoom(options: { createAsClient: boolean; options: Record<string, unknown> }): Promise<{ room_id: string }>;
 }
 
+/** What provisioning needs. */
 export interface ProvisionDeps {
   readonly config: Config;
   readonly client: Pick<MatrixClient, "ensureDevice" | "join" | "joinedRooms" | "getState">;
@@ -133,7 +134,7 @@ async function joinRoom(client: ProvisionDeps["client"], user: string, room: str
     if (!there) await client.join(user, room);
   } catch (thrown) {
     if (!(thrown instanceof MatrixError) || (thrown.httpStatus !== 403 && thrown.httpStatus !== 404)) throw thrown;
-    throw new ClawError("channel_failed", `not joined: invite ${user} to it; the gateway then joins by itself`);
+    return `not joined yet: invite ${user} to it; the gateway then joins by itself`;
   }
   const encrypted = (await client.getState(user, room, "m.room.encryption")) !== undefined;
   const how = there ? "joined already" : "joined";

@@ -10,6 +10,7 @@ import { callMatrix, path } from "./call.ts";
 import { deviceId, type MatrixClient } from "./client.ts";
 import { MatrixError } from "./error.ts";
 
+/** What sending needs. */
 export interface SendDeps {
   readonly config: () => Config;
   readonly client: Pick<MatrixClient, "getState">;

@@ -10,6 +10,7 @@ import { hasErrcode, MatrixError } from "./error.ts";
 import { senderUser } from "./ids.ts";
 import { noteEncryption } from "./membership.ts";
 
+/** What the start needs. */
 export interface StartMatrixDeps {
   readonly config: () => Config;
   readonly rooms: Pick<MatrixRooms, "set" | "of" | "markEncrypted" | "now">;
@@ -30,6 +31,7 @@ export interface MatrixStatus {
   readonly reason: string;
 }
 
+/** The work under way in the background. */
 export interface RunningMatrix {
   status(): MatrixStatus;
   readonly stopped: Promise<void>;

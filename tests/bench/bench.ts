@@ -37,7 +37,7 @@ if (values.help) {
   --no-install        leave out the installation, which needs the registry
   --soak TURNS        turns of the memory row (2000)
   --quick             a fifth of the turns and of the time
-  --node-flags FLAGS  put before those of npm start, such as "--max-semi-space-size=8"
+  --node-flags FLAGS  after those of npm start, such as "--max-semi-space-size=8"
   --json FILE         where the JSON goes (tests/bench/results/latest.json)`);
   process.exit(0);
 }
@@ -74,7 +74,7 @@ try {
     say(`measuring ${part} …`);
     rows.push(...(await run()));
   }
-  const start = ["node", ...bench.flags, ...startArguments()].join(" ");
+  const start = ["node", ...startArguments(bench.flags)].join(" ");
   printTable(rows, { ...machine, start });
   mkdirSync(dirname(values.json), { recursive: true });
   const seconds = Math.round((performance.now() - began) / 1000);

@@ -11,7 +11,7 @@ export interface Bench {
   readonly standIns: Child<StandInCalls>;
   readonly load: Child<LoadCalls>;
   readonly addresses: Addresses;
-  /** Put before the shipped process's own flags. */
+  /** For node, after those of `npm start`. */
   readonly flags: readonly string[];
   /** Lets a quick run do a part of everything: 1 is all. */
   readonly scale: number;

@@ -79,7 +79,9 @@ async function turnLoad(bench: Bench, gateway: Shipped): Promise<Measured> {
   await bench.cluster.admin`select pg_stat_statements_reset()`;
   const from = sharedClock();
   await turns(bench, gateway, { atOnce, count });
-  return { count, from, to: sharedClock() };
+  const to = sharedClock();
+  await printStatements(bench.cluster, count);
+  return { count, from, to };
 }
 
 async function ingestLoad(bench: Bench, { port }: Shipped, people: readonly number[]): Promise<Measured> {
@@ -89,7 +91,9 @@ async function ingestLoad(bench: Bench, { port }: Shipped, people: readonly numb
   await bench.cluster.admin`select pg_stat_statements_reset()`;
   const from = sharedClock();
   const { acknowledged } = await bench.load.call("ingest", plan);
-  return { count: acknowledged, from, to: sharedClock() };
+  const to = sharedClock();
+  await printStatements(bench.cluster, acknowledged);
+  return { count: acknowledged, from, to };
 }
 
 async function measure(): Promise<void> {
@@ -110,7 +114,6 @@ async function measure(): Promise<void> {
       ? withGateway(bench, { flags }, (gateway) => turnLoad(bench, gateway))
       : withBlockedWorkers(bench, { flags }, (gateway, people) => ingestLoad(bench, gateway, people)));
     console.log(`${count} of ${values.of}, ${atOnce} at a time, ${(count / ((to - from) / 1000)).toFixed(0)} a second`);
-    await printStatements(cluster, count);
     for (const file of readdirSync(directory)) print(join(directory, file), count, from, to);
   } finally {
     await load.stop();

@@ -1,7 +1,7 @@
 /** Start and memory of the shipped process. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bench, type Row, turns, withGateway } from "./context.ts";
-import { memoryOf, startArguments } from "./shipped.ts";
+import { cpuSecondsOf, memoryOf, startArguments } from "./shipped.ts";
 import { median, round, show } from "./statistics.ts";
 
 /** From spawn to the log line "ready", PostgreSQL running and migrated; also to the first 200 of /readyz. */
@@ -39,17 +39,30 @@ export async function memoryRows(bench: Bench): Promise<Row[]> {
     await turns(bench, gateway, { atOnce: 3, count: 3 });
     await sleep(restMs);
     const idle = memoryOf(gateway.pid);
-    const seen: { turns: number; rss: number; pss: number }[] = [];
+    const seen: { turns: number; rss: number; figures: object }[] = [];
     const part = Math.ceil(soak / 5);
     for (let done = part; done <= soak; done += part) {
-      await turns(bench, gateway, { atOnce: 10, count: part });
-      seen.push({ turns: done, ...memoryOf(gateway.pid) });
+      const before = cpuSecondsOf(gateway.pid);
+      const { ms } = await turns(bench, gateway, { atOnce: 10, count: part });
+      const cpuMs = ((cpuSecondsOf(gateway.pid) - before) * 1000) / part;
+      const { rss, pss } = memoryOf(gateway.pid);
+      seen.push({
+        turns: done,
+        rss,
+        figures: {
+          turns: done,
+          rssMb: round(rss, 1),
+          pssMb: round(pss, 1),
+          perSecond: round(part / (ms / 1000), 1),
+          gatewayCpuMsPerTurn: round(cpuMs),
+        },
+      });
     }
     await sleep(restMs);
     const after = memoryOf(gateway.pid);
     const first = seen[0]?.rss ?? Number.NaN;
     const last = seen.at(-1)?.rss ?? Number.NaN;
-    const parts = seen.map(({ turns, rss, pss }) => ({ turns, rssMb: round(rss, 1), pssMb: round(pss, 1) }));
+    const parts = seen.map(({ figures }) => figures);
     return [
       {
         what: "resident memory idle, 3 agents (no encryption yet)",

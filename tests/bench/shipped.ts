@@ -27,23 +27,23 @@ export interface Shipped {
   stop(kill?: boolean): Promise<void>;
 }
 
-/** What `npm start` hands to node: flags and the file. */
-export function startArguments(): string[] {
+/** What `npm start` hands to node, its own flags, these (which win) and the file. */
+export function startArguments(flags: readonly string[] = []): string[] {
   const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     scripts: { start: string };
   };
   const [program, ...rest] = scripts.start.replace(/^exec /, "").split(/\s+/);
   if (program !== "node") throw new Error(`the start script does not begin with node: ${scripts.start}`);
-  return rest;
+  return [...rest.slice(0, -1), ...flags, ...rest.slice(-1)];
 }
 
-/** Starts it and waits until it says "ready" and, where `healthy`, until /readyz agrees. `flags` come before the shipped ones. */
+/** Starts it and waits until it says "ready" and, where `healthy`, until /readyz agrees. */
 export async function startShipped(
   settings: Settings,
   options: { healthy?: boolean; flags?: readonly string[] } = {},
 ): Promise<Shipped> {
   const began = sharedClock();
-  const child = spawn(process.execPath, [...(options.flags ?? []), ...startArguments()], {
+  const child = spawn(process.execPath, startArguments(options.flags), {
     cwd: root,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...settings.environment },
     stdio: ["ignore", "pipe", "pipe"],

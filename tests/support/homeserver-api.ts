@@ -2,6 +2,7 @@
 import { type Context, Hono } from "hono";
 import { type HomeserverState, type StandInEvent, stateKey } from "./homeserver-state.ts";
 
+/** What the API is made of. */
 export interface HomeserverApiOptions {
   readonly state: HomeserverState;
   readonly asToken: string;
@@ -13,6 +14,7 @@ export interface HomeserverApiOptions {
 
 type Env = { Variables: { user: string } };
 
+/** The API as a Hono app. */
 export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverApiOptions): Hono<Env> {
   const app = new Hono<Env>();
   const transactions = new Map<string, string>();

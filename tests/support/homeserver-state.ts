@@ -40,6 +40,7 @@ interface Room {
   readonly state: Map<string, Record<string, unknown>>;
 }
 
+/** Users, rooms, media and everything that happened. */
 export class HomeserverState {
   readonly serverName: string;
   readonly namespace: string;

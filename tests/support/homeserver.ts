@@ -17,6 +17,7 @@ import { TransactionQueue } from "./transaction-queue.ts";
 
 export type { StandInCall, StandInEvent, StandInFault } from "./homeserver-state.ts";
 
+/** A running stand-in and what a test may do with it. */
 export interface StandInHomeserver {
   readonly url: string;
   readonly serverName: string;
@@ -55,6 +56,7 @@ export interface StandInHomeserver {
   close(): Promise<void>;
 }
 
+/** What may be chosen. */
 export interface StandInOptions {
   readonly serverName?: string;
   readonly asToken?: string;

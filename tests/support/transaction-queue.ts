@@ -1,6 +1,7 @@
 /** Pushes transactions as Synapse does: one at a time, in order, each repeated with the same id until it is answered 200. */
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** Where and as whom to push. */
 export interface TransactionQueueOptions {
   /** The gateway's public listener; undefined: nothing is pushed yet. */
   readonly gateway: () => string | undefined;
@@ -9,6 +10,7 @@ export interface TransactionQueueOptions {
   readonly retryMs: number;
 }
 
+/** The transactions that wait for the gateway. */
 export class TransactionQueue {
   readonly #options: TransactionQueueOptions;
   readonly #stop = new AbortController();
