@@ -115,8 +115,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const listening = await cancellations.listen();
   const swept = async (): Promise<void> => {
     const found = await sweep(sql);
-    for (const [what, count] of Object.entries(found)) metrics.swept.inc({ what }, count);
-    if (Object.values(found).some((count) => count > 0)) log.warn(found, "recovery found work left behind");
+    for (const [what, count] of Object.entries<number>({ ...found })) metrics.swept.inc({ what }, count);
+    if (Object.values<number>({ ...found }).some((count) => count > 0)) log.warn(found, "recovery found work left behind");
   };
   await swept();
 
@@ -135,7 +135,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   });
 
   const matrixStop = new AbortController();
-  let matrix: RunningMatrix | undefined;
+  const started: { matrix?: RunningMatrix } = {};
   const parts = (): Record<string, () => Promise<PartHealth>> => ({
     database: async () => {
       const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
@@ -151,7 +151,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
           : `the oldest waiting message is ${oldestSeconds} s old; see the log for failing tasks`,
       };
     },
-    ...(config().matrix && { matrix: async () => matrix?.status() ?? { ok: false, reason: "starting" } }),
+    ...(config().matrix && { matrix: async () => started.matrix?.status() ?? { ok: false, reason: "starting" } }),
     ...Object.fromEntries([...config().telegram.values()].map((bot) => [`telegram.${bot.name}`, () => botHealth(bot)])),
   });
   const publicApp = createPublicApp({
@@ -196,7 +196,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const outer = await listen(publicApp.fetch, settings.listen.public, "listen.public");
   const inner = await listen(privateApp.fetch, settings.listen.private, "listen.private");
 
-  matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
+  started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
   const sweeping = setInterval(() => {
     swept().catch((err: unknown) => log.error({ err }, "recovery failed; it is tried again"));
   }, sweepEveryMs);
@@ -210,7 +210,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       await outer.close();
       await worker.stop();
       matrixStop.abort();
-      await matrix?.stopped;
+      await started.matrix?.stopped;
       await inner.close();
       await listening.unlisten();
       await locks.close();

@@ -37,10 +37,7 @@ export const runs = pgTable(
 );
 
 /** The run's data key, wrapped by the gateway's key. Without it the run's payloads are erased. */
-export const runKeys = pgTable("run_keys", {
-  runId: uuid("run_id").primaryKey(),
-  wrapped: bytes().notNull(),
-});
+export const runKeys = pgTable("run_keys", { runId: uuid("run_id").primaryKey(), wrapped: bytes().notNull() });
 
 /**
  * Append-only (a trigger refuses update and delete): what a run did, what a crash resumes from, and the audit trail.

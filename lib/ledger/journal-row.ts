@@ -199,7 +199,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
       return {
         type: row.type,
         call,
-        known: row.tool_name != null,
+        known: typeof row.tool_name === "string",
         decision: row.decision === "allow" ? "allow" : "deny",
         rule: text(row.rule),
       };
@@ -207,7 +207,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
       return {
         type: row.type,
         call,
-        known: row.tool_name != null,
+        known: typeof row.tool_name === "string",
         result: text(payload["result"]),
         outcome: outcomes.find((outcome) => outcome === row.error_type) ?? "ok",
         milliseconds: row.duration_ms ?? 0,

@@ -57,7 +57,10 @@ export function startMatrix(deps: StartMatrixDeps): RunningMatrix {
 
   const check = async (): Promise<void> => {
     const now = config();
-    if (!now.matrix) return tell({ ok: true, reason: "not configured" });
+    if (!now.matrix) {
+      status = { ok: true, reason: "not configured" };
+      return;
+    }
     const whoami = await deps.client.whoami(undefined, signal);
     if (whoami !== senderUser(now)) return tell({ ok: false, reason: otherUser(whoami, now) });
     if (settledFor !== now.matrix.homeserver) settled = new WeakSet();

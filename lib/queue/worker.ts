@@ -65,6 +65,9 @@ export async function startWorker(options: {
     concurrency: options.concurrency,
     noHandleSignals: true,
     gracefulShutdownAbortTimeout: options.graceMs,
+    // Without a delay of its own it neither awaits nor repeats the end of a job: a lost connection would be an unhandled
+    // rejection, which ends the process.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     // Jobs added now wake us by NOTIFY; polling is for those that are due later.
     pollInterval: 1000,
     taskList,

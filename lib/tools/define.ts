@@ -49,7 +49,8 @@ export function defineTool<Input extends z.ZodObject>(tool: Tool<Input>): Tool<I
   if (typeof tool.name !== "string" || !toolName.test(tool.name) || tool.name.length > 64)
     throw wrong("its name must be family_verb in lower case, 64 characters at most");
   if (!tool.description) throw wrong("it needs a description for the model");
-  if (!Array.isArray(tool.labels)) throw wrong("it needs labels (an empty list says it is harmless)");
+  const given: unknown = tool.labels;
+  if (!Array.isArray(given)) throw wrong("it needs labels (an empty list says it is harmless)");
   for (const label of tool.labels)
     if (!labels.has(label)) throw wrong(`label "${label}" is none of ${[...labels].join(", ")}`);
   if (!effects.has(tool.effect)) throw wrong(`its effect must be one of ${[...effects].join(", ")}`);

@@ -41,7 +41,7 @@ export function historyTool(read: TurnReader, days: () => number): Tool {
       }
       return found.length === 0 ? `Nothing found for "${query}" in the last ${days()} days.` : found.join("\n\n");
     },
-  }) as Tool;
+  });
 }
 
 const excerptLength = 400;
