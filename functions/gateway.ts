@@ -116,7 +116,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const swept = async (): Promise<void> => {
     const found = await sweep(sql);
     for (const [what, count] of Object.entries<number>({ ...found })) metrics.swept.inc({ what }, count);
-    if (Object.values<number>({ ...found }).some((count) => count > 0)) log.warn(found, "recovery found work left behind");
+    if (Object.values<number>({ ...found }).some((count) => count > 0))
+      log.warn(found, "recovery found work left behind");
   };
   await swept();
 

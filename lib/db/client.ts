@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import postgres from "postgres";
 import type { Sql } from "postgres";
 
@@ -10,6 +11,7 @@ export function connect(url: string, options: { max: number; name?: string; oncl
     max: options.max,
     ...(socket && { path: `${socket}/.s.PGSQL.5432` }),
     onnotice: () => {},
+    socket: openSocket as never,
     // Connections are kept for good: a session lock must not end with a connection that was retired for its age.
     max_lifetime: null,
     ...(options.onclose && { onclose: options.onclose }),
@@ -24,6 +26,26 @@ export function connect(url: string, options: { max: number; name?: string; oncl
  * writes to that connection again, unless there are 1,024 bytes: with this, a connection's first message has as many.
  */
 const padding = "-".repeat(1024);
+
+/**
+ * postgres.js 3.4.9 forgets a query that was written between a socket's "error" and its "close": it is neither sent nor
+ * rejected. It does reject it where the close says nothing of an error, so this socket's never does.
+ */
+class SteadySocket extends Socket {
+  host?: string;
+
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    return super.emit(event as "close", ...((event === "close" ? [false] : values) as [boolean]));
+  }
+}
+
+/** Connecting, not connected: what is written meanwhile waits, and a failure reaches the driver's own listeners. */
+const openSocket = ({ path, host, port }: { path?: unknown; host: string[]; port: number[] }): Socket => {
+  const socket = new SteadySocket();
+  if (typeof path === "string") return socket.connect(path);
+  socket.host = host[0] ?? "localhost";
+  return socket.connect(port[0] ?? 5432, socket.host);
+};
 
 /** libpq's `?host=/directory` names a Unix socket; postgres.js wants it as an option and not in the URL. */
 function splitSocket(url: string): { address: string; socket: string | undefined } {

@@ -9,34 +9,38 @@ import type { Log } from "../log.ts";
 /** First key of the two-key advisory locks; the second is hashtext() of the name. */
 export const lockClass = { worker: 7_301_002, lane: 7_301_003 } as const;
 
+/** One connection and what it holds. A lost one is thrown away whole: nothing of it can be mistaken for the next one's. */
 interface Session {
+  readonly sql: Sql;
   readonly controller: AbortController;
-  readonly ready: Promise<unknown>;
+  /** Once the names are locked. */
+  readonly ready: Promise<void>;
 }
+
+const reopenMs = 250;
 
 /** The locks of one process. */
 export class Locks {
   /** This process's name in `outbox.worker`, and of its liveness lock. */
   readonly worker: string = `gateway-${randomUUID()}`;
   readonly #names: Set<string>;
-  readonly #sql: Sql;
+  readonly #url: string;
   readonly #log: Log;
   #session: Session | undefined;
+  #reopening: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(url: string, log: Log) {
     this.#names = new Set([this.worker]);
+    this.#url = url;
     this.#log = log;
-    this.#sql = connect(url, { max: 1, name: "openclaw locks", onclose: () => this.#lost() });
   }
 
   /** Holds a further name alive (the queue's own id of this process). */
   async announce(name: string): Promise<void> {
     this.#names.add(name);
-    await (
-      await this.#open()
-    ).ready;
-    await this.#sql`select pg_advisory_lock(${lockClass.worker}, hashtext(${name}))`;
+    const { sql } = await this.#open();
+    await lockName(sql, name);
   }
 
   /**
@@ -44,53 +48,60 @@ export class Locks {
    * when another process holds it. Not reentrant across callers of one process: see Exclusive.
    */
   async tryLane(lane: string): Promise<AbortSignal | undefined> {
-    const session = await this.#open();
-    const [row] = await this.#sql<
+    const { sql, controller } = await this.#open();
+    const [row] = await sql<
       { held: boolean }[]
     >`select pg_try_advisory_lock(${lockClass.lane}, hashtext(${lane})) as held`;
-    if (!row?.held) return undefined;
-    const { signal } = session.controller;
-    if (!signal.aborted) return signal;
-    // The connection broke while the query waited, which then took the lock on the next one.
-    await this.#sql`select pg_advisory_unlock(${lockClass.lane}, hashtext(${lane}))`;
-    return undefined;
+    return row?.held ? controller.signal : undefined;
   }
 
   async releaseLane(lane: string, signal: AbortSignal): Promise<void> {
+    const session = this.#session;
     // Gone with its session; the name may by now be locked anew.
-    if (signal.aborted) return;
-    await this.#sql`select pg_advisory_unlock(${lockClass.lane}, hashtext(${lane}))`;
+    if (signal.aborted || session?.controller.signal !== signal) return;
+    await session.sql`select pg_advisory_unlock(${lockClass.lane}, hashtext(${lane}))`;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#sql.end({ timeout: 5 });
+    clearTimeout(this.#reopening);
+    await this.#session?.sql.end({ timeout: 5 });
   }
 
   async #open(): Promise<Session> {
-    this.#session ??= { controller: new AbortController(), ready: this.#lockNames() };
-    const session = this.#session;
+    const session = (this.#session ??= this.#connect());
     try {
       await session.ready;
     } catch (thrown) {
-      if (this.#session === session) this.#session = undefined;
+      this.#lost(session);
       throw thrown;
     }
     return session;
   }
 
-  async #lockNames(): Promise<void> {
-    for (const name of this.#names) await this.#sql`select pg_advisory_lock(${lockClass.worker}, hashtext(${name}))`;
+  #connect(): Session {
+    const sql = connect(this.#url, { max: 1, name: "openclaw locks", onclose: () => this.#lost(session) });
+    const session = { sql, controller: new AbortController(), ready: this.#lockNames(sql) };
+    return session;
   }
 
-  #lost(): void {
-    if (this.#closed || !this.#session) return;
+  async #lockNames(sql: Sql): Promise<void> {
+    for (const name of this.#names) await lockName(sql, name);
+  }
+
+  #lost(session: Session): void {
+    if (this.#closed || this.#session !== session) return;
+    this.#session = undefined;
+    session.controller.abort();
+    session.sql.end({ timeout: 0 }).catch(() => {});
     this.#log.error(
       "the connection that holds this process's locks was lost; its runs stop here and are taken up again",
     );
-    this.#session.controller.abort();
-    this.#session = undefined;
-    // At once, so that others do not take this process for dead; should it fail, the next lane tries again.
-    setImmediate(() => void this.#open().catch(() => {}));
+    // Soon, and without a lane to ask for it: without its liveness locks others take this process for dead.
+    clearTimeout(this.#reopening);
+    this.#reopening = setTimeout(() => void this.#open().catch(() => {}), reopenMs).unref();
   }
 }
+
+const lockName = (sql: Sql, name: string): Promise<unknown> =>
+  sql`select pg_advisory_lock(${lockClass.worker}, hashtext(${name}))`;
