@@ -1,6 +1,7 @@
 /** The gateway as one object: dependencies made, listening, working; drained and closed again. */
 import type { Config } from "../lib/config/config.ts";
 import { Cancellations } from "../lib/conversation/cancellations.ts";
+import { converse } from "../lib/conversation/converse.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
 import { connect } from "../lib/db/client.ts";
@@ -21,10 +22,9 @@ import { createMatrixChannel } from "../lib/matrix/channel.ts";
 import { createMatrixClient } from "../lib/matrix/client.ts";
 import { createMemberCounts } from "../lib/matrix/members.ts";
 import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
-import { createMetrics } from "../lib/metrics.ts";
-import { Exclusive } from "../lib/queue/exclusive.ts";
+import { createMetrics, type Metrics } from "../lib/metrics.ts";
+import { Lanes } from "../lib/queue/lanes.ts";
 import { Locks } from "../lib/queue/locks.ts";
-import { sweep } from "../lib/queue/sweep.ts";
 import { startWorker } from "../lib/queue/worker.ts";
 import { createKeyring } from "../lib/seal.ts";
 import { createTelegramChannel } from "../lib/telegram/channel.ts";
@@ -37,8 +37,8 @@ import { createPrivateApp, createPublicApp } from "./app.ts";
 import { createHealthFunction, type PartHealth } from "./health.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
+import { startRecovery } from "./recovery.ts";
 import { controlTask } from "./tasks/control.ts";
-import { converseTask } from "./tasks/converse.ts";
 import { deliverTask } from "./tasks/deliver.ts";
 import { createMatrixMembershipTask } from "./tasks/matrix-membership.ts";
 import { createTelegramFunction } from "./telegram.ts";
@@ -60,7 +60,8 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-const sweepEveryMs = 5_000;
+/** Commands, late deliveries and memberships at once; conversations have `workers` of their own. */
+const queueConcurrency = 4;
 const graceMs = 20_000;
 const hourMs = 3_600_000;
 
@@ -74,7 +75,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const tables = openDrizzle(databaseUrl);
   const locks = new Locks(databaseUrl, log);
   const metrics = createMetrics();
-  const inbox = counted(createInbox(sql, keyring.bodies), metrics);
+  const inbox = waking(createInbox(sql, keyring.bodies), () => lanes, metrics);
   const outbox = createOutbox(sql, keyring.bodies);
   const rooms = createMatrixRooms(sql);
   const events = createMatrixEvents(sql, keyring.bodies);
@@ -101,7 +102,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     sql,
     keyring,
     outbox,
-    exclusive: new Exclusive(locks),
+    locks,
     worker: locks.worker,
     cancellations,
     channels,
@@ -113,22 +114,17 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   };
 
   const listening = await cancellations.listen();
-  const swept = async (): Promise<void> => {
-    const found = await sweep(sql);
-    for (const [what, count] of Object.entries<number>({ ...found })) metrics.swept.inc({ what }, count);
-    if (Object.values<number>({ ...found }).some((count) => count > 0))
-      log.warn(found, "recovery found work left behind");
-  };
-  await swept();
-
+  const lanes = new Lanes(settings.workers, {
+    pass: (lane, signal) => converse(deps, lane, signal),
+    failed: (lane, err, retryMs) => log.error({ err, lane, retryMs }, "work on a lane failed and is tried again"),
+  });
   const worker = await startWorker({
     url: databaseUrl,
-    concurrency: settings.workers,
+    concurrency: queueConcurrency,
     locks,
     graceMs,
     log,
     tasks: {
-      converse: converseTask(deps),
       control: controlTask(deps),
       deliver: deliverTask(deps),
       "matrix-membership": createMatrixMembershipTask({ config, rooms, client, log, events }),
@@ -198,18 +194,16 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const inner = await listen(privateApp.fetch, settings.listen.private, "listen.private");
 
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
-  const sweeping = setInterval(() => {
-    swept().catch((err: unknown) => log.error({ err }, "recovery failed; it is tried again"));
-  }, sweepEveryMs);
+  const stopRecovery = await startRecovery({ sql, lanes, metrics, log });
   backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
 
   return {
     publicUrl: outer.url,
     privateUrl: inner.url,
     async stop() {
-      clearInterval(sweeping);
+      stopRecovery();
       await outer.close();
-      await worker.stop();
+      await Promise.all([lanes.stop(graceMs), worker.stop()]);
       matrixStop.abort();
       await started.matrix?.stopped;
       await inner.close();
@@ -221,12 +215,17 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   };
 }
 
-/** Counts what came in, by what became of it. */
-function counted(inbox: Inbox, metrics: ReturnType<typeof createMetrics>): Inbox {
+/** Wakes the lanes of what came in, and counts it by what became of it. */
+function waking(inbox: Inbox, lanes: () => Lanes, metrics: Metrics): Inbox {
   return {
     async accept(entries) {
       const accepted = await inbox.accept(entries);
-      for (const { source, channel, state } of entries) if (accepted.has(source)) metrics.inbox.inc({ channel, state });
+      for (const { source, channel, lane, kind, state } of entries) {
+        if (!accepted.has(source)) continue;
+        metrics.inbox.inc({ channel, state });
+        // After the acknowledgement, which is on its way before the event loop turns.
+        if (kind === "message" && state === "new") setImmediate(() => lanes().wake(lane));
+      }
       return accepted;
     },
   };

@@ -2,7 +2,7 @@
  * Sealing of what people and agents said: AES-256-GCM, 12-byte random nonce, 16-byte tag, the row's identity as
  * associated data, so that a sealed body moved to another row does not open. Layout: version (1) | nonce | tag | text.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from "node:crypto";
 import { ClawError } from "./errors.ts";
 
 const version = 1;
@@ -12,11 +12,12 @@ const headBytes = 1 + nonceBytes + tagBytes;
 
 /** Seals and opens with one 32-byte key. */
 export class Sealer {
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
 
   constructor(key: Uint8Array) {
     if (key.length !== 32) throw new ClawError("config_invalid", `a sealing key has 32 bytes, not ${key.length}`);
-    this.#key = key;
+    // As a key object: handed over as bytes, setting it up anew would take longer than the sealing.
+    this.#key = createSecretKey(key);
   }
 
   seal(plaintext: Uint8Array | string, associated: string): Uint8Array {

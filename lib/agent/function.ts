@@ -14,7 +14,7 @@ export interface AgentContext {
   readonly text: string;
   readonly images: readonly ImagePart[];
   /** Earlier turns, newest first, about as many as the agent's history may hold. */
-  history(): Promise<readonly PastTurn[]>;
+  history(): readonly PastTurn[];
   /** Runs the journalled loop on these messages. Call once. */
   run(messages: readonly ModelMessage[]): Promise<LoopResult>;
 }

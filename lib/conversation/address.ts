@@ -1,7 +1,7 @@
 /** Which agent a message is for. Asked again when it is worked on, since config and conversation may have changed. */
 import type { InboundMessage, Lane } from "../channel/types.ts";
 import { type Agent, type Config, matrixUserId } from "../config/config.ts";
-import { activate, activeConversation, type Conversation } from "../ledger/conversations.ts";
+import { activate, type Conversation } from "../ledger/conversations.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
 import type { ConversationDeps } from "./deps.ts";
 
@@ -17,8 +17,8 @@ export async function addressee(
   config: Config,
   lane: Lane,
   message: InboundMessage,
+  active: Conversation | undefined,
 ): Promise<Addressed | undefined> {
-  const active = await activeConversation(deps.sql, lane);
   const agent = chooseAgent(config, message, active?.agent);
   if (!agent) return undefined;
   return { agent, conversation: active?.agent === agent.name ? active : await activate(deps.sql, lane, agent.name) };

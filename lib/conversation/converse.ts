@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import type { Lane } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
-import { activate, resetHistory } from "../ledger/conversations.ts";
+import { activate, activeConversation, type Conversation, resetHistory } from "../ledger/conversations.ts";
 import { burst, endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
 import { beginRun, resumeRun } from "../ledger/runs.ts";
+import { openTurns, recentTurns, type SealedTurn } from "../ledger/turns.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
-import type { DrainResult } from "../queue/exclusive.ts";
+import type { Pass } from "../queue/lanes.ts";
 import { addressee } from "./address.ts";
 import { deliver } from "./deliver.ts";
 import type { ConversationDeps } from "./deps.ts";
@@ -18,21 +19,41 @@ import { failRun, inputMessages, runToEnd, type RunSetup } from "./run.ts";
 /** A run interrupted this often is given up: it may be what brings the gateway down. */
 const maxResumes = 5;
 
-/** Answers what is open in the lane, unless somebody is at it already. */
-export function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal): Promise<DrainResult> {
-  return deps.exclusive.drain(lane, async (held) => {
-    const open = await openMessages(deps.sql, deps.keyring.bodies, lane);
-    const [first] = open;
-    if (!first) return false;
-    const either = AbortSignal.any([signal, held]);
-    const batch = nextBatch(open);
-    if (first.runId !== undefined) await resume(deps, lane, first.runId, batch, either);
-    else if (first.message.command) await obey(deps, lane, first);
-    else await answer(deps, lane, batch, either);
-    // Sending is fenced by the outbox: a lost lane is no reason to break off a send, whose outcome would be unknown.
-    await deliver(deps, lane, signal);
-    return open.length > batch.length || open.length === burst;
-  });
+/** Answers what is open in the lane, unless another process is at it. */
+export async function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal): Promise<Pass> {
+  const held = await deps.locks.tryLane(lane);
+  if (!held) return "elsewhere";
+  try {
+    while (await answerNext(deps, lane, signal, AbortSignal.any([signal, held])));
+    return "drained";
+  } finally {
+    await deps.locks.releaseLane(lane, held);
+  }
+}
+
+/** Returns whether there may be more. */
+async function answerNext(
+  deps: ConversationDeps,
+  lane: Lane,
+  signal: AbortSignal,
+  either: AbortSignal,
+): Promise<boolean> {
+  const { bodies } = deps.keyring;
+  // All that an answer needs, at once: the history is read before it is known whose it will be.
+  const [open, active, turns] = await Promise.all([
+    openMessages(deps.sql, bodies, lane),
+    activeConversation(deps.sql, lane),
+    recentTurns(deps.sql, lane),
+  ]);
+  const [first] = open;
+  if (!first) return false;
+  const batch = nextBatch(open);
+  if (first.runId !== undefined) await resume(deps, lane, first.runId, batch, either);
+  else if (first.message.command) await obey(deps, lane, first, active);
+  else await answer(deps, lane, batch, { active, turns }, either);
+  // Sending is fenced by the outbox: a lost lane is no reason to break off a send, whose outcome would be unknown.
+  await deliver(deps, lane, signal);
+  return open.length > batch.length || open.length === burst;
 }
 
 /** The messages of the run that was interrupted; or one command; or all that one person said in a row. */
@@ -53,13 +74,14 @@ async function answer(
   deps: ConversationDeps,
   lane: Lane,
   batch: readonly OpenMessage[],
+  known: { readonly active: Conversation | undefined; readonly turns: readonly SealedTurn[] },
   signal: AbortSignal,
 ): Promise<void> {
   const last = batch.at(-1);
   if (!last) return;
   const { destination, principal, shared } = last.message;
   const config = deps.config();
-  const addressed = await addressee(deps, config, lane, last.message);
+  const addressed = await addressee(deps, config, lane, last.message, known.active);
   if (!addressed) {
     await endMessages(deps.sql, idsOf(batch), "denied", "no agent here may answer this person");
     return;
@@ -94,7 +116,9 @@ async function answer(
     };
     const open = beginRun(deps.sql, deps.keyring, run, idsOf(batch));
     const { text, images, imageRefs } = intake;
-    const input = { kind: "new" as const, text, images, imageRefs };
+    const own = known.turns.filter((turn) => turn.conversationId === conversation.id);
+    const history = () => openTurns(deps.keyring.bodies, own, agent.limits.history_tokens);
+    const input = { kind: "new" as const, text, images, imageRefs, history };
     await runToEnd(deps, { config, agent, open, destination, shared, preface, presence, input }, signal);
   } finally {
     void presence.end();
@@ -159,13 +183,18 @@ function whyNot(
 }
 
 /** The commands that must keep their place among the messages: /new and /agent. */
-async function obey(deps: ConversationDeps, lane: Lane, { id, message }: OpenMessage): Promise<void> {
+async function obey(
+  deps: ConversationDeps,
+  lane: Lane,
+  { id, message }: OpenMessage,
+  active: Conversation | undefined,
+): Promise<void> {
   const { destination, command, principal } = message;
   const config = deps.config();
   const say = (text: string): Promise<void> =>
     deps.outbox.add(toEntries(deps.channels[destination.channel], lane, destination, `command:${id}`, text));
   // Of a shared room's conversation only those dispose who may talk to its agent (GHSA-2gvc-4f3c-2855).
-  const addressed = await addressee(deps, config, lane, message);
+  const addressed = await addressee(deps, config, lane, message, active);
   if (!addressed) {
     await endMessages(deps.sql, [id], "denied", "no agent here may answer this person");
     return;

@@ -6,7 +6,7 @@ import type { Outbox } from "../ledger/outbox.ts";
 import type { Backends } from "../llm/backends.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Exclusive } from "../queue/exclusive.ts";
+import type { Locks } from "../queue/locks.ts";
 import type { Keyring } from "../seal.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Cancellations } from "./cancellations.ts";
@@ -18,7 +18,7 @@ export interface ConversationDeps {
   readonly sql: Sql;
   readonly keyring: Keyring;
   readonly outbox: Outbox;
-  readonly exclusive: Exclusive;
+  readonly locks: Locks;
   /** This process's name in the outbox. */
   readonly worker: string;
   readonly cancellations: Cancellations;

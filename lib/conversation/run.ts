@@ -1,7 +1,7 @@
 /** One run of an agent for a person, from its first journal entry (or from where a crash left it) to its reply. */
 import type { AgentFunction } from "../agent/function.ts";
 import type { RecordedEvent, RunEvent, RunJournal } from "../agent/events.ts";
-import { estimateTokens } from "../agent/history.ts";
+import { estimateTokens, type PastTurn } from "../agent/history.ts";
 import { type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
@@ -10,7 +10,6 @@ import type { Attachment, Destination, Presence } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { type OpenRun, shortId } from "../ledger/runs.ts";
-import { recentTurns } from "../ledger/turns.ts";
 import { costOf } from "../llm/price.ts";
 import type { Metrics } from "../metrics.ts";
 import { grantedTools } from "../policy/grant.ts";
@@ -40,6 +39,8 @@ export interface NewInput {
   readonly text: string;
   readonly images: readonly ImagePart[];
   readonly imageRefs: readonly Attachment[];
+  /** Earlier turns, newest first. */
+  readonly history: () => readonly PastTurn[];
 }
 
 /** A run taken up again: its messages are in its journal. */
@@ -128,7 +129,7 @@ async function execute(
     now: new Date(),
     text: input.text,
     images: input.images,
-    history: () => recentTurns(deps.sql, deps.keyring.bodies, open.run.lane, agent.limits.history_tokens),
+    history: input.history,
     run: (messages) =>
       loop(messages, [
         {

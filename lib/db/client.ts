@@ -7,15 +7,21 @@ export type { Sql, TransactionSql } from "postgres";
 /** Opens a pool. Connections are made on first use and named in pg_stat_activity. `onclose` hears of each one lost. */
 export function connect(url: string, options: { max: number; name?: string; onclose?: () => void }): Sql {
   const { address, socket } = splitSocket(url);
+  const more = { socket: openSocket };
   return postgres(address, {
+    ...more,
     max: options.max,
     ...(socket && { path: `${socket}/.s.PGSQL.5432` }),
     onnotice: () => {},
-    socket: openSocket as never,
     // Connections are kept for good: a session lock must not end with a connection that was retired for its age.
     max_lifetime: null,
     ...(options.onclose && { onclose: options.onclose }),
-    connection: { application_name: options.name ?? "openclaw", "openclaw.padding": padding },
+    connection: {
+      application_name: options.name ?? "openclaw",
+      // Our statements are few and their best plan does not hang on the values; planning them anew costs more than running.
+      plan_cache_mode: "force_generic_plan",
+      "openclaw.padding": padding,
+    },
     // Ids are far below 2^53: plain numbers everywhere.
     types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
   });

@@ -4,7 +4,7 @@ import type { ChannelName, InboundMessage, Lane, Principal } from "../channel/ty
 import type { Sealer } from "../seal.ts";
 import { GroupCommit } from "./group-commit.ts";
 
-/** One thing a channel pushed. `new` entries wake a worker; the others are recorded with their reason and left. */
+/** One thing a channel pushed. `new` entries are to be worked on; the others are recorded with their reason and left. */
 export interface InboxEntry {
   /** Unique for ever, made from the channel's own id: what is pushed again is dropped here. */
   readonly source: string;
@@ -12,8 +12,9 @@ export interface InboxEntry {
   readonly lane: Lane;
   readonly principal?: Principal;
   /**
-   * `message` is worked on in its lane's order (task converse); `control` at once, past the lane (task control: /stop,
-   * /status, /help …); `membership` by the Matrix channel (task matrix-membership); `other` is only recorded.
+   * `message` is worked on in its lane's order (the row itself is the work to be done: whoever commits it wakes the lane,
+   * and recovery finds it otherwise); `control` at once, past the lane (task control: /stop, /status, /help …);
+   * `membership` by the Matrix channel (task matrix-membership); `other` is only recorded.
    */
   readonly kind: "message" | "control" | "membership" | "other";
   readonly state: "new" | "ignored" | "denied" | "refused" | "poison";
@@ -25,7 +26,7 @@ export interface InboxEntry {
 /** The ledger of what came in. */
 export interface Inbox {
   /**
-   * Commits entries and the queue jobs that wake their workers, in one SQL transaction; resolves after the commit.
+   * Commits entries, and the queue jobs of control and membership entries, in one SQL transaction; resolves after it.
    * Returns the sources that were new. Throws when nothing could be committed: the push must then not be acknowledged.
    */
   accept(entries: readonly InboxEntry[]): Promise<ReadonlySet<string>>;
@@ -50,8 +51,9 @@ export function createInbox(sql: Sql, bodies: Sealer): Inbox {
 export const inboxSeal = (source: string): string => `inbox:${source}`;
 
 /**
- * One statement, so one transaction and one round trip. Jobs are keyed by lane: a burst becomes one job. Only rows that
- * were really inserted wake anybody, so a repeated push costs nothing.
+ * One statement, so one transaction and one round trip. Only rows that were really inserted get a job, so a repeated push
+ * costs nothing. A message gets none: `add_jobs` and its notification cost more than all the rest of the path to the 200
+ * (measured, docs/decisions), and the row says all that a job would.
  */
 async function insert(sql: Sql, bodies: Sealer, entries: readonly InboxEntry[]): Promise<string[]> {
   const rows = entries.map((entry) => ({
@@ -74,13 +76,11 @@ async function insert(sql: Sql, bodies: Sealer, entries: readonly InboxEntry[]):
       on conflict (source) do nothing
       returning id, source, lane, kind, state
     ), specs as (
-      select distinct on (key) row(task, payload, null, null, 25, key, 0, null)::graphile_worker.job_spec as spec
-      from (
-        select case kind when 'message' then 'converse' when 'control' then 'control' else 'matrix-membership' end as task,
-               case kind when 'message' then json_build_object('lane', lane) else json_build_object('inbox', id) end as payload,
-               case kind when 'message' then 'converse:' || lane else kind || ':' || id end as key
-        from inserted where state = 'new' and kind <> 'other'
-      ) as wake
+      select row('matrix-membership', json_build_object('inbox', id), null, null, 25, 'membership:' || id, 0, null)::graphile_worker.job_spec as spec
+      from inserted where kind = 'membership' and state = 'new'
+      union all
+      select row('control', json_build_object('inbox', id), null, null, 25, 'control:' || id, 0, null)::graphile_worker.job_spec
+      from inserted where kind = 'control' and state = 'new'
     ), queued as (
       select count(*) as jobs from (select array_agg(spec) as all_specs from specs having count(*) > 0) as batch,
         graphile_worker.add_jobs(batch.all_specs)

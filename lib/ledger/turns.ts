@@ -17,7 +17,8 @@ export interface Turn {
 /** The associated data of a sealed turn. */
 export const turnSeal = (runId: string): string => `turn:${runId}`;
 
-interface TurnRow {
+/** A row of `turns`. */
+export interface TurnRow {
   readonly run_id: string;
   readonly principal: Principal;
   readonly tokens: number;
@@ -32,19 +33,32 @@ const opened = (bodies: Sealer, row: TurnRow): Turn => ({
   messages: bodies.openJson(row.body, turnSeal(row.run_id)) as ModelMessage[],
 });
 
-/** The latest turns of a lane's active conversation since its last `/new`, newest first, as many as fit in `tokens`. */
-export async function recentTurns(sql: Sql, bodies: Sealer, lane: string, tokens: number): Promise<Turn[]> {
-  const rows = await sql<TurnRow[]>`
-    select t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
+/** A turn as it is kept; opened only when it is to be shown. */
+export interface SealedTurn {
+  readonly conversationId: string;
+  readonly row: TurnRow;
+}
+
+/** More turns than this are never shown to a model. */
+const mostTurns = 50;
+
+/** The latest turns of a lane's active conversation since its last `/new`, newest first. */
+export async function recentTurns(sql: Sql, lane: string): Promise<SealedTurn[]> {
+  const rows = await sql<(TurnRow & { conversation_id: string })[]>`
+    select t.conversation_id, t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
     join conversations c on c.id = t.conversation_id and c.lane = ${lane} and c.active and t.id > c.reset_turn
-    order by t.id desc limit 50`;
+    order by t.id desc limit ${mostTurns}`;
+  return rows.map((row) => ({ conversationId: row.conversation_id, row }));
+}
+
+/** Opens turns, newest first, as many as fit in `tokens` and one more: trimming may still keep a part of that. */
+export function openTurns(bodies: Sealer, sealed: readonly SealedTurn[], tokens: number): Turn[] {
   const turns: Turn[] = [];
   let left = tokens;
-  for (const row of rows) {
-    left -= row.tokens;
-    // One turn too many is taken along: trimming may still keep a part of it.
-    turns.push(opened(bodies, row));
+  for (const { row } of sealed) {
     if (left < 0) break;
+    left -= row.tokens;
+    turns.push(opened(bodies, row));
   }
   return turns;
 }

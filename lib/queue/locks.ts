@@ -45,7 +45,7 @@ export class Locks {
 
   /**
    * Takes the lane's lock if it is free. The returned signal aborts when the lock is lost with its connection; undefined
-   * when another process holds it. Not reentrant across callers of one process: see Exclusive.
+   * when another process holds it. Not reentrant across callers of one process: see Lanes.
    */
   async tryLane(lane: string): Promise<AbortSignal | undefined> {
     const { sql, controller } = await this.#open();

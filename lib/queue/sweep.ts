@@ -1,7 +1,8 @@
 /**
- * Recovery: the ledgers are the truth, queue jobs only wake workers. At start and every few seconds, what a dead process
- * left behind is freed, and what is open without a waker gets one. Idempotent; any process may run it at any time.
+ * Recovery: the ledgers are the truth, wake-ups and queue jobs only make it quick. At start and every few seconds, what a
+ * dead process left behind is freed, and what is open without a waker gets one. Idempotent; any process may run it at any time.
  */
+import type { Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { lockClass } from "./locks.ts";
 
@@ -11,7 +12,16 @@ export interface SweepResult {
   /** Sends whose outcome nobody knows: not repeated. */
   readonly sendsUnknown: number;
   readonly sendsAgain: number;
-  readonly woken: number;
+  /** Jobs made anew for what had lost its own. */
+  readonly jobs: number;
+  /** Lanes with work that nobody is at. */
+  readonly lanes: readonly OpenLane[];
+}
+
+/** A lane found open; `interrupted` if a run of it had begun. */
+export interface OpenLane {
+  readonly lane: Lane;
+  readonly interrupted: boolean;
 }
 
 /** Names whose liveness lock nobody holds. */
@@ -20,7 +30,8 @@ const dead = (sql: Sql, name: ReturnType<Sql>) => sql`not exists (
     and l.database = (select oid from pg_database where datname = current_database())
     and l.classid = ${lockClass.worker}::oid and l.objid = (hashtext(${name})::bigint & 4294967295)::oid)`;
 
-export async function sweep(sql: Sql): Promise<SweepResult> {
+/** `patienceMs`: how long a message may wait for the process that accepted it before any other takes it up. */
+export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> {
   // A pool that has just started may hold jobs for a moment before its liveness lock is seen.
   const workers = await sql<{ name: string }[]>`
     select locked_by as name from graphile_worker._private_jobs
@@ -35,17 +46,18 @@ export async function sweep(sql: Sql): Promise<SweepResult> {
       reason = 'the gateway was killed while sending'
     where state = 'sending' and ${dead(sql, sql`worker`)} returning state`;
 
+  const lanes = await sql<OpenLane[]>`
+    select lane, bool_or(state = 'running') as interrupted from inbox i
+    where kind = 'message' and state in ('new', 'running')
+      and not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+        and l.database = (select oid from pg_database where datname = current_database())
+        and l.classid = ${lockClass.lane}::oid and l.objid = (hashtext(i.lane)::bigint & 4294967295)::oid)
+    group by lane having bool_or(state = 'running') or min(received_at) <= now() - ${patienceMs}::int * interval '1 millisecond'`;
+
   // A job that failed often waits for hours; after an outage that is too long, so it is not counted on past a minute.
-  const [woken] = await sql<{ jobs: number }[]>`
-    with open_lanes as (
-      select distinct lane from inbox i where kind = 'message' and state in ('new', 'running')
-        and not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
-          and l.database = (select oid from pg_database where datname = current_database())
-          and l.classid = ${lockClass.lane}::oid and l.objid = (hashtext(i.lane)::bigint & 4294967295)::oid)
-    ), wakers as (
-      select 'converse' as task, json_build_object('lane', lane) as payload, 'converse:' || lane as key from open_lanes
-      union all
-      select 'deliver', json_build_object('lane', lane), 'deliver:' || lane
+  const [made] = await sql<{ jobs: number }[]>`
+    with wakers as (
+      select 'deliver' as task, json_build_object('lane', lane) as payload, 'deliver:' || lane as key
       from (select distinct lane from outbox where state = 'pending' and not_before <= now() - interval '1 second') as due
       union all
       select case kind when 'control' then 'control' else 'matrix-membership' end, json_build_object('inbox', id), kind || ':' || id
@@ -59,6 +71,7 @@ export async function sweep(sql: Sql): Promise<SweepResult> {
     workersFreed: workers.length,
     sendsUnknown: sends.filter(({ state }) => state === "unknown").length,
     sendsAgain: sends.filter(({ state }) => state === "pending").length,
-    woken: woken?.jobs ?? 0,
+    jobs: made?.jobs ?? 0,
+    lanes,
   };
 }

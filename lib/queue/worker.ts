@@ -1,5 +1,6 @@
 /** The Postgres queue's worker: Graphile Worker with our tasks, our log and our liveness locks. */
 import { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { Logger, run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
 import type { Log } from "../log.ts";
@@ -10,7 +11,6 @@ export type Task<Payload> = (payload: Payload, signal: AbortSignal) => Promise<v
 
 /** The tasks there are; their names are what SQL enqueues. */
 export interface Tasks {
-  readonly converse: Task<{ lane: string }>;
   readonly control: Task<{ inbox: number }>;
   readonly deliver: Task<{ lane: string }>;
   readonly "matrix-membership": Task<{ inbox: number }>;
@@ -56,31 +56,59 @@ export async function startWorker(options: {
     connectionString: options.url,
     max: options.concurrency + 2,
     application_name: "openclaw queue",
+    // Taking and ending a job need not outlive a power cut: the ledgers say what is done, and a job may run again.
+    options: "-c synchronous_commit=off",
   });
   const onError = (err: Error): void => log.warn({ err }, "a connection of the queue was lost");
   pgPool.on("error", onError);
   pgPool.on("connect", (client) => void client.on("error", onError));
-  const runner: Runner = await run({
+  const settings = {
     pgPool,
     concurrency: options.concurrency,
     noHandleSignals: true,
     gracefulShutdownAbortTimeout: options.graceMs,
-    // Without a delay of its own it neither awaits nor repeats the end of a job: a lost connection would be an unhandled
-    // rejection, which ends the process.
+    // Left out, it does not await the end of a job: a connection lost then would be an unhandled rejection, which ends
+    // the process. With it, Graphile Worker stops, and is started again below.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     // Jobs added now wake us by NOTIFY; polling is for those that are due later.
     pollInterval: 1000,
     taskList,
     events,
     logger: quietLogger(log),
-  });
+  };
+  const stopping = new AbortController();
+  let runner: Runner = await run(settings);
+  const begun = async (): Promise<boolean> => {
+    try {
+      runner = await run(settings);
+      return true;
+    } catch (err) {
+      log.error({ err }, "the queue worker could not be started");
+      return false;
+    }
+  };
+  const keptRunning = (async () => {
+    for (;;) {
+      await runner.promise.catch(() => {});
+      do {
+        if (stopping.signal.aborted) return;
+        log.error("the queue worker stopped by itself; it is started again");
+        await sleep(restartMs, undefined, { signal: stopping.signal }).catch(() => {});
+      } while (!stopping.signal.aborted && !(await begun()));
+    }
+  })();
   return {
     async stop() {
-      await runner.stop();
+      stopping.abort();
+      // One that is just being started, or that stopped by itself a moment ago, has nothing to be told.
+      await runner.stop().catch(() => {});
+      await keptRunning;
       await pgPool.end();
     },
   };
 }
+
+const restartMs = 500;
 
 /** Graphile Worker logs payloads at some levels; ours hold ids only, but its text is kept to warnings all the same. */
 function quietLogger(log: Log): Logger {

