@@ -21,6 +21,7 @@ import type { Log } from "../lib/log.ts";
 import { createMatrixChannel } from "../lib/matrix/channel.ts";
 import { createMatrixClient } from "../lib/matrix/client.ts";
 import { createMemberCounts } from "../lib/matrix/members.ts";
+import { recentSeats } from "../lib/matrix/recent-seats.ts";
 import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
 import { createMetrics, type Metrics } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
@@ -77,7 +78,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const metrics = createMetrics();
   const inbox = waking(createInbox(sql, keyring.bodies), () => lanes, metrics);
   const outbox = createOutbox(sql, keyring.bodies);
-  const rooms = createMatrixRooms(sql);
+  const rooms = recentSeats(createMatrixRooms(sql));
   const events = createMatrixEvents(sql, keyring.bodies);
   const client = createMatrixClient(config);
   const members = createMemberCounts(client);

@@ -5,6 +5,7 @@ import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { activate, activeConversation, type Conversation, resetHistory } from "../ledger/conversations.ts";
 import { burst, endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
+import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { beginRun, resumeRun } from "../ledger/runs.ts";
 import { openTurns, recentTurns, type SealedTurn } from "../ledger/turns.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
@@ -48,11 +49,12 @@ async function answerNext(
   const [first] = open;
   if (!first) return false;
   const batch = nextBatch(open);
-  if (first.runId !== undefined) await resume(deps, lane, first.runId, batch, either);
+  let claimed: ClaimedMessage | undefined;
+  if (first.runId !== undefined) claimed = await resume(deps, lane, first.runId, batch, either);
   else if (first.message.command) await obey(deps, lane, first, active);
-  else await answer(deps, lane, batch, { active, turns }, either);
+  else claimed = await answer(deps, lane, batch, { active, turns }, either);
   // Sending is fenced by the outbox: a lost lane is no reason to break off a send, whose outcome would be unknown.
-  await deliver(deps, lane, signal);
+  await deliver(deps, lane, signal, claimed);
   return open.length > batch.length || open.length === burst;
 }
 
@@ -76,15 +78,15 @@ async function answer(
   batch: readonly OpenMessage[],
   known: { readonly active: Conversation | undefined; readonly turns: readonly SealedTurn[] },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ClaimedMessage | undefined> {
   const last = batch.at(-1);
-  if (!last) return;
+  if (!last) return undefined;
   const { destination, principal, shared } = last.message;
   const config = deps.config();
   const addressed = await addressee(deps, config, lane, last.message, known.active);
   if (!addressed) {
     await endMessages(deps.sql, idsOf(batch), "denied", "no agent here may answer this person");
-    return;
+    return undefined;
   }
   const { agent, conversation } = addressed;
   const channel = deps.channels[destination.channel];
@@ -102,7 +104,7 @@ async function answer(
         toEntries(channel, lane, destination, `unread:${last.id}`, preface || "I found nothing to read in that."),
       );
       await endMessages(deps.sql, idsOf(batch), "done", "nothing that could be read");
-      return;
+      return undefined;
     }
     const run = {
       id: randomUUID(),
@@ -119,7 +121,7 @@ async function answer(
     const own = known.turns.filter((turn) => turn.conversationId === conversation.id);
     const history = () => openTurns(deps.keyring.bodies, own, agent.limits.history_tokens);
     const input = { kind: "new" as const, text, images, imageRefs, history };
-    await runToEnd(deps, { config, agent, open, destination, shared, preface, presence, input }, signal);
+    return await runToEnd(deps, { config, agent, open, destination, shared, preface, presence, input }, signal);
   } finally {
     void presence.end();
   }
@@ -131,12 +133,12 @@ async function resume(
   runId: string,
   batch: readonly OpenMessage[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ClaimedMessage | undefined> {
   const last = batch.at(-1);
   const found = await resumeRun(deps.sql, deps.keyring, runId);
   if (!found || !last) {
     await endMessages(deps.sql, idsOf(batch), "done", "its run had ended");
-    return;
+    return undefined;
   }
   const config = deps.config();
   const { open, past, cancelRequested } = found;
@@ -151,8 +153,8 @@ async function resume(
     const setup = { config, open, destination, shared, preface: "", presence, input };
     const agent = config.agents.get(open.run.agent);
     const refusal = whyNot(agent, setup, cancelRequested);
-    if (refusal) await failRun(deps, setup, refusal);
-    else if (agent) await runToEnd(deps, { ...setup, agent }, signal);
+    if (refusal) return await failRun(deps, setup, refusal);
+    return agent && (await runToEnd(deps, { ...setup, agent }, signal));
   } finally {
     void presence.end();
   }
@@ -197,7 +199,7 @@ async function obey(
   const addressed = await addressee(deps, config, lane, message, active);
   if (!addressed) {
     await endMessages(deps.sql, [id], "denied", "no agent here may answer this person");
-    return;
+    return undefined;
   }
   if (command?.name === "agent") {
     const allowed = agentsFor(config, principal, destination.channel);

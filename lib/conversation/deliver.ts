@@ -9,11 +9,18 @@ export type DeliverDeps = Pick<ConversationDeps, "outbox" | "channels" | "worker
 /** A message that was refused for now this often is given up. */
 const maxAttempts = 30;
 
-export async function deliver(deps: DeliverDeps, lane: Lane, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    if (signal.aborted) return;
-    const claimed = await deps.outbox.claim(lane, deps.worker);
-    if (!claimed || !(await sendOne(deps, lane, claimed, signal))) return;
+/** `claimed`: the lane's first message, where this worker has claimed it already. */
+export async function deliver(
+  deps: DeliverDeps,
+  lane: Lane,
+  signal: AbortSignal,
+  claimed?: ClaimedMessage,
+): Promise<void> {
+  let next = claimed;
+  while (!signal.aborted) {
+    next ??= await deps.outbox.claim(lane, deps.worker);
+    if (!next || !(await sendOne(deps, lane, next, signal))) return;
+    next = undefined;
   }
 }
 

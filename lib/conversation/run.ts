@@ -9,6 +9,7 @@ import { checkpoint } from "../checkpoint.ts";
 import type { Attachment, Destination, Presence } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
+import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { type OpenRun, shortId } from "../ledger/runs.ts";
 import { costOf } from "../llm/price.ts";
 import type { Metrics } from "../metrics.ts";
@@ -51,10 +52,15 @@ export interface PastInput {
 }
 
 /**
- * Runs to the end and commits the reply with the last journal entries; the caller delivers it. Throws, leaving the run to
+ * Runs to the end and commits the reply with the last journal entries; the caller delivers it, beginning with the message
+ * returned, if any: that one is claimed already. Throws, leaving the run to
  * be resumed, only where it was interrupted (`signal`), taken over, or the database failed.
  */
-export async function runToEnd(deps: ConversationDeps, setup: RunSetup, signal: AbortSignal): Promise<void> {
+export async function runToEnd(
+  deps: ConversationDeps,
+  setup: RunSetup,
+  signal: AbortSignal,
+): Promise<ClaimedMessage | undefined> {
   const { agent, open } = setup;
   const transcript = emptyTranscript();
   const began = performance.now();
@@ -70,18 +76,24 @@ export async function runToEnd(deps: ConversationDeps, setup: RunSetup, signal: 
   } finally {
     clearTimeout(timer);
   }
-  await close(deps, setup, transcript, ending);
+  const claimed = await close(deps, setup, transcript, ending);
   checkpoint("outbox.committed");
   report(deps, setup, transcript, ending, performance.now() - began);
+  return claimed;
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
-export async function failRun(deps: ConversationDeps, setup: EndSetup, error: ClawError): Promise<void> {
+export async function failRun(
+  deps: ConversationDeps,
+  setup: EndSetup,
+  error: ClawError,
+): Promise<ClaimedMessage | undefined> {
   const transcript = emptyTranscript();
   if (setup.input.kind === "past") for (const recorded of setup.input.past) applyEvent(transcript, recorded);
   const ending = failureOf(error, AbortSignal.abort(error), undefined);
-  await close(deps, setup, transcript, ending);
+  const claimed = await close(deps, setup, transcript, ending);
   report(deps, setup, transcript, ending, 0);
+  return claimed;
 }
 
 interface Ending {
@@ -194,7 +206,12 @@ function failureOf(thrown: unknown, stopped: AbortSignal, interrupted: AbortSign
   return { state, text: error.say ?? "Something went wrong on my side, and I have no answer.", closing, error };
 }
 
-async function close(deps: ConversationDeps, setup: EndSetup, transcript: Transcript, ending: Ending): Promise<void> {
+async function close(
+  deps: ConversationDeps,
+  setup: EndSetup,
+  transcript: Transcript,
+  ending: Ending,
+): Promise<ClaimedMessage | undefined> {
   const { open, config, destination, preface, input } = setup;
   const { run } = open;
   const channel = deps.channels[destination.channel];
@@ -208,7 +225,7 @@ async function close(deps: ConversationDeps, setup: EndSetup, transcript: Transc
     const settings = config.backends.get(backend);
     return settings && costOf(settings, usage);
   });
-  await open.close(
+  return open.close(
     [
       ...ending.closing,
       { type: "run.finished", state: ending.state, ...(ending.error && { errorType: ending.error.code }), text },
@@ -221,6 +238,7 @@ async function close(deps: ConversationDeps, setup: EndSetup, transcript: Transc
       cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
       turn: { messages, tokens: estimateTokens(messages) },
       outbox: toEntries(channel, run.lane, destination, run.id, preface + text),
+      sender: channel.idempotentSend ? deps.worker : undefined,
     },
   );
 }

@@ -66,25 +66,26 @@ async function insert(sql: Sql, bodies: Sealer, entries: readonly InboxEntry[]):
     reason: entry.reason ?? null,
     body: entry.body ? Buffer.from(bodies.sealJson(entry.body, inboxSeal(entry.source))).toString("base64") : null,
   }));
-  const [result] = await sql<{ sources: string[] }[]>`
-    with incoming as (
-      select * from jsonb_to_recordset(${sql.json(rows)}) as row
-        (source text, channel text, lane text, principal text, kind text, state text, reason text, body text)
-    ), inserted as (
-      insert into inbox (source, channel, lane, principal, kind, state, reason, body)
-      select source, channel, lane, principal, kind, state, reason, decode(body, 'base64') from incoming
-      on conflict (source) do nothing
-      returning id, source, lane, kind, state
-    ), specs as (
-      select row('matrix-membership', json_build_object('inbox', id), null, null, 25, 'membership:' || id, 0, null)::graphile_worker.job_spec as spec
-      from inserted where kind = 'membership' and state = 'new'
-      union all
-      select row('control', json_build_object('inbox', id), null, null, 25, 'control:' || id, 0, null)::graphile_worker.job_spec
-      from inserted where kind = 'control' and state = 'new'
-    ), queued as (
-      select count(*) as jobs from (select array_agg(spec) as all_specs from specs having count(*) > 0) as batch,
-        graphile_worker.add_jobs(batch.all_specs)
-    )
-    select coalesce(array_agg(inserted.source), '{}') as sources, (select jobs from queued) from inserted`;
-  return result?.sources ?? [];
+  const insertRows = sql`
+    insert into inbox (source, channel, lane, principal, kind, state, reason, body)
+    select source, channel, lane, principal, kind, state, reason, decode(body, 'base64')
+    from jsonb_to_recordset(${sql.json(rows)}) as row
+      (source text, channel text, lane text, principal text, kind text, state text, reason text, body text)
+    on conflict (source) do nothing`;
+  const inserted = entries.some(needsJob)
+    ? await sql<{ source: string }[]>`
+        with inserted as (${insertRows} returning id, source, kind, state), specs as (
+          select row(case kind when 'membership' then 'matrix-membership' else kind end, json_build_object('inbox', id),
+            null, null, 25, kind || ':' || id, 0, null)::graphile_worker.job_spec as spec
+          from inserted where kind in ('membership', 'control') and state = 'new'
+        ), queued as (
+          select count(*) as jobs from (select array_agg(spec) as all_specs from specs having count(*) > 0) as batch,
+            graphile_worker.add_jobs(batch.all_specs)
+        )
+        select source from inserted where (select jobs from queued) >= 0`
+    : await sql<{ source: string }[]>`${insertRows} returning source`;
+  return inserted.map(({ source }) => source);
 }
+
+const needsJob = ({ kind, state }: InboxEntry): boolean =>
+  state === "new" && (kind === "membership" || kind === "control");

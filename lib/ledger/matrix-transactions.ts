@@ -1,5 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Sql } from "postgres";
-import { GroupCommit } from "./group-commit.ts";
 
 /**
  * Transactions whose events are committed. Event ids are what makes a repeat harmless; this only saves its work, so
@@ -17,27 +17,35 @@ const keep = "7 days";
 const pruneEveryMs = 3_600_000;
 
 /** Over the table matrix_transactions. */
+/** Records are gathered for so long: nobody waits for one, and each commit of its own would delay those somebody does. */
+const gatherMs = 200;
+
 export function createMatrixTransactions(sql: Sql): MatrixTransactions {
-  const commits = new GroupCommit<{ txnId: string; digest: Uint8Array }, never>(256, async (rows) => {
-    const ids = rows.map(({ txnId }) => txnId);
-    const digests = rows.map(({ digest }) => Buffer.from(digest).toString("hex"));
+  let gathered: { txn_id: string; digest: string }[] = [];
+  let written: Promise<void> | undefined;
+  let prunedAt = Date.now();
+  const write = async (): Promise<void> => {
+    await sleep(gatherMs);
+    const rows = gathered;
+    gathered = [];
+    written = undefined;
     await sql`
       insert into matrix_transactions (txn_id, digest)
-      select txn_id, decode(digest, 'hex') from unnest(${ids}::text[], ${digests}::text[]) as row (txn_id, digest)
+      select txn_id, decode(digest, 'hex') from jsonb_to_recordset(${sql.json(rows)}) as row (txn_id text, digest text)
       on conflict do nothing`;
-    return [];
-  });
-  let prunedAt = Date.now();
+    if (Date.now() - prunedAt < pruneEveryMs) return;
+    prunedAt = Date.now();
+    await sql`delete from matrix_transactions where received_at < now() - ${keep}::interval`;
+  };
   return {
     async seen(txnId, digest) {
       const rows = await sql`select 1 from matrix_transactions where txn_id = ${txnId} and digest = ${digest}`;
       return rows.length > 0;
     },
-    async record(txnId, digest) {
-      await commits.add([{ txnId, digest }]);
-      if (Date.now() - prunedAt < pruneEveryMs) return;
-      prunedAt = Date.now();
-      await sql`delete from matrix_transactions where received_at < now() - ${keep}::interval`;
+    record(txnId, digest) {
+      gathered.push({ txn_id: txnId, digest: Buffer.from(digest).toString("hex") });
+      written ??= write();
+      return written;
     },
   };
 }

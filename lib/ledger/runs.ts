@@ -8,7 +8,7 @@ import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { type Keyring, Sealer } from "../seal.ts";
 import { fromJournalRow, type JournalRow, noHash, type StoredJournalRow, toJournalRow } from "./journal-row.ts";
-import { type OutboxEntry, outboxRow } from "./outbox.ts";
+import { type ClaimedMessage, type OutboxEntry, outboxRow } from "./outbox.ts";
 import { turnSeal } from "./turns.ts";
 
 /** What is known of a run from its beginning. */
@@ -33,13 +33,18 @@ export interface RunEnding {
   /** What later runs of the conversation are shown; none for a failed run. */
   readonly turn: { readonly messages: readonly ModelMessage[]; readonly tokens: number } | undefined;
   readonly outbox: readonly OutboxEntry[];
+  /**
+   * The worker that will send the first of these at once, if nothing is before it in the lane; it is then written as
+   * `sending` already. Only where the channel drops a repeat: else a crash before the send would leave it `unknown`.
+   */
+  readonly sender: string | undefined;
 }
 
 /** A run's journal, open for its one owner. */
 export interface OpenRun extends RunJournal {
   readonly run: Run;
-  /** Ends the run. Nothing can be appended afterwards. */
-  close(events: readonly RunEvent[], ending: RunEnding): Promise<void>;
+  /** Ends the run. Nothing can be appended afterwards. Returns the message that `sender` has claimed by it. */
+  close(events: readonly RunEvent[], ending: RunEnding): Promise<ClaimedMessage | undefined>;
 }
 
 /** The run's id as a person is shown it: enough to find it by, in `runs`. */
@@ -183,30 +188,40 @@ class Chain {
     return first;
   }
 
-  async close(events: readonly RunEvent[], ending: RunEnding): Promise<void> {
+  async close(events: readonly RunEvent[], ending: RunEnding): Promise<ClaimedMessage | undefined> {
     const sql = this.#sql;
     const { id, conversationId, principal } = this.#run;
     const { rows } = this.#extend(events);
     const bodies = this.#keyring.bodies;
     const turn = ending.turn && bodies.sealJson(ending.turn.messages, turnSeal(id));
-    const replies = ending.outbox.map((entry) => outboxRow(bodies, entry));
-    await this.#write(sql`
+    const replies = ending.outbox.map((entry, index) => ({ ...outboxRow(bodies, entry), first: index === 0 }));
+    const sender = ending.sender ?? null;
+    const said = await this.#write(sql<{ id: number; key: string; state: string }[]>`
       with entries as (${journalInsert(sql, rows)}), answered as (
         update inbox set state = 'done' where run_id = ${id}
-      ), said as (
-        insert into outbox (key, run_id, lane, destination, body)
-        select key, ${id}, lane, destination, decode(body, 'base64')
-        from jsonb_to_recordset(${sql.json(replies as never)}) as row (key text, lane text, destination jsonb, body text)
-        on conflict (key) do nothing
       ), kept as (
         insert into turns (conversation_id, run_id, principal, tokens, body)
         select ${conversationId}, ${id}, ${principal}, ${ending.turn?.tokens ?? 0}, ${turn ?? null}::bytea
         where ${turn !== undefined}
+      ), ended as (
+        update runs set state = ${ending.state}, error = ${ending.error ?? null}, steps = ${ending.steps},
+          input_tokens = ${ending.usage.inputTokens ?? null}, output_tokens = ${ending.usage.outputTokens ?? null},
+          cached_tokens = ${ending.usage.cachedTokens ?? null}, cost = ${ending.cost ?? null}, finished_at = now()
+        where id = ${id}
+      ), replies as (
+        select *, first and ${sender}::text is not null and not exists (
+          select 1 from outbox o where o.lane = row.lane and o.state in ('pending', 'sending')) as claimed
+        from jsonb_to_recordset(${sql.json(replies as never)}) as row
+          (key text, lane text, destination jsonb, body text, first boolean)
       )
-      update runs set state = ${ending.state}, error = ${ending.error ?? null}, steps = ${ending.steps},
-        input_tokens = ${ending.usage.inputTokens ?? null}, output_tokens = ${ending.usage.outputTokens ?? null},
-        cached_tokens = ${ending.usage.cachedTokens ?? null}, cost = ${ending.cost ?? null}, finished_at = now()
-      where id = ${id}`);
+      insert into outbox (key, run_id, lane, destination, body, state, worker, attempts)
+      select key, ${id}, lane, destination, decode(body, 'base64'), case when claimed then 'sending' else 'pending' end,
+        case when claimed then ${sender}::text end, case when claimed then 1 else 0 end
+      from replies
+      on conflict (key) do nothing returning id, key, state`);
+    const claimed = said.find(({ state }) => state === "sending");
+    const entry = claimed && ending.outbox.find(({ key }) => key === claimed.key);
+    return entry && { id: claimed.id, attempts: 1, key: entry.key, destination: entry.destination, body: entry.body };
   }
 
   #extend(events: readonly RunEvent[]): { first: number; rows: JournalRow[] } {

@@ -6,16 +6,17 @@ import { privateText } from "../support/telegram-updates.ts";
 import { until } from "../support/until.ts";
 import { createWorld, settled, twoSteps } from "./world.ts";
 
-const ended = ({ log }: GatewayProcess): number => log().split('"msg":"run ended"').length - 1;
+const ended = (process: GatewayProcess): number => process.log().split('"msg":"run ended"').length - 1;
 
 test("two replicas on one database share the work, and one finishes what the other was killed in", async (t) => {
+  let alone = true;
   const held = Promise.withResolvers<void>();
   const world = await createWorld({
     top: "workers = 2",
     script: (request) => {
       const said = String(request.messages.findLast(({ role }) => role === "user")?.content);
       const answering = request.messages.at(-1)?.role === "tool";
-      if (said !== "finish this" || !answering || two !== undefined) return twoSteps(request);
+      if (said !== "finish this" || !answering || !alone) return twoSteps(request);
       held.resolve();
       return { hang: true };
     },
@@ -26,14 +27,14 @@ test("two replicas on one database share the work, and one finishes what the oth
     await secondHome.remove();
     await world.end();
   });
-  let two: GatewayProcess | undefined;
 
   // The first is alone when it takes the run, so it is the first that has it when it dies.
   const one = await home.start();
   const person = world.person();
   await world.push(privateText(person, "finish this"));
   await held.promise;
-  two = await secondHome.start();
+  const two = await secondHome.start();
+  alone = false;
 
   const people = Array.from({ length: 30 }, () => world.person());
   await Promise.all(
@@ -49,7 +50,7 @@ test("two replicas on one database share the work, and one finishes what the oth
   );
   for (const someone of people) assert.equal(await world.heard(someone), `Noted: hello from ${someone}`);
   const counts = await until(
-    async () => [ended(one), two ? ended(two) : 0] as const,
+    async () => [ended(one), ended(two)] as const,
     ([a, b]) => a + b === people.length,
   );
   assert.ok(

@@ -118,7 +118,7 @@ describe("a restart", { concurrency: 2 }, () => {
       else assert.equal(model.requests.length, 1);
     });
 
-  test("on SIGHUP is not needed: a process takes a changed config over, and refuses a wrong one", async (t) => {
+  test("is not needed for a changed config: on SIGHUP it is taken over, and a wrong one refused", async (t) => {
     const world = await createWorld({ script: { text: "Hi." } });
     t.after(() => world.end());
     const person = world.person();

@@ -47,7 +47,7 @@ test("a tool that does not exist is refused, and its name stays out of every col
   const [asked] = of("tool.requested");
   assert.equal(asked?.["decision"], "deny");
   assert.equal(asked?.["tool_name"], null);
-  assert.equal((await payloadOf(stage.gateway.sql, run.id, asked!))["name"], "alerts_silence");
+  assert.equal((await payloadOf(stage.gateway.sql, run.id, asked))["name"], "alerts_silence");
 });
 
 for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"])

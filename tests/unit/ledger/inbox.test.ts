@@ -24,21 +24,32 @@ const entry = (source: string, lane: string, more: Partial<InboxEntry> = {}): In
   ...more,
 });
 
-const jobs = (lane: string) =>
-  database.sql`select key from graphile_worker._private_jobs where key = ${`converse:${lane}`}`;
+const jobs = (kind: string) =>
+  database.sql`select key from graphile_worker._private_jobs where key like ${`${kind}:%`}`;
 
-test("a burst in one lane is one job", async () => {
+test("a message is its own work, and needs no job", async () => {
   const taken = await inbox.accept([entry("a1", "a"), entry("a2", "a"), entry("a3", "b")]);
   assert.deepEqual([...taken].sort(), ["a1", "a2", "a3"]);
-  assert.equal((await jobs("a")).length, 1);
-  assert.equal((await jobs("b")).length, 1);
+  const rows = await database.sql`select 1 from inbox where source like 'a%' and state = 'new'`;
+  assert.equal(rows.length, 3);
+  assert.equal((await database.sql`select 1 from graphile_worker._private_jobs`).length, 0);
 });
 
-test("what is pushed again is neither kept nor wakes anybody", async () => {
-  await inbox.accept([entry("c1", "c")]);
+test("a command and a membership get a job each, in the same transaction as a message beside them", async () => {
+  await inbox.accept([
+    entry("b1", "b"),
+    entry("b2", "b", { kind: "control" }),
+    entry("b3", "b", { kind: "membership" }),
+  ]);
+  assert.equal((await jobs("control")).length, 1);
+  assert.equal((await jobs("membership")).length, 1);
+});
+
+test("what is pushed again is neither kept nor given a job", async () => {
+  await inbox.accept([entry("c1", "c", { kind: "control" })]);
   await database.sql`delete from graphile_worker._private_jobs`;
-  assert.equal((await inbox.accept([entry("c1", "c")])).has("c1"), false);
-  assert.equal((await jobs("c")).length, 0);
+  assert.equal((await inbox.accept([entry("c1", "c", { kind: "control" })])).has("c1"), false);
+  assert.equal((await jobs("control")).length, 0);
   assert.equal((await database.sql`select 1 from inbox where source = 'c1'`).length, 1);
 });
 
@@ -47,9 +58,9 @@ test("one push repeated and concurrent, five times over, is kept once", async ()
   assert.equal((await database.sql`select 1 from inbox where source = 'd1'`).length, 1);
 });
 
-test("an entry that is only recorded wakes nobody", async () => {
-  await inbox.accept([entry("e1", "e", { state: "denied", reason: "stranger" }), entry("e2", "e", { kind: "other" })]);
-  assert.equal((await jobs("e")).length, 0);
+test("a command that is only recorded gets no job", async () => {
+  await inbox.accept([entry("e1", "e", { kind: "control", state: "denied", reason: "stranger" })]);
+  assert.equal((await jobs("control")).length, 0);
 });
 
 test("an entry the database refuses fails its own caller and no other", async () => {

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createLog } from "../../../lib/log.ts";
+import { lockClass, Locks } from "../../../lib/queue/locks.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
+import { until } from "../../support/until.ts";
+
+let database: TestDatabase;
+let one: Locks;
+let two: Locks;
+
+before(async () => {
+  database = await createTestDatabase();
+  [one, two] = [new Locks(database.url, createLog("silent")), new Locks(database.url, createLog("silent"))];
+});
+after(async () => {
+  await Promise.all([one.close(), two.close()]);
+  await database.drop();
+});
+
+const held = async (kind: keyof typeof lockClass, name: string): Promise<boolean> => {
+  const [row] = await database.sql<{ held: boolean }[]>`
+    select exists (select 1 from pg_locks where locktype = 'advisory' and granted and classid = ${lockClass[kind]}::oid
+      and objid = (hashtext(${name})::bigint & 4294967295)::oid) as held`;
+  return row?.held ?? false;
+};
+
+test("a lane belongs to one process until it is released", async () => {
+  const signal = await one.tryLane("lane");
+  assert.ok(signal);
+  assert.equal(await two.tryLane("lane"), undefined);
+  await one.releaseLane("lane", signal);
+  const other = await two.tryLane("lane");
+  assert.ok(other);
+  await two.releaseLane("lane", other);
+});
+
+test("a process is known to be alive by its name and every name it announces", async () => {
+  await one.announce("pool-1");
+  assert.ok(await held("worker", one.worker));
+  assert.ok(await held("worker", "pool-1"));
+  assert.ok(!(await held("worker", "pool-2")));
+});
+
+test("with the connection the lanes are lost and told so, and the names are locked again unasked", async () => {
+  const signal = await one.tryLane("lost");
+  assert.ok(signal);
+  await database.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = 'openclaw locks' and datname = current_database()`;
+  await until(async () => signal.aborted);
+  await until(() => held("worker", "pool-1"));
+  assert.ok(!(await held("lane", "lost")));
+  // Released late: it must not take away what another has by now.
+  const other = await until(() => two.tryLane("lost").catch(() => undefined));
+  await one.releaseLane("lost", signal);
+  assert.ok(await held("lane", "lost"));
+  if (other) await two.releaseLane("lost", other);
+});
