@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { Config } from "../lib/config/config.ts";
 import type { MatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
-import { readLimited } from "../lib/matrix/body.ts";
+import { readLimited } from "../lib/http/read-limited.ts";
 import { agentUsers, senderUser } from "../lib/matrix/ids.ts";
 import { createIngest, type IngestDeps } from "../lib/matrix/ingest.ts";
 

@@ -6,7 +6,7 @@ import type { Log } from "../lib/log.ts";
 import { type Decoded, decodeUpdate } from "../lib/telegram/decode.ts";
 import type { Denial } from "../lib/telegram/denial.ts";
 import { createIdentify, type Identify } from "../lib/telegram/identity.ts";
-import { readBody } from "../lib/telegram/read-body.ts";
+import { readLimited } from "../lib/http/read-limited.ts";
 import { isSecret } from "../lib/telegram/webhook-secret.ts";
 
 export interface TelegramFunctionOptions {
@@ -59,14 +59,15 @@ export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
       reportWrongSecret(bot);
       return context.body(null, 401);
     }
-    let text: string | undefined;
+    let text: string;
     try {
-      text = await readBody(context.req.raw, maxBodyBytes);
+      const bytes = await readLimited(context.req.raw, maxBodyBytes);
+      if (!bytes) return context.body(null, 413);
+      text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
     } catch {
       // The sender went away in the middle of it.
       return context.body(null, 400);
     }
-    if (text === undefined) return context.body(null, 413);
     const { entry, denial } = decode(bot, config, identify, text);
     try {
       const accepted = await inbox.accept([entry]);

@@ -1,7 +1,7 @@
 /** One client-server API call over fetch: masquerading, timeouts, typed errors. */
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
-import { readLimited } from "./body.ts";
+import { exchange, type TransportAnswer } from "../http/exchange.ts";
 import { MatrixError } from "./error.ts";
 
 /** What a call carries besides its method and path. */
@@ -30,40 +30,41 @@ const defaultTimeoutMs = 30_000;
 /** Far above every answer that is waited for; a longer one is not read to the end. */
 const maxJson = 16 * 1024 * 1024;
 
-/** Sends a request and returns the response of a 2xx; throws MatrixError for everything else. */
+/** Sends a request and returns the bytes of a 2xx; throws MatrixError for everything else, ClawError past `limit` bytes. */
 export async function fetchMatrix(
   config: Config,
   method: string,
   callPath: string,
   options: CallOptions = {},
-): Promise<Response> {
+  limit = maxJson,
+): Promise<Buffer> {
   const { matrix } = config;
   if (!matrix) throw new ClawError("config_invalid", "there is no [matrix] in the config");
   const call = `${method} ${callPath}`;
-  const url = new URL(matrix.homeserver + callPath);
-  for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
-  if (options.user !== undefined) url.searchParams.set("user_id", options.user);
-  if (options.device !== undefined) url.searchParams.set("device_id", options.device);
+  const query = new URLSearchParams(options.query);
+  if (options.user !== undefined) query.set("user_id", options.user);
+  if (options.device !== undefined) query.set("device_id", options.device);
   const { content, type } = bodyOf(options.body);
-  const timeout = AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs);
-  let response: Response;
+  const request = {
+    method,
+    headers: {
+      authorization: `Bearer ${matrix.asToken.reveal()}`,
+      ...(type !== undefined && { "content-type": type }),
+    },
+    ...(content !== undefined && { body: content }),
+    signal: options.signal,
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+  };
+  let answer: TransportAnswer;
   try {
-    response = await fetch(url, {
-      method,
-      headers: {
-        authorization: `Bearer ${matrix.asToken.reveal()}`,
-        ...(type !== undefined && { "content-type": type }),
-      },
-      ...(content !== undefined && { body: content }),
-      // A redirect would carry the token and reach where no one looked (CVE-2026-31989).
-      redirect: "error",
-      signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
-    });
+    // It follows no redirect: that would carry the token, and reach where no one looked (CVE-2026-31989).
+    answer = await exchange(`${matrix.homeserver}${callPath}?${query.toString()}`, request, limit);
   } catch (cause) {
+    if (cause instanceof ClawError) throw cause;
     throw new MatrixError(call, {}, cause);
   }
-  if (response.ok) return response;
-  throw await errorOf(call, response);
+  if (answer.status >= 200 && answer.status < 300) return answer.body;
+  throw errorOf(call, answer);
 }
 
 /** Calls and parses the JSON answer, an object. */
@@ -73,33 +74,34 @@ export async function callMatrix(
   callPath: string,
   options: CallOptions = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  const response = await fetchMatrix(config, method, callPath, options);
-  return (await jsonOf(`${method} ${callPath}`, response)) ?? {};
+  const body = await fetchMatrix(config, method, callPath, options);
+  const answer = jsonOf(body);
+  // A 2xx that is cut off may still have been done: no status, so that the caller repeats it.
+  if (!answer) throw new MatrixError(`${method} ${callPath}`, {});
+  return answer;
 }
 
-function bodyOf(body: CallOptions["body"]): { content?: string | Uint8Array<ArrayBuffer>; type?: string } {
+function bodyOf(body: CallOptions["body"]): { content?: string | Uint8Array; type?: string } {
   if (body === undefined) return {};
   if ("bytes" in body && body.bytes instanceof Uint8Array)
-    return { content: new Uint8Array(body.bytes), type: (body as { type: string }).type };
+    return { content: body.bytes, type: (body as { type: string }).type };
   return { content: JSON.stringify(body), type: "application/json" };
 }
 
-async function errorOf(call: string, response: Response): Promise<MatrixError> {
-  const answer = await jsonOf(call, response).catch(() => undefined);
+function errorOf(call: string, { status, headers, body }: TransportAnswer): MatrixError {
+  const answer = jsonOf(body);
   const errcode = typeof answer?.["errcode"] === "string" ? answer["errcode"].slice(0, 100) : undefined;
   const inBody = answer?.["retry_after_ms"];
-  const inHeader = Number(response.headers.get("retry-after") ?? Number.NaN) * 1000;
+  const inHeader = Number(headers["retry-after"] ?? Number.NaN) * 1000;
   const retryAfterMs = typeof inBody === "number" ? inBody : Number.isFinite(inHeader) ? inHeader : undefined;
-  return new MatrixError(call, { errcode, httpStatus: response.status, retryAfterMs });
+  return new MatrixError(call, { errcode, httpStatus: status, retryAfterMs });
 }
 
-async function jsonOf(call: string, response: Response): Promise<Readonly<Record<string, unknown>> | undefined> {
+function jsonOf(body: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
-    const bytes = await readLimited(response, maxJson);
-    const value: unknown = JSON.parse(Buffer.from(bytes ?? []).toString("utf8"));
+    const value: unknown = JSON.parse(body.toString("utf8"));
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch (cause) {
-    // A 2xx that is cut off may still have been done: no status, so that the caller repeats it.
-    throw new MatrixError(call, {}, cause);
+  } catch {
+    return undefined;
   }
 }

@@ -4,9 +4,8 @@
  */
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
-import { readLimited } from "./body.ts";
 import { callMatrix, fetchMatrix, path } from "./call.ts";
-import { hasErrcode, MatrixError } from "./error.ts";
+import { hasErrcode } from "./error.ts";
 import type { MediaRef } from "./mxc.ts";
 
 /** Every agent's one device; sends name it, as Synapse keeps a transaction id for a day only with a device. */
@@ -131,15 +130,14 @@ export function createMatrixClient(config: () => Config): MatrixClient {
 
     async download(user, { server, mediaId }, limit, signal) {
       const callPath = path`/_matrix/client/v1/media/download/${server}/${mediaId}`;
-      const response = await fetchMatrix(config(), "GET", callPath, { user, signal });
-      const bytes = await readLimited(response, limit).catch((cause: unknown) => {
-        throw new MatrixError(`GET ${callPath}`, {}, cause);
-      });
-      if (bytes) return bytes;
-      await response.body?.cancel().catch(() => {});
-      throw new ClawError("too_large", `an attachment has more than ${limit} bytes`, {
-        say: "That file is too large.",
-      });
+      try {
+        return await fetchMatrix(config(), "GET", callPath, { user, signal }, limit);
+      } catch (thrown) {
+        if (!(thrown instanceof ClawError) || thrown.code !== "too_large") throw thrown;
+        throw new ClawError("too_large", `an attachment has more than ${limit} bytes`, {
+          say: "That file is too large.",
+        });
+      }
     },
 
     async upload(user, bytes, type, name, signal) {

@@ -31,11 +31,21 @@ export function createMatrixPresence(
     return sendToRoom(deps, { user, room, key: `progress:${nonce}:${sent}`, content });
   };
 
-  if (replyTo !== undefined) void client.receipt(user, room, replyTo, thread).catch(() => {});
-  return createPresence<string>({
+  // With the typing, or else after an answer that was quicker than that, and not in its way.
+  let read = false;
+  const markRead = async (): Promise<void> => {
+    if (read || replyTo === undefined) return;
+    read = true;
+    await client.receipt(user, room, replyTo, thread).catch(() => {});
+  };
+
+  const presence = createPresence<string>({
     refreshMs,
     ...(deps.timers && { timers: deps.timers }),
-    typing: () => client.typing(user, room, typingMs),
+    typing: async () => {
+      void markRead();
+      await client.typing(user, room, typingMs);
+    },
     stopTyping: () => client.typing(user, room, 0),
     ...(deps.config().matrix?.progress && {
       show: (line: string) => send({ ...notice(line), ...(relation && { "m.relates_to": relation }) }),
@@ -48,6 +58,13 @@ export function createMatrixPresence(
       remove: (id: string) => client.redact(user, room, id, txnIdOf(`progress:${nonce}:end`)),
     }),
   });
+  return {
+    progress: (line) => presence.progress(line),
+    async end() {
+      await presence.end();
+      await markRead();
+    },
+  };
 }
 
 const notice = (body: string): MatrixBody => ({ msgtype: "m.notice", body, "m.mentions": {} });

@@ -2,7 +2,7 @@ import type { Api, RawApi } from "grammy/web";
 import type { ApiError } from "grammy/types";
 import type { TelegramBot } from "../config/config.ts";
 import { type Failure, failureOf } from "./failure.ts";
-import { exchange, TransportError } from "./transport.ts";
+import { exchange, TransportError } from "../http/exchange.ts";
 
 /** The answer of a Bot API call: failures are data. */
 export type Answer<T> = { readonly ok: true; readonly result: T } | { readonly ok: false; readonly failure: Failure };

@@ -2,7 +2,7 @@ import type { Attachment } from "../channel/types.ts";
 import type { TelegramBot } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { callTelegram } from "./api.ts";
-import { exchange, TransportError } from "./transport.ts";
+import { exchange, TransportError } from "../http/exchange.ts";
 
 const timeoutMs = 30_000;
 

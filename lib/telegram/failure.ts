@@ -1,6 +1,6 @@
 import type { TelegramBot } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
-import { TransportError } from "./transport.ts";
+import { TransportError } from "../http/exchange.ts";
 
 /** Why a Bot API call failed. `reason` may be logged and stored: it holds no token and nothing that was sent. */
 export type Failure =

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { InboundMessage } from "../../../lib/channel/types.ts";
 import { createMatrixFunction } from "../../../functions/matrix.ts";
 import { createInbox, inboxSeal } from "../../../lib/ledger/inbox.ts";
@@ -8,6 +7,7 @@ import { createMatrixEvents, eventSource } from "../../../lib/ledger/matrix-even
 import { createMatrixRooms } from "../../../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../../../lib/ledger/matrix-transactions.ts";
 import { createKeyring, newKey } from "../../../lib/seal.ts";
+import { until } from "../../support/until.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
 import { helper, kid, memoryLog, ops, opsRoom, put, said, stranger, testConfig } from "./support.ts";
 
@@ -120,7 +120,10 @@ describe("a push on a real database", () => {
     const events = [said("Ops: once", { event_id: "$five" })];
     await Promise.all([1, 2, 3, 4, 5].map(() => put(app, events, { id: "five" })));
     // Written after the answer.
-    await sleep(100);
+    await until(
+      () => database.sql`select 1 from matrix_transactions where txn_id = 'five'`,
+      ({ length }) => length > 0,
+    );
     await put(app, events, { id: "five" });
     const rows = await database.sql`select 1 from inbox where source = ${eventSource("$five", ops)}`;
     const recorded = await database.sql`select 1 from matrix_transactions where txn_id = 'five'`;

@@ -1,8 +1,5 @@
-/** The bytes of a request's or response's body, or undefined where there are more than `limit`. Stops reading there. */
-export async function readLimited(
-  message: Pick<Request, "headers" | "body" | "arrayBuffer">,
-  limit: number,
-): Promise<Uint8Array | undefined> {
+/** The bytes of a request's body, or undefined where there are more than `limit`. Stops reading there. */
+export async function readLimited(message: Request, limit: number): Promise<Uint8Array | undefined> {
   const declared = message.headers.get("content-length");
   if (declared !== null && Number(declared) > limit) return undefined;
   if (declared !== null && !message.headers.has("content-encoding")) {
