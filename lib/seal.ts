@@ -10,6 +10,16 @@ const nonceBytes = 12;
 const tagBytes = 16;
 const headBytes = 1 + nonceBytes + tagBytes;
 
+/** Random bytes are drawn for many nonces at once: a draw costs as much as the sealing of a short text. */
+let drawn = Buffer.alloc(0);
+
+function nextNonce(): Buffer {
+  if (drawn.length < nonceBytes) drawn = randomBytes(nonceBytes * 256);
+  const nonce = drawn.subarray(0, nonceBytes);
+  drawn = drawn.subarray(nonceBytes);
+  return nonce;
+}
+
 /** Seals and opens with one 32-byte key. */
 export class Sealer {
   readonly #key: KeyObject;
@@ -21,7 +31,7 @@ export class Sealer {
   }
 
   seal(plaintext: Uint8Array | string, associated: string): Uint8Array {
-    const nonce = randomBytes(nonceBytes);
+    const nonce = nextNonce();
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonce).setAAD(Buffer.from(associated));
     const body = Buffer.concat([cipher.update(plaintext as string, "utf8"), cipher.final()]);
     return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), body]);

@@ -2,14 +2,16 @@
 import { randomUUID } from "node:crypto";
 import type { Lane } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
+import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
-import { activate, activeConversation, type Conversation, resetHistory } from "../ledger/conversations.ts";
-import { burst, endMessages, type OpenMessage, openMessages } from "../ledger/mailbox.ts";
+import { activate, type Conversation, resetHistory } from "../ledger/conversations.ts";
+import { burst, endMessages, type Mailbox, type OpenMessage, readMailbox } from "../ledger/mailbox.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { beginRun, resumeRun } from "../ledger/runs.ts";
 import { openTurns, recentTurns, type SealedTurn } from "../ledger/turns.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
 import type { Pass } from "../queue/lanes.ts";
+import type { Sealer } from "../seal.ts";
 import { addressee } from "./address.ts";
 import { deliver } from "./deliver.ts";
 import type { ConversationDeps } from "./deps.ts";
@@ -22,30 +24,37 @@ const maxResumes = 5;
 
 /** Answers what is open in the lane, unless another process is at it. */
 export async function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal): Promise<Pass> {
-  const held = await deps.locks.tryLane(lane);
+  const read = (sql: Sql): Promise<LaneState> => readLane(sql, deps.keyring.bodies, lane);
+  const held = await deps.locks.tryLane(lane, read);
   if (!held) return "elsewhere";
   try {
-    while (await answerNext(deps, lane, signal, AbortSignal.any([signal, held])));
+    const either = AbortSignal.any([signal, held.signal]);
+    let state = held.value;
+    while (await answerNext(deps, lane, state, signal, either)) state = await read(deps.sql);
     return "drained";
   } finally {
-    await deps.locks.releaseLane(lane, held);
+    await deps.locks.releaseLane(lane, held.signal);
   }
+}
+
+/** All that an answer needs, read at once: the history before it is known whose it will be. */
+interface LaneState extends Mailbox {
+  readonly turns: readonly SealedTurn[];
+}
+
+async function readLane(sql: Sql, bodies: Sealer, lane: Lane): Promise<LaneState> {
+  const [mailbox, turns] = await Promise.all([readMailbox(sql, bodies, lane), recentTurns(sql, lane)]);
+  return { ...mailbox, turns };
 }
 
 /** Returns whether there may be more. */
 async function answerNext(
   deps: ConversationDeps,
   lane: Lane,
+  { open, active, turns }: LaneState,
   signal: AbortSignal,
   either: AbortSignal,
 ): Promise<boolean> {
-  const { bodies } = deps.keyring;
-  // All that an answer needs, at once: the history is read before it is known whose it will be.
-  const [open, active, turns] = await Promise.all([
-    openMessages(deps.sql, bodies, lane),
-    activeConversation(deps.sql, lane),
-    recentTurns(deps.sql, lane),
-  ]);
   const [first] = open;
   if (!first) return false;
   const batch = nextBatch(open);

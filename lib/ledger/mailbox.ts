@@ -2,6 +2,7 @@
 import type { InboundMessage, Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import type { Sealer } from "../seal.ts";
+import type { Conversation } from "./conversations.ts";
 import { inboxSeal } from "./inbox.ts";
 
 /** A message that is still to be answered. */
@@ -28,11 +29,23 @@ const opened = (bodies: Sealer, row: OpenRow): OpenMessage => ({
 /** At most this many messages are read at once; as many may mean that there are more. */
 export const burst = 50;
 
-export async function openMessages(sql: Sql, bodies: Sealer, lane: Lane): Promise<OpenMessage[]> {
-  const rows = await sql<OpenRow[]>`
-    select id, source, run_id, body from inbox
-    where lane = ${lane} and kind = 'message' and state in ('new', 'running') and body is not null order by id limit ${burst}`;
-  return rows.map((row) => opened(bodies, row));
+/** What is open in a lane, and the conversation that is active there, if anybody ever spoke in it. */
+export interface Mailbox {
+  readonly open: readonly OpenMessage[];
+  readonly active: Conversation | undefined;
+}
+
+export async function readMailbox(sql: Sql, bodies: Sealer, lane: Lane): Promise<Mailbox> {
+  const rows = await sql<(OpenRow & { conversation: string | null; agent: string | null })[]>`
+    select i.id, i.source, i.run_id, i.body, c.id as conversation, c.agent
+    from inbox i left join conversations c on c.lane = i.lane and c.active
+    where i.lane = ${lane} and i.kind = 'message' and i.state in ('new', 'running') and i.body is not null
+    order by i.id limit ${burst}`;
+  const [first] = rows;
+  return {
+    open: rows.map((row) => opened(bodies, row)),
+    active: first?.conversation && first.agent ? { id: first.conversation, agent: first.agent } : undefined,
+  };
 }
 
 /** A control message (such as /stop) by its id, unless it was dealt with already. */

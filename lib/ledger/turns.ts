@@ -40,7 +40,7 @@ export interface SealedTurn {
 }
 
 /** More turns than this are never shown to a model. */
-const mostTurns = 50;
+const mostTurns = 32;
 
 /** The latest turns of a lane's active conversation since its last `/new`, newest first. */
 export async function recentTurns(sql: Sql, lane: string): Promise<SealedTurn[]> {

@@ -44,15 +44,25 @@ export class Locks {
   }
 
   /**
-   * Takes the lane's lock if it is free. The returned signal aborts when the lock is lost with its connection; undefined
-   * when another process holds it. Not reentrant across callers of one process: see Lanes.
+   * Takes the lane's lock if it is free; undefined when another process holds it. `read` is sent right behind, on the same
+   * connection, which runs one after the other: it sees what is true once the lock is held, without a second round trip.
+   * `signal` aborts when the lock is lost with its connection. Not reentrant across callers of one process: see Lanes.
    */
-  async tryLane(lane: string): Promise<AbortSignal | undefined> {
+  async tryLane<Value>(
+    lane: string,
+    read: (sql: Sql) => Promise<Value>,
+  ): Promise<{ readonly signal: AbortSignal; readonly value: Value } | undefined> {
     const { sql, controller } = await this.#open();
-    const [row] = await sql<
+    // Queries are sent when they are first waited for: this one must be before any of `read`.
+    const locking = sql<
       { held: boolean }[]
-    >`select pg_try_advisory_lock(${lockClass.lane}, hashtext(${lane})) as held`;
-    return row?.held ? controller.signal : undefined;
+    >`select pg_try_advisory_lock(${lockClass.lane}, hashtext(${lane})) as held`.execute();
+    const [locked, value] = await Promise.allSettled([locking, read(sql)]);
+    if (locked.status === "rejected") throw locked.reason;
+    if (!locked.value[0]?.held) return undefined;
+    if (value.status === "fulfilled") return { signal: controller.signal, value: value.value };
+    await this.releaseLane(lane, controller.signal);
+    throw value.reason;
   }
 
   async releaseLane(lane: string, signal: AbortSignal): Promise<void> {

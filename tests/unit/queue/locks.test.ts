@@ -25,12 +25,34 @@ const held = async (kind: keyof typeof lockClass, name: string): Promise<boolean
   return row?.held ?? false;
 };
 
+const take = async (locks: Locks, lane: string): Promise<AbortSignal | undefined> =>
+  (await locks.tryLane(lane, async () => undefined))?.signal;
+
+test("what is read with a lock is read once it is held", async () => {
+  const locked = await one.tryLane("read", async (sql) => {
+    const [row] = await sql<{ held: boolean }[]>`
+      select exists (select 1 from pg_locks where pid = pg_backend_pid() and classid = ${lockClass.lane}::oid
+        and objid = (hashtext('read')::bigint & 4294967295)::oid) as held`;
+    return row?.held;
+  });
+  assert.equal(locked?.value, true);
+  if (locked) await one.releaseLane("read", locked.signal);
+});
+
+test("a lane whose reading fails is let go of", async () => {
+  await assert.rejects(
+    one.tryLane("unread", () => Promise.reject(new Error("cannot be read"))),
+    /cannot be read/,
+  );
+  assert.ok(!(await held("lane", "unread")));
+});
+
 test("a lane belongs to one process until it is released", async () => {
-  const signal = await one.tryLane("lane");
+  const signal = await take(one, "lane");
   assert.ok(signal);
-  assert.equal(await two.tryLane("lane"), undefined);
+  assert.equal(await take(two, "lane"), undefined);
   await one.releaseLane("lane", signal);
-  const other = await two.tryLane("lane");
+  const other = await take(two, "lane");
   assert.ok(other);
   await two.releaseLane("lane", other);
 });
@@ -43,7 +65,7 @@ test("a process is known to be alive by its name and every name it announces", a
 });
 
 test("with the connection the lanes are lost and told so, and the names are locked again unasked", async () => {
-  const signal = await one.tryLane("lost");
+  const signal = await take(one, "lost");
   assert.ok(signal);
   await database.sql`
     select pg_terminate_backend(pid) from pg_stat_activity
@@ -52,7 +74,7 @@ test("with the connection the lanes are lost and told so, and the names are lock
   await until(() => held("worker", "pool-1"));
   assert.ok(!(await held("lane", "lost")));
   // Released late: it must not take away what another has by now.
-  const other = await until(() => two.tryLane("lost").catch(() => undefined));
+  const other = await until(() => take(two, "lost").catch(() => undefined));
   await one.releaseLane("lost", signal);
   assert.ok(await held("lane", "lost"));
   if (other) await two.releaseLane("lost", other);
