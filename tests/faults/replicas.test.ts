@@ -38,10 +38,10 @@ test("two replicas on one database share the work, and one finishes what the oth
 
   const people = Array.from({ length: 30 }, () => world.person());
   await Promise.all(
-    people.map(async (someone) => {
+    people.map(async (someone, index) => {
       const update = privateText(someone, `hello from ${someone}`);
-      // To both, as a balancer that repeats would.
-      for (const { publicUrl } of [home, secondHome])
+      // To both, as a balancer that repeats would; whoever hears it first answers.
+      for (const { publicUrl } of index % 2 === 0 ? [home, secondHome] : [secondHome, home])
         assert.equal(
           (await world.botApi.push(`${publicUrl}/telegram/main`, "canary_webhook_secret_0123", update)).status,
           200,
@@ -67,4 +67,36 @@ test("two replicas on one database share the work, and one finishes what the oth
   assert.equal(model.requests.length, 2 * people.length + 3, "only the unanswered step is asked for again");
   for (const someone of [person, ...people]) assert.equal(world.count(someone), 1);
   assert.equal((await database.sql`select 1 from commitments`).length, people.length + 1);
+});
+
+test("what waits too long at a replica that is full is answered by another", async (t) => {
+  const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let hanging = 0;
+  const world = await createWorld({
+    top: "workers = 2",
+    script: (request) => {
+      if (request.messages.findLast(({ role }) => role === "user")?.content !== "hang") return { text: "Here." };
+      held[hanging++]?.resolve();
+      return { hang: true };
+    },
+  });
+  const secondHome = await createHome(world.toml, world.database.url);
+  t.after(async () => {
+    await secondHome.remove();
+    await world.end();
+  });
+  const full = await world.home.start();
+  for (const { promise } of held) {
+    await world.push(privateText(world.person(), "hang"));
+    await promise;
+  }
+  const other = await secondHome.start();
+  const person = world.person();
+  await world.push(privateText(person, "is anybody there?"));
+  assert.equal(await world.heard(person), "Here.");
+  assert.equal(ended(full), 0);
+  await until(async () => ended(other) === 1);
+  full.signal("SIGKILL");
+  other.signal("SIGKILL");
+  await Promise.all([full.exited, other.exited]);
 });
