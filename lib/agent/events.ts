@@ -9,6 +9,8 @@ export type RunEvent =
       readonly messages: readonly ModelMessage[];
       readonly images: readonly Attachment[];
       readonly tools: readonly string[];
+      /** Put before the answer: what could not be read. */
+      readonly preface: string;
     }
   | { readonly type: "run.resumed" }
   | { readonly type: "llm.requested"; readonly backend: string; readonly model: string }

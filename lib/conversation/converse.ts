@@ -1,6 +1,7 @@
 /** Works through one lane's mailbox: in order, one run at a time, a burst of one person's messages as one run. */
 import { randomUUID } from "node:crypto";
-import type { Lane } from "../channel/types.ts";
+import type { RecordedEvent } from "../agent/events.ts";
+import type { Attachment, Lane } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
@@ -51,10 +52,14 @@ async function readLane(sql: Sql, bodies: Sealer, lane: Lane): Promise<LaneState
 async function answerNext(
   deps: ConversationDeps,
   lane: Lane,
-  { open, active, turns }: LaneState,
+  { open, unreadable, active, turns }: LaneState,
   signal: AbortSignal,
   either: AbortSignal,
 ): Promise<boolean> {
+  if (unreadable.length > 0) {
+    deps.log.error({ lane, inbox: unreadable }, "inbox rows cannot be opened and are set aside as poison");
+    await endMessages(deps.sql, unreadable, "poison", "cannot be opened");
+  }
   const [first] = open;
   if (!first) return false;
   const batch = nextBatch(open);
@@ -155,11 +160,11 @@ async function resume(
   deps.log.warn({ run: runId, lane, steps: past.length }, "an interrupted run is taken up again");
   const presence = deps.channels[destination.channel].present(destination);
   try {
-    const refs = past[0]?.event.type === "run.started" ? past[0].event.images : [];
+    const { images: refs, preface } = openingOf(past);
     const fetched = await Promise.allSettled(refs.map((ref) => fetchImage(deps, config, ref, destination, signal)));
     const images = fetched.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     const input = { kind: "past" as const, past, images };
-    const setup = { config, open, destination, shared, preface: "", presence, input };
+    const setup = { config, open, destination, shared, preface, presence, input };
     const agent = config.agents.get(open.run.agent);
     const refusal = whyNot(agent, setup, cancelRequested);
     if (refusal) return await failRun(deps, setup, refusal);
@@ -168,6 +173,9 @@ async function resume(
     void presence.end();
   }
 }
+
+const openingOf = ([first]: readonly RecordedEvent[]): { images: readonly Attachment[]; preface: string } =>
+  first?.event.type === "run.started" ? first.event : { images: [], preface: "" };
 
 /** Why an interrupted run must not go on. */
 function whyNot(

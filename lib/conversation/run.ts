@@ -149,6 +149,7 @@ async function execute(
           messages: messages.map(withoutImages),
           images: input.imageRefs,
           tools: offered.map(({ name }) => name),
+          preface: setup.preface,
         },
       ]),
   });

@@ -166,6 +166,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         messages: payload["messages"] ?? [],
         images: payload["images"] ?? [],
         tools: payload["tools"] ?? [],
+        preface: text(payload["preface"]),
       };
     case "run.resumed":
       return { type: row.type };

@@ -32,6 +32,8 @@ export const burst = 50;
 /** What is open in a lane, and the conversation that is active there, if anybody ever spoke in it. */
 export interface Mailbox {
   readonly open: readonly OpenMessage[];
+  /** Rows whose body cannot be opened: damaged, since the key was checked at the start. */
+  readonly unreadable: readonly number[];
   readonly active: Conversation | undefined;
 }
 
@@ -42,8 +44,18 @@ export async function readMailbox(sql: Sql, bodies: Sealer, lane: Lane): Promise
     where i.lane = ${lane} and i.kind = 'message' and i.state in ('new', 'running') and i.body is not null
     order by i.id limit ${burst}`;
   const [first] = rows;
+  const open: OpenMessage[] = [];
+  const unreadable: number[] = [];
+  for (const row of rows) {
+    try {
+      open.push(opened(bodies, row));
+    } catch {
+      unreadable.push(row.id);
+    }
+  }
   return {
-    open: rows.map((row) => opened(bodies, row)),
+    open,
+    unreadable,
     active: first?.conversation && first.agent ? { id: first.conversation, agent: first.agent } : undefined,
   };
 }
@@ -63,7 +75,7 @@ export async function controlMessage(
 export async function endMessages(
   sql: Sql,
   ids: readonly number[],
-  state: "done" | "denied" | "ignored",
+  state: "done" | "denied" | "ignored" | "poison",
   reason: string,
 ): Promise<void> {
   await sql`update inbox set state = ${state}, reason = ${reason} where id = any(${ids as number[]}::bigint[])`;

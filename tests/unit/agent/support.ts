@@ -96,7 +96,9 @@ export async function play(options: {
   for (const recorded of journal) applyEvent(transcript, recorded);
   const input: ModelMessage[] = [{ role: "user", text: "go" }];
   const opening: RunEvent[] =
-    journal.length > 0 ? [{ type: "run.resumed" }] : [{ type: "run.started", messages: input, images: [], tools: [] }];
+    journal.length > 0
+      ? [{ type: "run.resumed" }]
+      : [{ type: "run.started", messages: input, images: [], tools: [], preface: "" }];
   const result = await runAgent(
     {
       model,

@@ -10,7 +10,13 @@ const at = new Date("2026-01-02T03:04:05.678Z");
 const someCall = call("c1", "time_now", { zone: "canary" });
 
 const events: RunEvent[] = [
-  { type: "run.started", messages: [{ role: "user", text: "canary" }], images: [], tools: ["time_now"] },
+  {
+    type: "run.started",
+    messages: [{ role: "user", text: "canary" }],
+    images: [],
+    tools: ["time_now"],
+    preface: "canary",
+  },
   { type: "run.resumed" },
   { type: "llm.requested", backend: "main", model: "m" },
   { type: "llm.answered", answer: answer({ text: "canary", toolCalls: [someCall], responseId: "r", requestId: "q" }) },

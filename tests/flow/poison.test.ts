@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { type Stage, startStage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
+
+let stage: Stage;
+
+before(async () => {
+  stage = await startStage();
+});
+after(() => stage.stop());
+
+test("a message whose body is damaged is set aside, and those after it are answered", async () => {
+  const person = stage.person();
+  const lane = `telegram:main:${person}`;
+  await stage.gateway.sql`
+    insert into inbox (source, channel, lane, principal, kind, state, body)
+    values ('damaged', 'telegram', ${lane}, ${`telegram:${person}`}, 'message', 'new', ${Buffer.from("damaged")})`;
+  await stage.say(person, "hi");
+  assert.equal(await stage.heard(person), "Hello.");
+  const [row] = await stage.gateway.sql`select state, reason from inbox where source = 'damaged'`;
+  assert.deepEqual({ ...row }, { state: "poison", reason: "cannot be opened" });
+});
+
+test("a message nobody was woken for is found and answered by recovery", async () => {
+  const person = stage.person();
+  await stage.say(person, "hi");
+  assert.equal(await stage.heard(person), "Hello.");
+  // As if the process that accepted it had died before it began.
+  await stage.gateway.sql`
+    update inbox set state = 'new', run_id = null, received_at = now() - interval '1 minute'
+    where lane = ${`telegram:main:${person}`}`;
+  assert.equal(await stage.heard(person), "Hello.");
+  await until(async () => stage.count(person) === 2);
+});
