@@ -4,6 +4,7 @@ import { ConfigHolder } from "../lib/config/reload.ts";
 import { openDatabase } from "../lib/db/database.ts";
 import { ClawError } from "../lib/errors.ts";
 import { createLog } from "../lib/log.ts";
+import { configWarnings } from "../lib/policy/warnings.ts";
 import { builtinToolNames } from "../lib/tools/builtin.ts";
 import { startGateway } from "./gateway.ts";
 
@@ -29,6 +30,7 @@ async function start(began: number): Promise<void> {
   const holder = new ConfigHolder(load(), load);
   const log = createLog(holder.current.logLevel);
   holder.onChange((config) => (log.level = config.logLevel));
+  for (const warning of configWarnings(holder.current)) log.warn({ warning }, "config");
   const database = await openDatabase(holder.current);
   const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log });
   log.info(

@@ -16,6 +16,11 @@ import { toEntries } from "./reply.ts";
 export async function control(deps: ConversationDeps, inboxId: number, signal: AbortSignal): Promise<void> {
   const found = await controlMessage(deps.sql, deps.keyring.bodies, inboxId);
   if (!found) return;
+  if (found === "unreadable") {
+    deps.log.error({ inbox: inboxId }, "an inbox row cannot be opened and is set aside as poison");
+    await endMessages(deps.sql, [inboxId], "poison", "cannot be opened");
+    return;
+  }
   const { message, lane } = found;
   const config = deps.config();
   const channel = deps.channels[message.destination.channel];

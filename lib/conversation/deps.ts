@@ -11,7 +11,7 @@ import type { Keyring } from "../seal.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Cancellations } from "./cancellations.ts";
 
-/** What the queue's tasks work with. */
+/** What work on lanes and commands is done with. */
 export interface ConversationDeps {
   /** The config in force; a run keeps what it got when it began. */
   readonly config: () => Config;

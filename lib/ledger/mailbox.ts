@@ -65,10 +65,15 @@ export async function controlMessage(
   sql: Sql,
   bodies: Sealer,
   id: number,
-): Promise<(OpenMessage & { lane: Lane }) | undefined> {
+): Promise<(OpenMessage & { lane: Lane }) | "unreadable" | undefined> {
   const [row] = await sql<(OpenRow & { lane: Lane })[]>`
     select id, source, lane, run_id, body from inbox where id = ${id} and kind = 'control' and state = 'new' and body is not null`;
-  return row && { ...opened(bodies, row), lane: row.lane };
+  if (!row) return undefined;
+  try {
+    return { ...opened(bodies, row), lane: row.lane };
+  } catch {
+    return "unreadable";
+  }
 }
 
 /** Ends messages that got no run. */

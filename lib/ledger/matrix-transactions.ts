@@ -16,10 +16,10 @@ export interface MatrixTransactions {
 const keep = "7 days";
 const pruneEveryMs = 3_600_000;
 
-/** Over the table matrix_transactions. */
 /** Records are gathered for so long: nobody waits for one, and each commit of its own would delay those somebody does. */
 const gatherMs = 200;
 
+/** Over the table matrix_transactions. */
 export function createMatrixTransactions(sql: Sql): MatrixTransactions {
   let gathered: { txn_id: string; digest: string }[] = [];
   let written: Promise<void> | undefined;

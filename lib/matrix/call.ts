@@ -1,4 +1,4 @@
-/** One client-server API call over fetch: masquerading, timeouts, typed errors. */
+/** One client-server API call: masquerading, timeouts, typed errors. */
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { exchange, type TransportAnswer } from "../http/exchange.ts";

@@ -22,6 +22,17 @@ test("a message whose body is damaged is set aside, and those after it are answe
   assert.deepEqual({ ...row }, { state: "poison", reason: "cannot be opened" });
 });
 
+test("a command whose body is damaged is set aside", async () => {
+  const [row] = await stage.gateway.sql<{ id: number }[]>`
+    insert into inbox (source, channel, lane, kind, state, body)
+    values ('damaged command', 'telegram', 'telegram:main:1', 'control', 'new', ${Buffer.from("damaged")}) returning id`;
+  await stage.gateway.sql`
+    select graphile_worker.add_job('control', json_build_object('inbox', ${row?.id ?? 0}::int))`;
+  const state = async () =>
+    (await stage.gateway.sql`select state from inbox where source = 'damaged command'`)[0]?.["state"] as string;
+  await until(state, (seen) => seen === "poison");
+});
+
 test("a message nobody was woken for is found and answered by recovery", async () => {
   const person = stage.person();
   await stage.say(person, "hi");

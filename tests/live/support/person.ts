@@ -35,28 +35,6 @@ const patient = (...parameters: Parameters<typeof setTimeout>): NodeJS.Timeout =
 };
 Object.assign(globalThis, { setTimeout: Object.assign(patient, plainSetTimeout) });
 
-const silence = (): void => {};
-// Its types hide that it is a loglevel logger.
-(logger as unknown as { disableAll(): void }).disableAll();
-/** The SDK logs what it does at length. */
-const silent: Logger = {
-  trace: silence,
-  debug: silence,
-  info: silence,
-  warn: silence,
-  error: silence,
-  getChild: () => silent,
-};
-
-const waitMs = 30_000;
-
-// The SDK never clears the timers of its requests' time-outs, of up to two minutes: they must not hold up the test's end.
-const { setTimeout: plainSetTimeout } = globalThis;
-globalThis.setTimeout = Object.assign((...parameters: Parameters<typeof setTimeout>) => {
-  const timer = plainSetTimeout(...parameters);
-  return Number(parameters[1]) >= 5_000 ? timer.unref() : timer;
-}, plainSetTimeout) as typeof setTimeout;
-
 /** What a test does with the client; every wait rejects after 30 s and says for what it waited. */
 export interface Person {
   readonly userId: string;
