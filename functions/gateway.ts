@@ -203,8 +203,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     privateUrl: inner.url,
     async stop() {
       stopRecovery();
-      await outer.close();
-      await Promise.all([lanes.stop(graceMs), worker.stop()]);
+      // What is still accepted meanwhile is committed, and taken up at the next start.
+      await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
       matrixStop.abort();
       await started.matrix?.stopped;
       await inner.close();

@@ -10,6 +10,9 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** How long a request under way may take once the server closes; a push that is cut off is pushed again. */
+const busyMs = 2_000;
+
 /** Listens on "address:port"; `key` is what the error of an address that cannot be had tells to change. */
 export async function listen(
   fetch: (request: Request) => Response | Promise<Response>,
@@ -40,6 +43,9 @@ function closeServer(server: ServerType): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     // Idle keep-alive connections would hold it open; one that is being answered ends by itself.
-    if ("closeIdleConnections" in server) server.closeIdleConnections();
+    if (!("closeIdleConnections" in server)) return;
+    server.closeIdleConnections();
+    // A connection on which nothing was ever asked counts as busy: a stranger's must not hold up the end.
+    setTimeout(() => server.closeAllConnections(), busyMs).unref();
   });
 }

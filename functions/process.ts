@@ -32,7 +32,13 @@ async function start(began: number): Promise<void> {
   holder.onChange((config) => (log.level = config.logLevel));
   for (const warning of configWarnings(holder.current)) log.warn({ warning }, "config");
   const database = await openDatabase(holder.current);
-  const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log });
+  const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log }).catch(
+    async (thrown: unknown) => {
+      // An embedded server would otherwise go on without anybody.
+      await database.stop();
+      throw thrown;
+    },
+  );
   log.info(
     {
       public: gateway.publicUrl,

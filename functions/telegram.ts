@@ -5,16 +5,17 @@ import type { Inbox, InboxEntry } from "../lib/ledger/inbox.ts";
 import type { Log } from "../lib/log.ts";
 import { type Decoded, decodeUpdate } from "../lib/telegram/decode.ts";
 import type { Denial } from "../lib/telegram/denial.ts";
-import { createIdentify, type Identify } from "../lib/telegram/identity.ts";
+import { type BotIdentity, createIdentify, type Identify } from "../lib/telegram/identity.ts";
 import { readLimited } from "../lib/http/read-limited.ts";
-import { isSecret } from "../lib/telegram/webhook-secret.ts";
+import { OncePer } from "../lib/rate-limit.ts";
+import { isSecret } from "../lib/same-secret.ts";
 
 export interface TelegramFunctionOptions {
   /** Read on each request, so that a rotated secret stops working at once. */
   readonly config: () => Config;
   readonly inbox: Inbox;
   readonly log: Log;
-  /** Who a bot is; by default Telegram is asked, in the background. */
+  /** Who a bot is; by default Telegram is asked, the first time when the function is made. */
   readonly identify?: Identify;
   /** Called once for each newly recorded message of a stranger in a private chat; neither awaited nor able to fail. */
   readonly onDenied?: (denial: Denial) => Promise<void>;
@@ -23,6 +24,8 @@ export interface TelegramFunctionOptions {
 const secretHeader = "x-telegram-bot-api-secret-token";
 const maxBodyBytes = 1024 * 1024;
 const wrongSecretLogMs = 10_000;
+const leftOutLogMs = 60_000;
+const usernameWaitMs = 2_000;
 
 /**
  * `POST /telegram/:bot`, the webhook. The order is the security: known bot, secret, size, and only then the body. 200 says
@@ -30,6 +33,8 @@ const wrongSecretLogMs = 10_000;
  */
 export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
   const { inbox, log, identify = createIdentify(log), onDenied } = options;
+  const leftOutLines = new OncePer(leftOutLogMs);
+  for (const bot of options.config().telegram.values()) identify.now(bot);
 
   let wrongSecretLoggedAt = -Infinity;
 
@@ -41,6 +46,13 @@ export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
       { bot: bot.name },
       "telegram push with a wrong secret refused; if it is Telegram's, run set-webhook again",
     );
+  };
+
+  /** What was not let in is worth a line: from it an operator takes the id of a person or group to be added. */
+  const report = ({ source, lane, principal, state, reason }: InboxEntry): void => {
+    if ((state === "denied" || state === "refused") && leftOutLines.allows(`${principal} ${lane}`))
+      log.info({ source, lane, principal, reason }, `telegram message ${state}`);
+    else if (state === "poison") log.warn({ source, reason }, "telegram update cannot be understood");
   };
 
   const deny = async (denial: Denial): Promise<void> => {
@@ -68,7 +80,11 @@ export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
       // The sender went away in the middle of it.
       return context.body(null, 400);
     }
-    const { entry, denial } = decode(bot, config, identify, text);
+    let decoded = decode(bot, config, identify.now(bot), text);
+    if (decoded.needsUsername) decoded = decode(bot, config, await identify.within(bot, usernameWaitMs), text);
+    // Still not to be judged: Telegram keeps it for us.
+    if (decoded.needsUsername) return context.body(null, 503);
+    const { entry, denial } = decoded;
     try {
       const accepted = await inbox.accept([entry]);
       if (!accepted.has(entry.source)) return context.body(null, 200);
@@ -76,7 +92,7 @@ export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
       log.error({ err: error, bot: bot.name, source: entry.source }, "telegram update was not committed");
       return context.body(null, 500);
     }
-    report(log, entry);
+    report(entry);
     if (denial) void deny(denial);
     return context.body(null, 200);
   };
@@ -85,10 +101,10 @@ export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
 }
 
 /** Authentic, whatever it is: what cannot be understood is recorded too, since a refusal would bring it back for ever. */
-function decode(bot: TelegramBot, config: Config, identify: Identify, text: string): Decoded {
+function decode(bot: TelegramBot, config: Config, me: BotIdentity, text: string): Decoded {
   let reason = "an update without an update_id";
   try {
-    const decoded = decodeUpdate(bot, identify(bot), config, JSON.parse(text));
+    const decoded = decodeUpdate(bot, me, config, JSON.parse(text));
     if (decoded) return decoded;
   } catch (error) {
     reason = error instanceof SyntaxError ? "not JSON" : `cannot be decoded: ${(error as Error).name}`;
@@ -104,12 +120,4 @@ function decode(bot: TelegramBot, config: Config, identify: Identify, text: stri
       reason,
     },
   };
-}
-
-/** What was not let in is worth a line: from it an operator takes the id of a person or group to be added. */
-function report(log: Log, entry: InboxEntry): void {
-  const { source, lane, principal, state, reason } = entry;
-  if (state === "denied" || state === "refused")
-    log.info({ source, lane, principal, reason }, `telegram message ${state}`);
-  else if (state === "poison") log.warn({ source, reason }, "telegram update cannot be understood");
 }

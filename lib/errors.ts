@@ -10,6 +10,7 @@ export type ErrorCode =
   | "backend_failed"
   | "channel_failed"
   | "ledger_conflict"
+  | "mailbox_changed"
   | "environment";
 
 const statusOf: Record<ErrorCode, 400 | 401 | 404 | 409 | 413 | 429 | 499 | 500 | 502> = {
@@ -23,6 +24,7 @@ const statusOf: Record<ErrorCode, 400 | 401 | 404 | 409 | 413 | 429 | 499 | 500 
   backend_failed: 502,
   channel_failed: 502,
   ledger_conflict: 409,
+  mailbox_changed: 409,
   environment: 500,
 };
 

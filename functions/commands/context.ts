@@ -3,8 +3,8 @@ import type { Config } from "../../lib/config/config.ts";
 import type { Environment } from "../../lib/config/environment.ts";
 
 /**
- * What every command is given. A command fails by throwing, or by `fail`: the message of a ClawError is printed to
- * stderr as it is, anything else with its stack, and the exit code is 1.
+ * What every command is given. A command fails by throwing: the message of a ClawError is printed to stderr as it is,
+ * anything else with its stack, and the exit code is 1.
  */
 export interface CommandContext {
   readonly env: Environment;
@@ -18,7 +18,6 @@ export interface CommandContext {
   readonly out: (line: string) => void;
   /** One line beside the answer, to stderr. */
   readonly note: (line: string) => void;
-  readonly fail: (error: unknown) => never;
 }
 
 /** What each file of functions/commands/ exports: adds its commands to the program. */

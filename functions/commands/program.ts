@@ -41,9 +41,6 @@ export async function runClaw(argv: readonly string[]): Promise<number> {
     loadConfig: async (secrets = "resolve") => loadConfig(configFile(), { env, tools: await toolNames(), secrets }),
     out: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),
-    fail: (error) => {
-      throw error;
-    },
   };
   try {
     const called = commandWord(argv);

@@ -4,6 +4,7 @@
  */
 import { ClawError } from "../errors.ts";
 import { checkpoint } from "../checkpoint.ts";
+import { estimateTokens } from "./history.ts";
 import type { RunEvent, RunJournal } from "./events.ts";
 import type { Model, ModelMessage, ToolSpec } from "./model.ts";
 import { executeCall, prepareCall, type ToolHost } from "./tool-call.ts";
@@ -12,7 +13,7 @@ import { applyEvent, type CallState, type Transcript } from "./transcript.ts";
 export interface RunLimits {
   /** Model calls; the last one is made without tools, so that it must answer. */
   readonly steps: number;
-  /** Input and output tokens together, as the providers count them. */
+  /** Input and output tokens together, as the providers count them, or estimated where one does not. */
   readonly tokens: number;
 }
 
@@ -25,8 +26,8 @@ export interface LoopOptions {
   readonly signal: AbortSignal;
   /** Milliseconds of a monotonic clock. */
   readonly clock: () => number;
-  /** Told which tool goes to work. */
-  readonly onTool: (name: string) => void;
+  /** Told when a tool goes to work, and when it has ended. */
+  readonly onTool: (name: string, atWork: boolean) => void;
 }
 
 export interface LoopInput {
@@ -54,7 +55,7 @@ export async function runAgent(options: LoopOptions, input: LoopInput): Promise<
       await runCalls(options, transcript);
       continue;
     }
-    checkLimits(options.limits, transcript);
+    checkLimits(options.limits, transcript, input.messages);
     closing = await ask(options, input.messages, transcript, pending);
     pending = [];
   }
@@ -62,7 +63,7 @@ export async function runAgent(options: LoopOptions, input: LoopInput): Promise<
   return { text: transcript.text + note, closing };
 }
 
-function checkLimits(limits: RunLimits, transcript: Transcript): void {
+function checkLimits(limits: RunLimits, transcript: Transcript, input: readonly ModelMessage[]): void {
   if (transcript.emptyAnswers >= 2)
     throw new ClawError("backend_failed", "the model gave two empty answers", {
       say: "The model gave an empty answer twice.",
@@ -71,7 +72,10 @@ function checkLimits(limits: RunLimits, transcript: Transcript): void {
     throw new ClawError("limit_reached", `the run reached its limit of ${limits.steps} steps (limits.steps)`, {
       say: `I stopped after ${limits.steps} steps without an answer.`,
     });
-  const used = (transcript.usage.inputTokens ?? 0) + (transcript.usage.outputTokens ?? 0);
+  // A provider that does not count is counted for: each of its steps as all that was said so far.
+  const uncounted = transcript.answers.filter(({ usage }) => usage === undefined).length;
+  const estimated = uncounted > 0 ? uncounted * estimateTokens([...input, ...transcript.messages]) : 0;
+  const used = (transcript.usage.inputTokens ?? 0) + (transcript.usage.outputTokens ?? 0) + estimated;
   if (used >= limits.tokens)
     throw new ClawError(
       "limit_reached",
@@ -96,8 +100,9 @@ async function ask(
   const final = answer.toolCalls.length === 0 && answer.text.trim() !== "";
   const seq = final ? -1 : await journal.append([event]);
   applyEvent(transcript, { seq, event });
+  if (final) return [event];
   checkpoint("llm.saved");
-  return final ? [event] : [];
+  return [];
 }
 
 /**
@@ -184,9 +189,10 @@ async function runCall(
       "unknown",
       "It is not known whether this happened: the gateway was interrupted while it ran. Do not repeat it; ask the person to check.",
     );
-  onTool(call.name);
+  onTool(call.name, true);
   checkpoint("tool.started");
   const result = await executeCall(ready, tools.context(String(requestedAt), signal));
+  onTool(call.name, false);
   checkpoint("tool.ended");
   await finish(result.outcome, result.text);
   checkpoint("tool.saved");

@@ -14,7 +14,7 @@ export interface ToolHost {
 }
 
 export interface ToolResult {
-  readonly outcome: "ok" | "error";
+  readonly outcome: "ok" | "error" | "unknown";
   readonly text: string;
 }
 
@@ -55,14 +55,23 @@ export async function executeCall({ tool, input }: ReadyCall, context: ToolConte
     return { outcome: "ok", text: cut(text, tool.outputLimit) };
   } catch (thrown) {
     if (context.signal.aborted) throw new ClawError("cancelled", "the run was cancelled", { cause: thrown });
-    if (timeout.signal.aborted)
-      return failed(`${tool.name} took longer than ${tool.timeoutMs / 1000} s and was given up.`);
+    if (timeout.signal.aborted) return tooSlow(tool);
     return failed(
       thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${tool.name} failed: ${messageOf(thrown)}`,
     );
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What changes something may still come to pass; done again it would be done twice. */
+function tooSlow({ name, effect, timeoutMs }: Tool): ToolResult {
+  const late = `${name} took longer than ${timeoutMs / 1000} s and was given up.`;
+  if (effect === "idempotent") return failed(late);
+  return {
+    outcome: "unknown",
+    text: `${late} It is not known whether it happened. Do not repeat it; ask the person to check.`,
+  };
 }
 
 /** A tool that ignores its signal must not hold up the run. */

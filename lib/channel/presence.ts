@@ -25,6 +25,9 @@ export interface PresenceOptions<Id> {
   readonly timers?: Timers;
 }
 
+/** What the progress line says while no tool is at work. */
+const thinking = "thinking …";
+
 /** No timer of ours keeps the process alive. */
 const globalTimers: Timers = {
   set: (callback, ms) => setTimeout(callback, ms).unref(),
@@ -37,7 +40,7 @@ export function createPresence<Id>(options: PresenceOptions<Id>): Presence {
   const running = new Map<"typing" | "line", unknown>();
   let ended = false;
   let typing: Promise<unknown> | undefined;
-  let wanted: string | undefined;
+  let wanted = thinking;
   let shown: { readonly id: Id; line: string } | undefined;
   let due = false;
   // The actions on the line, one after the other: an edit never overtakes the post it belongs to.
@@ -59,7 +62,7 @@ export function createPresence<Id>(options: PresenceOptions<Id>): Presence {
   };
   const updateLine = async (): Promise<void> => {
     const line = wanted;
-    if (line === undefined || line === shown?.line) return;
+    if (line === shown?.line) return;
     due = false;
     if (shown) {
       const { id } = shown;
@@ -86,7 +89,7 @@ export function createPresence<Id>(options: PresenceOptions<Id>): Presence {
 
   return {
     progress(line) {
-      wanted = line;
+      wanted = line ?? thinking;
       if (due && !ended) workOnLine();
     },
     async end() {

@@ -50,6 +50,8 @@ export interface InboundMessage {
   readonly text: string;
   readonly command?: Command;
   readonly attachments: readonly Attachment[];
+  /** Shared by the messages that were sent as one, such as the photos of a Telegram album. */
+  readonly album?: string;
   /** Text of the message this one answers, where the channel gave it. */
   readonly quoted?: string;
   readonly destination: Destination;
@@ -85,8 +87,8 @@ export type SendOutcome =
 
 /** Shows the person that work is under way; every method is best effort and never throws. */
 export interface Presence {
-  /** Names the tool at work; shown once the run takes longer than 8 s. */
-  progress(line: string): void;
+  /** Names the tool at work, undefined when none is any more; shown once the run takes longer than 8 s. */
+  progress(line: string | undefined): void;
   /** Ends typing and removes the progress line. Call exactly once. */
   end(): Promise<void>;
 }

@@ -45,7 +45,8 @@ const httpUrl = z
 const localpart = z.string().regex(/^[a-z0-9._=\-/+]+$/, "must be a Matrix localpart (lower case)");
 
 const money = z.number().nonnegative();
-const seconds = z.number().positive();
+/** A day at most: longer timers overflow. */
+const seconds = z.number().positive().max(86_400);
 const count = z.int().positive();
 
 const backend = z.strictObject({
@@ -75,7 +76,7 @@ const group = z.strictObject({
   agents: z.array(agentGlob).default([]).describe("Agents these people may talk to."),
   tools: z.array(toolGlob).default([]).describe("Tools agents may use for these people."),
   deny: z.array(toolGlob).default([]).describe("Taken away again; wins over every grant of every group."),
-  approve: z.boolean().default(false).describe("Whether these people may approve tool calls that ask."),
+  approve: z.boolean().default(false).describe("For approvals, which are not there yet: has no effect."),
 });
 
 const agent = z.strictObject({
@@ -151,7 +152,9 @@ export const configSchema = z.strictObject({
       'must be a principal, a Matrix room ("matrix:!room:server") or a Telegram chat ("telegram:-100123456")',
     )
     .optional()
-    .describe("Where trouble is reported: a principal, a Matrix room or a Telegram chat."),
+    .describe(
+      "A principal, a Matrix room or a Telegram chat, for reports of trouble. Checked, but nothing is reported there yet.",
+    ),
   key: secretRef.prefault({ env: "OPENCLAW_KEY" }).describe("32 random bytes, by `claw keys new`."),
   data_dir: z.string().default("data").describe("The embedded database's place, relative to openclaw.toml."),
   listen: z
@@ -178,6 +181,7 @@ export const configSchema = z.strictObject({
   media: z
     .strictObject({
       max_image_mb: z.number().positive().max(20).default(5).describe("Larger images are refused."),
+      max_images: z.int().min(1).max(50).default(8).describe("Images one run looks at; 20 MB of them in all."),
       max_voice_mb: z.number().positive().max(25).default(20).describe("Larger voice notes are refused."),
     })
     .prefault({})

@@ -1,27 +1,24 @@
 /** Works through one lane's mailbox: in order, one run at a time, a burst of one person's messages as one run. */
 import { randomUUID } from "node:crypto";
-import type { RecordedEvent } from "../agent/events.ts";
-import type { Attachment, Lane } from "../channel/types.ts";
-import type { Agent } from "../config/config.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { activate, type Conversation, resetHistory } from "../ledger/conversations.ts";
 import { burst, endMessages, type Mailbox, type OpenMessage, readMailbox } from "../ledger/mailbox.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import { beginRun, resumeRun } from "../ledger/runs.ts";
+import { abandonRun, beginRun } from "../ledger/runs.ts";
 import { openTurns, recentTurns, type SealedTurn } from "../ledger/turns.ts";
-import { agentsFor, mayTalk } from "../policy/access.ts";
+import { agentsFor } from "../policy/access.ts";
 import type { Pass } from "../queue/lanes.ts";
 import type { Sealer } from "../seal.ts";
 import { addressee } from "./address.ts";
 import { deliver } from "./deliver.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { fetchImage, takeIn } from "./intake.ts";
+import { takeIn } from "./intake.ts";
 import { toEntries } from "./reply.ts";
-import { failRun, inputMessages, runToEnd, type RunSetup } from "./run.ts";
-
-/** A run interrupted this often is given up: it may be what brings the gateway down. */
-const maxResumes = 5;
+import { resume } from "./resume.ts";
+import { runToEnd } from "./run.ts";
 
 /** Answers what is open in the lane, unless another process is at it. */
 export async function converse(deps: ConversationDeps, lane: Lane, signal: AbortSignal): Promise<Pass> {
@@ -56,20 +53,48 @@ async function answerNext(
   signal: AbortSignal,
   either: AbortSignal,
 ): Promise<boolean> {
-  if (unreadable.length > 0) {
-    deps.log.error({ lane, inbox: unreadable }, "inbox rows cannot be opened and are set aside as poison");
-    await endMessages(deps.sql, unreadable, "poison", "cannot be opened");
-  }
+  if (unreadable.length > 0) await setAside(deps, lane, unreadable);
+  const full = open.length + unreadable.length === burst;
   const [first] = open;
-  if (!first) return false;
+  if (!first) return full;
   const batch = nextBatch(open);
+  if (first.runId === undefined && isHalfAlbum(batch)) {
+    await sleep(albumMs, undefined, { signal: either });
+    return true;
+  }
   let claimed: ClaimedMessage | undefined;
-  if (first.runId !== undefined) claimed = await resume(deps, lane, first.runId, batch, either);
-  else if (first.message.command) await obey(deps, lane, first, active);
-  else claimed = await answer(deps, lane, batch, { active, turns }, either);
+  try {
+    if (first.runId !== undefined) claimed = await resume(deps, lane, first.runId, batch, either);
+    else if (first.message.command) await obey(deps, lane, first, active);
+    else claimed = await answer(deps, lane, batch, { active, turns }, either);
+  } catch (thrown) {
+    // Edited, redacted or dropped while they were read: look again.
+    if (thrown instanceof ClawError && thrown.code === "mailbox_changed") return true;
+    throw thrown;
+  }
   // Sending is fenced by the outbox: a lost lane is no reason to break off a send, whose outcome would be unknown.
   await deliver(deps, lane, signal, claimed);
-  return open.length > batch.length || open.length === burst;
+  return open.length > batch.length || full;
+}
+
+/** The pictures of an album come one by one: as long as the last one is this young, more may follow. */
+const albumMs = 600;
+
+function isHalfAlbum(batch: readonly OpenMessage[]): boolean {
+  const last = batch.at(-1);
+  return last?.message.album !== undefined && last.ageMs < albumMs;
+}
+
+/** Damaged rows, and with them the runs they belonged to: neither may keep the lane from going on. */
+async function setAside(deps: ConversationDeps, lane: Lane, rows: Mailbox["unreadable"]): Promise<void> {
+  deps.log.error({ lane, inbox: rows.map(({ id }) => id) }, "inbox rows cannot be opened and are set aside as poison");
+  await endMessages(
+    deps.sql,
+    rows.map(({ id }) => id),
+    "poison",
+    "cannot be opened",
+  );
+  for (const { runId } of rows) if (runId !== undefined) await abandonRun(deps.sql, runId);
 }
 
 /** The messages of the run that was interrupted; or one command; or all that one person said in a row. */
@@ -130,7 +155,7 @@ async function answer(
       policyHash: config.policyHash,
       promptHash: agent.promptHash,
     };
-    const open = beginRun(deps.sql, deps.keyring, run, idsOf(batch));
+    const open = beginRun(deps.sql, deps.keyring, run, batch);
     const { text, images, imageRefs } = intake;
     const own = known.turns.filter((turn) => turn.conversationId === conversation.id);
     const history = () => openTurns(deps.keyring.bodies, own, agent.limits.history_tokens);
@@ -139,66 +164,6 @@ async function answer(
   } finally {
     void presence.end();
   }
-}
-
-async function resume(
-  deps: ConversationDeps,
-  lane: Lane,
-  runId: string,
-  batch: readonly OpenMessage[],
-  signal: AbortSignal,
-): Promise<ClaimedMessage | undefined> {
-  const last = batch.at(-1);
-  const found = await resumeRun(deps.sql, deps.keyring, runId);
-  if (!found || !last) {
-    await endMessages(deps.sql, idsOf(batch), "done", "its run had ended");
-    return undefined;
-  }
-  const config = deps.config();
-  const { open, past, cancelRequested } = found;
-  const { destination, shared } = last.message;
-  deps.log.warn({ run: runId, lane, steps: past.length }, "an interrupted run is taken up again");
-  const presence = deps.channels[destination.channel].present(destination);
-  try {
-    const { images: refs, preface } = openingOf(past);
-    const fetched = await Promise.allSettled(refs.map((ref) => fetchImage(deps, config, ref, destination, signal)));
-    const images = fetched.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-    const input = { kind: "past" as const, past, images };
-    const setup = { config, open, destination, shared, preface, presence, input };
-    const agent = config.agents.get(open.run.agent);
-    const refusal = whyNot(agent, setup, cancelRequested);
-    if (refusal) return await failRun(deps, setup, refusal);
-    return agent && (await runToEnd(deps, { ...setup, agent }, signal));
-  } finally {
-    void presence.end();
-  }
-}
-
-const openingOf = ([first]: readonly RecordedEvent[]): { images: readonly Attachment[]; preface: string } =>
-  first?.event.type === "run.started" ? first.event : { images: [], preface: "" };
-
-/** Why an interrupted run must not go on. */
-function whyNot(
-  agent: Agent | undefined,
-  { config, open, input }: Omit<RunSetup, "agent">,
-  cancelRequested: boolean,
-): ClawError | undefined {
-  const { id, principal } = open.run;
-  if (cancelRequested) return new ClawError("cancelled", `run ${id} was stopped by a person`, { say: "Stopped." });
-  if (!agent)
-    return new ClawError("environment", `run ${id}: agents.${open.run.agent} is no longer in the config`, {
-      say: "The agent that was at work is no longer here.",
-    });
-  if (!mayTalk(config, principal, agent))
-    return new ClawError("unauthorized", `${principal} may no longer talk to ${agent.name}`, {
-      say: "You may no longer talk to this agent.",
-    });
-  if (input.kind !== "past") return undefined;
-  if (inputMessages(input.past).length === 0)
-    return new ClawError("environment", `run ${id}: its journal does not begin with its input`);
-  if (input.past.filter(({ event }) => event.type === "run.resumed").length >= maxResumes)
-    return new ClawError("environment", `run ${id} was interrupted ${maxResumes} times and is given up`);
-  return undefined;
 }
 
 /** The commands that must keep their place among the messages: /new and /agent. */

@@ -1,10 +1,13 @@
 /** Sends what is open in a lane's outbox, in order, each at most as often as its channel allows. */
 import { checkpoint } from "../checkpoint.ts";
-import type { Lane } from "../channel/types.ts";
+import type { Lane, SendOutcome } from "../channel/types.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import type { ConversationDeps } from "./deps.ts";
 
 export type DeliverDeps = Pick<ConversationDeps, "outbox" | "channels" | "worker" | "metrics" | "log">;
+
+/** Synapse knows a repeated transaction id for 24 h. */
+const rememberedMs = 23 * 3_600_000;
 
 /** A message that was refused for now this often is given up. */
 const maxAttempts = 30;
@@ -30,7 +33,10 @@ async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, s
   const channel = deps.channels[message.destination.channel];
   const facts = { key: message.key, lane, attempt: message.attempts };
   checkpoint("send.started");
-  const outcome = await channel.send(message, signal);
+  const forgotten = channel.idempotentSend && message.attempts > 1 && message.ageMs > rememberedMs;
+  const outcome: SendOutcome = forgotten
+    ? { state: "unknown", reason: "an earlier attempt is so old that the server would no longer know it as the same" }
+    : await channel.send(message, signal);
   checkpoint("send.ended");
   metrics.sends.inc({ channel: channel.name, outcome: outcome.state });
   switch (outcome.state) {

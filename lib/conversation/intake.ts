@@ -16,11 +16,13 @@ export interface Intake {
   readonly imageRefs: readonly Attachment[];
   /** What each voice note was understood as, to be quoted back. */
   readonly heard: readonly { readonly inboxId: number; readonly text: string }[];
-  /** What could not be read and why, for the person. */
+  /** What could not be read and why, for the person; each reason once. */
   readonly problems: readonly string[];
 }
 
 const megabyte = 1024 * 1024;
+/** All images of a run together: they are held in memory, and sent with each of its model calls. */
+const maxImagesMb = 20;
 
 export async function takeIn(
   deps: ConversationDeps,
@@ -33,15 +35,29 @@ export async function takeIn(
   const images: ImagePart[] = [];
   const imageRefs: Attachment[] = [];
   const heard: { inboxId: number; text: string }[] = [];
-  const problems: string[] = [];
+  const problems = new Set<string>();
+  let imageBytes = 0;
   const takesImages = deps.backends.model(config, agent.backend).takesImages;
+  const look = async (attachment: Attachment, destination: Destination): Promise<ImagePart> => {
+    if (!takesImages) throw new Unreadable(`I cannot look at images: the model behind ${agent.name} takes none.`);
+    const { max_images } = config.media;
+    if (images.length >= max_images)
+      throw new Unreadable(`I look at no more than ${max_images} images at once: I left out the rest.`);
+    const tooMuch = `I look at no more than ${maxImagesMb} MB of images at once: I left out the rest.`;
+    if (imageBytes >= maxImagesMb * megabyte) throw new Unreadable(tooMuch);
+    const image = await fetchImage(deps, config, attachment, destination, signal);
+    // What is left out counts too, so that no further one is fetched.
+    imageBytes += image.bytes.length;
+    if (imageBytes > maxImagesMb * megabyte) throw new Unreadable(tooMuch);
+    return image;
+  };
   for (const { id, message } of batch) {
     const lines: string[] = [];
+    const imagesBefore = images.length;
     for (const attachment of message.attachments) {
       try {
         if (attachment.kind === "image") {
-          if (!takesImages) throw new Unreadable(`I cannot look at images: the model behind ${agent.name} takes none.`);
-          images.push(await fetchImage(deps, config, attachment, message.destination, signal));
+          images.push(await look(attachment, message.destination));
           imageRefs.push(attachment);
         } else if (attachment.kind === "voice") {
           const text = await hear(deps, config, agent, attachment, message.destination, signal);
@@ -51,18 +67,18 @@ export async function takeIn(
           throw new Unreadable(`I can read text, images and voice notes, but not ${attachment.name ?? "this file"}.`);
       } catch (thrown) {
         if (signal.aborted) throw thrown;
-        const why = thrown instanceof ClawError ? thrown.say : undefined;
-        if (why === undefined)
+        const said = thrown instanceof ClawError ? thrown.say : undefined;
+        if (said === undefined)
           deps.log.warn({ err: thrown, lane: message.destination.channel }, "an attachment could not be read");
-        problems.push(why ?? "I could not fetch the attachment.");
+        problems.add(said ?? "I could not fetch the attachment.");
         lines.push(`[attachment not readable: ${attachment.kind}]`);
       }
     }
     const text = spokenBy(message, [message.text, ...lines].filter((line) => line !== "").join("\n"));
     if (message.text !== "" || lines.some((line) => !line.startsWith("[attachment not"))) parts.push(text);
-    else if (images.length > 0) parts.push(spokenBy(message, "[image]"));
+    else if (images.length > imagesBefore) parts.push(spokenBy(message, "[image]"));
   }
-  return { text: parts.join("\n\n"), images, imageRefs, heard, problems };
+  return { text: parts.join("\n\n"), images, imageRefs, heard, problems: [...problems] };
 }
 
 /** Something a person sent that cannot be read, in words for them. */

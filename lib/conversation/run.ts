@@ -1,60 +1,25 @@
 /** One run of an agent for a person, from its first journal entry (or from where a crash left it) to its reply. */
 import type { AgentFunction } from "../agent/function.ts";
-import type { RecordedEvent, RunEvent, RunJournal } from "../agent/events.ts";
-import { estimateTokens, type PastTurn } from "../agent/history.ts";
-import { type LoopResult, runAgent } from "../agent/loop.ts";
+import type { RunEvent, RunJournal } from "../agent/events.ts";
+import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
-import { checkpoint } from "../checkpoint.ts";
-import type { Attachment, Destination, Presence } from "../channel/types.ts";
-import type { Agent, Config } from "../config/config.ts";
+import type { Presence } from "../channel/types.ts";
+import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import { type OpenRun, shortId } from "../ledger/runs.ts";
-import { costOf } from "../llm/price.ts";
+import { isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
 import { grantedTools } from "../policy/grant.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { toEntries } from "./reply.ts";
+import { type Ending, endRun, failureOf } from "./ending.ts";
+import { type EndSetup, inputMessages, type RunSetup } from "./run-setup.ts";
 import { createToolHost } from "./tool-host.ts";
-
-/** What a run is made of, whether it begins or goes on. */
-export interface RunSetup {
-  readonly config: Config;
-  readonly agent: Agent;
-  readonly open: OpenRun;
-  readonly destination: Destination;
-  readonly shared: boolean;
-  /** Put before the answer: what could not be read. */
-  readonly preface: string;
-  readonly presence: Presence;
-  readonly input: NewInput | PastInput;
-}
-
-/** What ends a run: its agent may be gone from the config. */
-type EndSetup = Omit<RunSetup, "agent">;
-
-/** A new run: the agent function makes the model's messages of it. */
-export interface NewInput {
-  readonly kind: "new";
-  readonly text: string;
-  readonly images: readonly ImagePart[];
-  readonly imageRefs: readonly Attachment[];
-  /** Earlier turns, newest first. */
-  readonly history: () => readonly PastTurn[];
-}
-
-/** A run taken up again: its messages are in its journal. */
-export interface PastInput {
-  readonly kind: "past";
-  readonly past: readonly RecordedEvent[];
-  readonly images: readonly ImagePart[];
-}
 
 /**
  * Runs to the end and commits the reply with the last journal entries; the caller delivers it, beginning with the message
- * returned, if any: that one is claimed already. Throws, leaving the run to
- * be resumed, only where it was interrupted (`signal`), taken over, or the database failed.
+ * returned, if any: that one is claimed already. Throws, leaving the run to be resumed, only where it was interrupted
+ * (`signal`), taken over, or the database failed.
  */
 export async function runToEnd(
   deps: ConversationDeps,
@@ -69,17 +34,19 @@ export async function runToEnd(
   let ending: Ending;
   try {
     const either = AbortSignal.any([signal, stop.signal]);
-    const result = await deps.cancellations.during(open.run.id, stop, () => execute(deps, setup, transcript, either));
+    const result = await deps.cancellations.during(open.run.id, stop, async () => {
+      // Asked once this process can be told: a wish from before is in the run's row.
+      if (setup.input.kind === "past" && (await isCancelRequested(deps.sql, open.run.id)))
+        throw new ClawError("cancelled", `run ${open.run.id} was stopped by a person`, { say: "Stopped." });
+      return execute(deps, setup, transcript, either);
+    });
     ending = { state: "done", text: result.text, closing: result.closing };
   } catch (thrown) {
     ending = failureOf(thrown, stop.signal, signal);
   } finally {
     clearTimeout(timer);
   }
-  const claimed = await close(deps, setup, transcript, ending);
-  checkpoint("outbox.committed");
-  report(deps, setup, transcript, ending, performance.now() - began);
-  return claimed;
+  return endRun(deps, setup, transcript, ending, performance.now() - began);
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
@@ -91,16 +58,7 @@ export async function failRun(
   const transcript = emptyTranscript();
   if (setup.input.kind === "past") for (const recorded of setup.input.past) applyEvent(transcript, recorded);
   const ending = failureOf(error, AbortSignal.abort(error), undefined);
-  const claimed = await close(deps, setup, transcript, ending);
-  report(deps, setup, transcript, ending, 0);
-  return claimed;
-}
-
-interface Ending {
-  readonly state: "done" | "failed" | "cancelled";
-  readonly text: string;
-  readonly closing: readonly RunEvent[];
-  readonly error?: ClawError;
+  return endRun(deps, setup, transcript, ending, 0);
 }
 
 async function execute(
@@ -123,7 +81,7 @@ async function execute(
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
         signal,
         clock: () => performance.now(),
-        onTool: (name) => presence.progress(`${name} …`),
+        onTool: shownBy(presence),
       },
       { messages, opening, transcript },
     );
@@ -155,6 +113,17 @@ async function execute(
   });
 }
 
+/** The progress line names the tool that began last of those at work. */
+function shownBy(presence: Presence): LoopOptions["onTool"] {
+  const names: string[] = [];
+  return (name, atWork) => {
+    if (atWork) names.push(name);
+    else names.splice(names.indexOf(name), 1);
+    const last = names.at(-1);
+    presence.progress(last && `${last} …`);
+  };
+}
+
 /** Counts tool calls as their outcomes are journalled. */
 const counted = (journal: RunJournal, { toolCalls }: Metrics): RunJournal => ({
   async append(events) {
@@ -176,12 +145,6 @@ function agentFunction(deps: ConversationDeps, agent: Agent): AgentFunction {
   return found;
 }
 
-/** The input of a run as its journal opened with it. */
-export function inputMessages(past: readonly RecordedEvent[]): readonly ModelMessage[] {
-  const [first] = past;
-  return first?.event.type === "run.started" ? first.event.messages : [];
-}
-
 const withoutImages = (message: ModelMessage): ModelMessage =>
   message.role === "user" ? { role: "user", text: message.text } : message;
 
@@ -196,74 +159,3 @@ const tooSlow = (agent: Agent): ClawError =>
     `the run took longer than ${agent.limits.seconds} s (agents.${agent.name}.limits.seconds)`,
     { say: `I stopped: this took longer than ${agent.limits.seconds} seconds.` },
   );
-
-/** What a person is told; throws on what is not the run's own end. */
-function failureOf(thrown: unknown, stopped: AbortSignal, interrupted: AbortSignal | undefined): Ending {
-  const error: unknown = stopped.aborted ? stopped.reason : thrown;
-  if (interrupted?.aborted || !(error instanceof ClawError) || error.code === "ledger_conflict") throw thrown;
-  const state = error.code === "cancelled" ? "cancelled" : "failed";
-  const closing: RunEvent[] =
-    error.code === "backend_failed" ? [{ type: "llm.failed", errorType: error.code, reason: error.message }] : [];
-  return { state, text: error.say ?? "Something went wrong on my side, and I have no answer.", closing, error };
-}
-
-async function close(
-  deps: ConversationDeps,
-  setup: EndSetup,
-  transcript: Transcript,
-  ending: Ending,
-): Promise<ClaimedMessage | undefined> {
-  const { open, config, destination, preface, input } = setup;
-  const { run } = open;
-  const channel = deps.channels[destination.channel];
-  const text = ending.state === "done" ? ending.text : `${ending.text} (run ${shortId(run.id)})`;
-  const asked: ModelMessage =
-    input.kind === "new"
-      ? { role: "user", text: input.text }
-      : (inputMessages(input.past).at(-1) ?? { role: "user", text: "" });
-  const messages: ModelMessage[] = [asked, ...transcript.messages, { role: "assistant", text, toolCalls: [] }];
-  const costs = transcript.answers.map(({ backend, usage }) => {
-    const settings = config.backends.get(backend);
-    return settings && costOf(settings, usage);
-  });
-  return open.close(
-    [
-      ...ending.closing,
-      { type: "run.finished", state: ending.state, ...(ending.error && { errorType: ending.error.code }), text },
-    ],
-    {
-      state: ending.state,
-      ...(ending.error && { error: ending.error.code }),
-      steps: transcript.steps,
-      usage: transcript.usage,
-      cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
-      turn: { messages, tokens: estimateTokens(messages) },
-      outbox: toEntries(channel, run.lane, destination, run.id, preface + text),
-      sender: channel.idempotentSend ? deps.worker : undefined,
-    },
-  );
-}
-
-function report(
-  { log, metrics }: ConversationDeps,
-  { config, open }: EndSetup,
-  transcript: Transcript,
-  { state, error }: Ending,
-  ms: number,
-): void {
-  const { id, agent, principal, lane } = open.run;
-  metrics.runs.inc({ agent, state });
-  metrics.runSeconds.observe({ agent }, ms / 1000);
-  for (const { backend, usage } of transcript.answers) {
-    metrics.modelCalls.inc({ backend, outcome: "answered" });
-    if (usage) {
-      metrics.tokens.inc({ backend, kind: "input" }, usage.inputTokens);
-      metrics.tokens.inc({ backend, kind: "output" }, usage.outputTokens);
-    }
-  }
-  if (error?.code === "backend_failed")
-    metrics.modelCalls.inc({ backend: config.agents.get(agent)?.backend ?? "none", outcome: "failed" });
-  const facts = { run: id, agent, principal, lane, state, steps: transcript.steps, ms: Math.round(ms) };
-  if (error && state === "failed") log.error({ ...facts, err: error }, "run failed");
-  else log.info(facts, "run ended");
-}

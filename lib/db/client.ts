@@ -20,6 +20,11 @@ export function connect(url: string, options: { max: number; name?: string; oncl
       application_name: options.name ?? "openclaw",
       // Our statements are few and their best plan does not hang on the values; planning them anew costs more than running.
       plan_cache_mode: "force_generic_plan",
+      // A session whose client has gone behind a dead network must not hold its locks for hours.
+      tcp_keepalives_idle: "30",
+      tcp_keepalives_interval: "10",
+      tcp_keepalives_count: "3",
+      tcp_user_timeout: "60000",
       "openclaw.padding": padding,
     },
     // Ids are far below 2^53: plain numbers everywhere.

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -49,6 +49,7 @@ async function launch(directory: string, data: string, socket: string, settings:
     mkdirSync(each, { recursive: true, mode: 0o700 });
     if (as.uid !== undefined) chownSync(each, as.uid, as.gid ?? as.uid);
   }
+  refuseForeign(socket, as.uid ?? process.getuid?.());
   chmodSync(data, 0o700);
   if (!existsSync(join(data, "PG_VERSION"))) await initialise(binaries, data, as);
   const options = {
@@ -70,11 +71,20 @@ async function launch(directory: string, data: string, socket: string, settings:
   );
   let complaint = "";
   child.stderr.on("data", (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-4000)));
-  const exited = new Promise<never>((_, reject) =>
-    child.once("exit", () =>
-      reject(new ClawError("environment", `the embedded PostgreSQL did not start:\n${complaint}`)),
-    ),
-  );
+  const exited = new Promise<never>((_, reject) => {
+    child.once("error", (cause) => {
+      reject(
+        new ClawError(
+          "environment",
+          `the embedded PostgreSQL could not be run (${cause.message}); run \`npm ci\` again`,
+          { cause },
+        ),
+      );
+    });
+    child.once("exit", () => {
+      reject(new ClawError("environment", `the embedded PostgreSQL did not start:\n${complaint}`));
+    });
+  });
   const ready = await Promise.race([whenReady(data), exited]);
   child.stderr.destroy();
   child.unref();
@@ -170,6 +180,16 @@ function isPostgres(pid: number): boolean {
   } catch {
     return process.platform !== "linux";
   }
+}
+
+/** In a shared /tmp somebody else may have made the directory first: whoever owns it could be talked to in our stead. */
+function refuseForeign(socket: string, owner: number | undefined): void {
+  const found = lstatSync(socket);
+  if (found.isDirectory() && (owner === undefined || found.uid === owner) && (found.mode & 0o077) === 0) return;
+  throw new ClawError(
+    "environment",
+    `${socket} is not a directory of our own that nobody else can enter: remove it, or give a shorter data_dir`,
+  );
 }
 
 function socketDirectory(directory: string): string {

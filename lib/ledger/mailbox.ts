@@ -11,6 +11,10 @@ export interface OpenMessage {
   /** The run it already belongs to: one that was interrupted. */
   readonly runId: string | undefined;
   readonly message: InboundMessage;
+  /** See InboxRevision. */
+  readonly revision: string;
+  /** Milliseconds since it was accepted, by the database's clock. */
+  readonly ageMs: number;
 }
 
 interface OpenRow {
@@ -18,12 +22,19 @@ interface OpenRow {
   readonly source: string;
   readonly run_id: string | null;
   readonly body: Uint8Array;
+  readonly revision: string;
+  readonly age_ms: number;
 }
+
+const revision = (sql: Sql, table: ReturnType<Sql>) =>
+  sql`${table}.xmin::text as revision, (extract(epoch from now() - ${table}.received_at) * 1000)::int as age_ms`;
 
 const opened = (bodies: Sealer, row: OpenRow): OpenMessage => ({
   id: row.id,
   runId: row.run_id ?? undefined,
   message: bodies.openJson(row.body, inboxSeal(row.source)) as InboundMessage,
+  revision: row.revision,
+  ageMs: row.age_ms,
 });
 
 /** At most this many messages are read at once; as many may mean that there are more. */
@@ -33,24 +44,24 @@ export const burst = 50;
 export interface Mailbox {
   readonly open: readonly OpenMessage[];
   /** Rows whose body cannot be opened: damaged, since the key was checked at the start. */
-  readonly unreadable: readonly number[];
+  readonly unreadable: readonly { readonly id: number; readonly runId: string | undefined }[];
   readonly active: Conversation | undefined;
 }
 
 export async function readMailbox(sql: Sql, bodies: Sealer, lane: Lane): Promise<Mailbox> {
   const rows = await sql<(OpenRow & { conversation: string | null; agent: string | null })[]>`
-    select i.id, i.source, i.run_id, i.body, c.id as conversation, c.agent
+    select i.id, i.source, i.run_id, i.body, ${revision(sql, sql`i`)}, c.id as conversation, c.agent
     from inbox i left join conversations c on c.lane = i.lane and c.active
     where i.lane = ${lane} and i.kind = 'message' and i.state in ('new', 'running') and i.body is not null
     order by i.id limit ${burst}`;
   const [first] = rows;
   const open: OpenMessage[] = [];
-  const unreadable: number[] = [];
+  const unreadable: { id: number; runId: string | undefined }[] = [];
   for (const row of rows) {
     try {
       open.push(opened(bodies, row));
     } catch {
-      unreadable.push(row.id);
+      unreadable.push({ id: row.id, runId: row.run_id ?? undefined });
     }
   }
   return {
@@ -67,7 +78,7 @@ export async function controlMessage(
   id: number,
 ): Promise<(OpenMessage & { lane: Lane }) | "unreadable" | undefined> {
   const [row] = await sql<(OpenRow & { lane: Lane })[]>`
-    select id, source, lane, run_id, body from inbox where id = ${id} and kind = 'control' and state = 'new' and body is not null`;
+    select id, source, lane, run_id, body, ${revision(sql, sql`inbox`)} from inbox where id = ${id} and kind = 'control' and state = 'new' and body is not null`;
   if (!row) return undefined;
   try {
     return { ...opened(bodies, row), lane: row.lane };

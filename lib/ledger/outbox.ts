@@ -12,6 +12,17 @@ export interface OutboxEntry extends OutboundMessage {
 export interface ClaimedMessage extends OutboundMessage {
   readonly id: number;
   readonly attempts: number;
+  /** Milliseconds since it was written. */
+  readonly ageMs: number;
+}
+
+interface ClaimedRow {
+  readonly id: number;
+  readonly key: string;
+  readonly destination: Destination;
+  readonly body: Uint8Array;
+  readonly attempts: number;
+  readonly ageMs: number;
 }
 
 const outboxSeal = (key: string): string => `outbox:${key}`;
@@ -25,9 +36,9 @@ export function outboxRow(bodies: Sealer, { key, lane, destination, body }: Outb
 export interface Outbox {
   /** Writes messages that belong to no run (command replies, denials) and wakes a deliverer. */
   add(entries: readonly OutboxEntry[]): Promise<void>;
-  /** Takes the lane's oldest open message, if it is due and nobody is sending it. */
+  /** Takes the lane's oldest open message, if it is due and nobody is sending it; one that cannot be opened is given up. */
   claim(lane: Lane, worker: string): Promise<ClaimedMessage | undefined>;
-  /** Returns whether the lane has more that is due. */
+  /** Returns whether the lane has more to be sent. */
   sent(id: number, lane: Lane, remoteId: string): Promise<boolean>;
   /** Gives a message back, to be tried again after `afterMs`. */
   postpone(id: number, lane: Lane, afterMs: number, reason: string): Promise<void>;
@@ -36,6 +47,9 @@ export interface Outbox {
 }
 
 export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
+  const giveUp: Outbox["giveUp"] = async (id, state, reason) => {
+    await sql`update outbox set state = ${state}, reason = ${reason} where id = ${id}`;
+  };
   return {
     async add(entries) {
       const rows = entries.map((entry) => outboxRow(bodies, entry));
@@ -53,14 +67,20 @@ export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
     // Only the head of the lane may be claimed, so that parts of an answer arrive in order; `sending` at the head means
     // that its sender will come back for the next one.
     async claim(lane, worker) {
-      const [row] = await sql<
-        { id: number; key: string; destination: Destination; body: Uint8Array; attempts: number }[]
-      >`
-        update outbox set state = 'sending', worker = ${worker}, attempts = attempts + 1
-        where id = (select id from outbox where lane = ${lane} and state in ('pending', 'sending') order by id limit 1)
-          and state = 'pending' and not_before <= now()
-        returning id, key, destination, body, attempts`;
-      return row && { ...row, body: bodies.openJson(row.body, outboxSeal(row.key)) };
+      for (;;) {
+        const [row] = await sql<ClaimedRow[]>`
+          update outbox set state = 'sending', worker = ${worker}, attempts = attempts + 1
+          where id = (select id from outbox where lane = ${lane} and state in ('pending', 'sending') order by id limit 1)
+            and state = 'pending' and not_before <= now()
+          returning id, key, destination, body, attempts, (extract(epoch from now() - created_at) * 1000)::float8 as "ageMs"`;
+        if (!row) return undefined;
+        try {
+          return { ...row, body: bodies.openJson(row.body, outboxSeal(row.key)) };
+        } catch {
+          // Damaged: it must not stand in the way of those behind it.
+          await giveUp(row.id, "failed", "cannot be opened");
+        }
+      }
     },
 
     // A sweep may have called it unknown meanwhile, taking this worker for dead: what is known now wins.
@@ -83,8 +103,6 @@ export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
           job_key := 'deliver:' || ${lane}::text) from postponed`;
     },
 
-    async giveUp(id, state, reason) {
-      await sql`update outbox set state = ${state}, reason = ${reason} where id = ${id}`;
-    },
+    giveUp,
   };
 }

@@ -23,6 +23,13 @@ export interface Run {
   readonly promptHash: string;
 }
 
+/** An inbox row as it was read. */
+export interface InboxRevision {
+  readonly id: number;
+  /** Its xmin: another after every change. */
+  readonly revision: string;
+}
+
 /** How a run ended, written in one transaction with its last journal entries. */
 export interface RunEnding {
   readonly state: "done" | "failed" | "cancelled";
@@ -30,7 +37,7 @@ export interface RunEnding {
   readonly steps: number;
   readonly usage: RunUsage;
   readonly cost: number | undefined;
-  /** What later runs of the conversation are shown; none for a failed run. */
+  /** What later runs of the conversation are shown. */
   readonly turn: { readonly messages: readonly ModelMessage[]; readonly tokens: number } | undefined;
   readonly outbox: readonly OutboxEntry[];
   /**
@@ -66,7 +73,7 @@ export async function checkKey(sql: Sql, keyring: Keyring): Promise<void> {
 }
 
 /** A new run; it and its key are written with its first entries, and the inbox rows it answers become its own. */
-export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly number[]): OpenRun {
+export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly InboxRevision[]): OpenRun {
   const key = randomBytes(32);
   const wrapped = keyring.runKeys.seal(key, `run:${run.id}`);
   const chain = new Chain(sql, keyring, run, new Sealer(key), 0, noHash);
@@ -92,10 +99,10 @@ export async function resumeRun(
   sql: Sql,
   keyring: Keyring,
   id: string,
-): Promise<{ open: OpenRun; past: RecordedEvent[]; cancelRequested: boolean } | undefined> {
+): Promise<{ open: OpenRun; past: RecordedEvent[] } | undefined> {
   const [row] = await sql<StoredRun[]>`
     select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.policy_hash, r.prompt_hash,
-           r.cancel_requested_at is not null as cancel_requested, k.wrapped
+           k.wrapped
     from runs r left join run_keys k on k.run_id = r.id where r.id = ${id} and r.state = 'running'`;
   if (!row) return undefined;
   if (!row.wrapped) throw new ClawError("environment", `run ${id}: its key was erased, so it cannot be resumed`);
@@ -117,8 +124,20 @@ export async function resumeRun(
   return {
     open: { run, append: (events) => chain.append(events), close: (events, ending) => chain.close(events, ending) },
     past: rows.map((stored) => fromJournalRow(id, stored, seal)),
-    cancelRequested: row.cancel_requested,
   };
+}
+
+/** Whether a person asked for the run to be stopped. */
+export async function isCancelRequested(sql: Sql, id: string): Promise<boolean> {
+  const [row] = await sql`select 1 from runs where id = ${id} and cancel_requested_at is not null`;
+  return row !== undefined;
+}
+
+/** Ends a run whose journal cannot be continued, since its key or an entry cannot be opened. Its messages are over too. */
+export async function abandonRun(sql: Sql, id: string): Promise<void> {
+  await sql`
+    with over as (update inbox set state = 'done', reason = 'its run cannot be resumed' where run_id = ${id} and state = 'running')
+    update runs set state = 'failed', error = 'environment', finished_at = now() where id = ${id} and state = 'running'`;
 }
 
 interface StoredRun {
@@ -129,12 +148,11 @@ interface StoredRun {
   readonly trigger: "chat";
   readonly policy_hash: string;
   readonly prompt_hash: string;
-  readonly cancel_requested: boolean;
   readonly wrapped: Uint8Array | null;
 }
 
 /** `insert into journal` from one JSON parameter. */
-const journalInsert = (sql: Sql, rows: readonly JournalRow[]) => sql`
+const journalInsert = (sql: Sql, rows: readonly JournalRow[], only = sql``) => sql`
   insert into journal (run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
     finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, input_tokens, output_tokens, cached_tokens,
     error_type, duration_ms, payload, prev_hash, hash)
@@ -144,7 +162,8 @@ const journalInsert = (sql: Sql, rows: readonly JournalRow[]) => sql`
   from jsonb_to_recordset(${sql.json(rows as never)}) as row (run_id uuid, seq int, type text, at timestamptz, operation_name text,
     provider_name text, request_model text, response_model text, response_id text, finish_reason text,
     provider_request_id text, tool_name text, tool_call_id text, decision text, rule text, input_tokens bigint,
-    output_tokens bigint, cached_tokens bigint, error_type text, duration_ms int, payload text, prev_hash text, hash text)`;
+    output_tokens bigint, cached_tokens bigint, error_type text, duration_ms int, payload text, prev_hash text, hash text)
+  ${only}`;
 
 /** The end of a run's chain, and the three statements that make it longer. Each is one transaction. */
 class Chain {
@@ -164,21 +183,28 @@ class Chain {
     this.#hash = hash;
   }
 
-  async begin(events: readonly RunEvent[], wrapped: Uint8Array, inbox: readonly number[]): Promise<number> {
+  async begin(events: readonly RunEvent[], wrapped: Uint8Array, inbox: readonly InboxRevision[]): Promise<number> {
     const sql = this.#sql;
     const run = this.#run;
     const { first, rows } = this.#extend(events);
-    const taken = await this.#write(sql`
-      with entries as (${journalInsert(sql, rows)}), begun as (
-        insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
-        values (${run.id}, ${run.conversationId}, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger}, 'running',
-          ${run.policyHash}, ${run.promptHash})
-      ), keyed as (insert into run_keys (run_id, wrapped) values (${run.id}, ${wrapped}))
-      update inbox set state = 'running', run_id = ${run.id}
-      where id = any(${inbox as number[]}::bigint[]) and state = 'new'`);
-    // Since they were read, a person took all of them back.
-    if (taken.count === 0)
-      throw new ClawError("cancelled", `run ${run.id}: its messages were dropped`, { say: "Stopped." });
+    const ids = inbox.map(({ id }) => id);
+    const revisions = inbox.map(({ revision }) => revision);
+    // All or nothing: what was edited, redacted or dropped since it was read must not be answered as it was.
+    const agreed = sql`where (select count(*) from taken) = ${ids.length}`;
+    const begun = await this.#write(sql`
+      with fresh as (
+        select id from inbox
+        where (id, xmin::text) in (select * from unnest(${ids}::bigint[], ${revisions}::text[])) and state = 'new' for update
+      ), taken as (
+        update inbox set state = 'running', run_id = ${run.id}
+        where id in (select id from fresh) and (select count(*) from fresh) = ${ids.length} returning id
+      ), entries as (${journalInsert(sql, rows, agreed)}
+      ), keyed as (insert into run_keys (run_id, wrapped) select ${run.id}::uuid, ${wrapped}::bytea ${agreed})
+      insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
+      select ${run.id}::uuid, ${run.conversationId}::uuid, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger}, 'running',
+        ${run.policyHash}, ${run.promptHash} ${agreed}`);
+    if (begun.count === 0)
+      throw new ClawError("mailbox_changed", `run ${run.id}: its messages changed before it began`);
     return first;
   }
 
@@ -221,7 +247,16 @@ class Chain {
       on conflict (key) do nothing returning id, key, state`);
     const claimed = said.find(({ state }) => state === "sending");
     const entry = claimed && ending.outbox.find(({ key }) => key === claimed.key);
-    return entry && { id: claimed.id, attempts: 1, key: entry.key, destination: entry.destination, body: entry.body };
+    return (
+      entry && {
+        id: claimed.id,
+        attempts: 1,
+        ageMs: 0,
+        key: entry.key,
+        destination: entry.destination,
+        body: entry.body,
+      }
+    );
   }
 
   #extend(events: readonly RunEvent[]): { first: number; rows: JournalRow[] } {

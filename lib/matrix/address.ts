@@ -1,6 +1,7 @@
 /** Whether words name an agent, and the words without its name in front. Says nothing about who may speak. */
 import type { Agent, Config } from "../config/config.ts";
 import { matrixUserId } from "../config/config.ts";
+import { escapeRegex } from "./escape-regex.ts";
 import type { MatrixMessage } from "./event.ts";
 
 interface Naming {
@@ -30,7 +31,7 @@ export function isNamed(config: Config, agent: Agent, message: MatrixMessage): b
 }
 
 /** The text without the agent's name in front; as it is where nothing would be left. */
-export function withoutName(config: Config, agent: Agent, message: MatrixMessage): string {
+export function withoutName(config: Config, agent: Agent, message: Pick<MatrixMessage, "text" | "mentions">): string {
   const naming = namingOf(config, agent);
   if (!naming) return message.text;
   const front = message.mentions.includes(naming.user) ? naming.bareInFront : naming.inFront;
@@ -46,9 +47,9 @@ function namingOf(config: Config, agent: Agent): Naming | undefined {
   if (known) return known;
   const user = matrixUserId(config, agent);
   if (!user || !agent.matrix) return undefined;
-  const id = escape(user);
-  const names = `(?:${[agent.matrix.localpart, displayName(agent)].map(escape).join("|")})`;
-  const link = `\\[[^\\]\\n]{0,255}\\]\\(https://matrix\\.to/#/(?:${id}|${escape(encodeURIComponent(user))})\\)`;
+  const id = escapeRegex(user);
+  const names = `(?:${[agent.matrix.localpart, displayName(agent)].map(escapeRegex).join("|")})`;
+  const link = `\\[[^\\]\\n]{0,255}\\]\\(https://matrix\\.to/#/(?:${id}|${escapeRegex(encodeURIComponent(user))})\\)`;
   const naming: Naming = {
     user,
     anywhere: new RegExp(`(?<![\\p{L}\\p{N}_])(?:${id}|${names})(?![\\p{L}\\p{N}_])`, "iu"),
@@ -58,5 +59,3 @@ function namingOf(config: Config, agent: Agent): Naming | undefined {
   namings.set(agent, naming);
   return naming;
 }
-
-const escape = (literal: string): string => literal.replace(/[\\^$.*+?()[\]{}|/]/g, (letter) => `\\${letter}`);

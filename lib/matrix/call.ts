@@ -10,9 +10,8 @@ export interface CallOptions {
   readonly user?: string | undefined;
   /** The device to act as: `?device_id=`. */
   readonly device?: string | undefined;
-  readonly query?: Readonly<Record<string, string>>;
-  /** JSON, or bytes with their content type. */
-  readonly body?: object | { readonly bytes: Uint8Array; readonly type: string };
+  /** Sent as JSON. */
+  readonly body?: object;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
 }
@@ -41,17 +40,16 @@ export async function fetchMatrix(
   const { matrix } = config;
   if (!matrix) throw new ClawError("config_invalid", "there is no [matrix] in the config");
   const call = `${method} ${callPath}`;
-  const query = new URLSearchParams(options.query);
+  const query = new URLSearchParams();
   if (options.user !== undefined) query.set("user_id", options.user);
   if (options.device !== undefined) query.set("device_id", options.device);
-  const { content, type } = bodyOf(options.body);
   const request = {
     method,
     headers: {
       authorization: `Bearer ${matrix.asToken.reveal()}`,
-      ...(type !== undefined && { "content-type": type }),
+      ...(options.body && { "content-type": "application/json" }),
     },
-    ...(content !== undefined && { body: content }),
+    ...(options.body && { body: JSON.stringify(options.body) }),
     signal: options.signal,
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
   };
@@ -79,13 +77,6 @@ export async function callMatrix(
   // A 2xx that is cut off may still have been done: no status, so that the caller repeats it.
   if (!answer) throw new MatrixError(`${method} ${callPath}`, {});
   return answer;
-}
-
-function bodyOf(body: CallOptions["body"]): { content?: string | Uint8Array; type?: string } {
-  if (body === undefined) return {};
-  if ("bytes" in body && body.bytes instanceof Uint8Array)
-    return { content: body.bytes, type: (body as { type: string }).type };
-  return { content: JSON.stringify(body), type: "application/json" };
 }
 
 function errorOf(call: string, { status, headers, body }: TransportAnswer): MatrixError {

@@ -4,9 +4,10 @@ import type { Config } from "../config/config.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
 import { eventSource, type MatrixEvents } from "../ledger/matrix-events.ts";
 import { agentsFor } from "../policy/access.ts";
+import { withoutName } from "./address.ts";
 import { commandOf, matrixPrincipal } from "./admit.ts";
 import type { MatrixEdit, MatrixRedaction } from "./event.ts";
-import { agentUsers } from "./ids.ts";
+import { agentOf, agentUsers } from "./ids.ts";
 
 /** The entries of the transaction that holds the change, not committed yet, by source. */
 export type Uncommitted = Map<string, InboxEntry>;
@@ -28,8 +29,8 @@ export async function applyChange(
   const target = { eventId: change.target, room: change.room, users: agentUsers(config) };
   const applied =
     change.kind === "edit"
-      ? changeUncommitted(target, uncommitted, (entry) => edited(entry, principal, change.text)) +
-        (await events.edit(target, principal, (message) => withText(message, change.text)))
+      ? changeUncommitted(target, uncommitted, (entry) => edited(config, entry, principal, change)) +
+        (await events.edit(target, principal, (message) => withEdit(config, message, change)))
       : changeUncommitted(target, uncommitted, redacted) + (await events.redact(target));
   return {
     source: `matrix:${change.eventId}#${change.kind}`,
@@ -59,9 +60,9 @@ function changeUncommitted(
   return changed;
 }
 
-function edited(entry: InboxEntry, principal: Principal, text: string): InboxEntry | undefined {
+function edited(config: Config, entry: InboxEntry, principal: Principal, edit: MatrixEdit): InboxEntry | undefined {
   if (entry.kind !== "message" || entry.principal !== principal || !entry.body) return undefined;
-  return { ...entry, body: withText(entry.body as InboundMessage, text) };
+  return { ...entry, body: withEdit(config, entry.body as InboundMessage, edit) };
 }
 
 function redacted(entry: InboxEntry): InboxEntry | undefined {
@@ -70,9 +71,15 @@ function redacted(entry: InboxEntry): InboxEntry | undefined {
   return { ...rest, state: "ignored", reason: "redacted" };
 }
 
-/** Only `!new` is worked on in the lane's order; any other command an edit makes is read as words. */
-function withText(message: InboundMessage, text: string): InboundMessage {
+/**
+ * The new words as admit.ts would give them to the agent. Only `!new` is worked on in the lane's order; any other command
+ * an edit makes is read as words.
+ */
+function withEdit(config: Config, message: InboundMessage, edit: MatrixEdit): InboundMessage {
   const { command: _before, ...rest } = message;
+  const { destination } = message;
+  const agent = destination.channel === "matrix" ? agentOf(config, destination.user) : undefined;
+  const text = agent ? withoutName(config, agent, edit) : edit.text;
   const command = commandOf(text);
   return { ...rest, text, ...(command?.name === "new" && { command }) };
 }

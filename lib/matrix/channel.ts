@@ -9,10 +9,8 @@ import { agentOf } from "./ids.ts";
 import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
 import { requireMxc } from "./mxc.ts";
 import { createMatrixPresence } from "./presence.ts";
-import { OncePer } from "./rate-limit.ts";
+import { OncePer } from "../rate-limit.ts";
 import { EncryptedRoomError, sendToRoom } from "./send.ts";
-
-export { matrixBody } from "./message-body.ts";
 
 /** What the channel is made of. */
 export interface MatrixChannelDeps {

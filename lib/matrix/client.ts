@@ -16,8 +16,6 @@ export const serviceId = "openclaw";
 
 /** The homeserver as the gateway calls it; every method throws MatrixError. */
 export interface MatrixClient {
-  /** The spec versions the homeserver speaks. Needs no token. */
-  versions(signal?: AbortSignal): Promise<readonly string[]>;
   /** Whom the token, acting as `user`, is. */
   whoami(user?: string, signal?: AbortSignal): Promise<string>;
   /** Makes the user where it does not exist yet. */
@@ -42,11 +40,8 @@ export interface MatrixClient {
   /** Marks an event as read, publicly. */
   receipt(user: string, room: string, event: string, thread?: string, signal?: AbortSignal): Promise<void>;
   redact(user: string, room: string, event: string, txnId: string, signal?: AbortSignal): Promise<void>;
-  displayName(user: string, signal?: AbortSignal): Promise<string | undefined>;
   /** The bytes of a file; throws ClawError `too_large` past `limit`. */
   download(user: string, media: MediaRef, limit: number, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Returns the mxc:// URI. */
-  upload(user: string, bytes: Uint8Array, type: string, name: string, signal?: AbortSignal): Promise<string>;
   /** Asks the homeserver to reach the gateway; throws MatrixError M_CONNECTION_FAILED, M_BAD_STATUS … where it cannot. */
   ping(txnId: string, signal?: AbortSignal): Promise<void>;
 }
@@ -61,10 +56,6 @@ export function createMatrixClient(config: () => Config): MatrixClient {
     callMatrix(config(), ...rest);
 
   return {
-    async versions(signal) {
-      return strings((await call("GET", "/_matrix/client/versions", { signal, timeoutMs: quickMs }))["versions"]);
-    },
-
     async whoami(user, signal) {
       return String((await call("GET", `${client}/account/whoami`, { user, signal, timeoutMs: quickMs }))["user_id"]);
     },
@@ -122,12 +113,6 @@ export function createMatrixClient(config: () => Config): MatrixClient {
       await call("PUT", callPath, { user, device: deviceId, body: {}, signal });
     },
 
-    async displayName(user, signal) {
-      const callPath = client + path`/profile/${user}/displayname`;
-      const answer = await ignoring(call("GET", callPath, { user, signal }), "M_NOT_FOUND");
-      return typeof answer?.["displayname"] === "string" ? answer["displayname"] : undefined;
-    },
-
     async download(user, { server, mediaId }, limit, signal) {
       const callPath = path`/_matrix/client/v1/media/download/${server}/${mediaId}`;
       try {
@@ -138,12 +123,6 @@ export function createMatrixClient(config: () => Config): MatrixClient {
           say: "That file is too large.",
         });
       }
-    },
-
-    async upload(user, bytes, type, name, signal) {
-      const body = { bytes, type };
-      const answer = await call("POST", "/_matrix/media/v3/upload", { user, query: { filename: name }, body, signal });
-      return String(answer["content_uri"]);
     },
 
     async ping(txnId, signal) {

@@ -1,13 +1,14 @@
 /** Pushed events to our words. Pure; what others send is read field by field and never trusted to have a shape. */
 import type { Attachment } from "../channel/types.ts";
-import type { MatrixEvent, MatrixMessage, Membership } from "./event.ts";
+import type { RoomMembership } from "../ledger/matrix-rooms.ts";
+import type { MatrixEvent, MatrixMessage } from "./event.ts";
 import { splitFallback, withoutHtmlFallback } from "./fallback.ts";
 import { isEventId, isRoomId, isUserId } from "./ids.ts";
 import { parseMxc } from "./mxc.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-const memberships: readonly unknown[] = ["invite", "join", "leave", "ban", "knock"] satisfies Membership[];
+const memberships: readonly unknown[] = ["invite", "join", "leave", "ban", "knock"] satisfies RoomMembership[];
 
 const poison = (reason: string): MatrixEvent => ({ kind: "poison", reason });
 const other: MatrixEvent = { kind: "other" };
@@ -45,7 +46,7 @@ type Basis = Pick<MatrixMessage, "eventId" | "room" | "sender">;
 function decodeMember(basis: Basis, user: unknown, content: Json): MatrixEvent {
   if (!isUserId(user)) return poison("a membership of no usable user");
   if (!memberships.includes(content["membership"])) return poison("no usable membership");
-  const membership = content["membership"] as Membership;
+  const membership = content["membership"] as RoomMembership;
   return { ...basis, kind: "member", user, membership, isDirect: content["is_direct"] === true };
 }
 
@@ -72,7 +73,7 @@ function decodeMessage(basis: Basis, content: Json, sentAt: string): MatrixEvent
     // Inside a thread the reply is only a fallback for clients without threads, unless said otherwise.
     replyTo: threaded && relation["is_falling_back"] === true ? undefined : replyTo,
     thread: threaded ? (relation["event_id"] as string) : undefined,
-    mentions: strings(record(content["m.mentions"])["user_ids"]).slice(0, 100),
+    mentions: mentionsOf(content),
     sentAt,
   };
   switch (type) {
@@ -94,10 +95,19 @@ function decodeMessage(basis: Basis, content: Json, sentAt: string): MatrixEvent
 }
 
 function decodeEdit(basis: Basis, target: unknown, newContent: unknown): MatrixEvent {
-  const { body, msgtype } = record(newContent);
+  const content = record(newContent);
+  const { body, msgtype } = content;
   if (!isEventId(target)) return poison("an edit without a target");
   if (typeof body !== "string") return poison("an edit without a body");
-  return { ...basis, kind: "edit", target, text: msgtype === "m.emote" ? `* ${body}` : body };
+  // Whether what is edited is a reply is not said: what looks like a fallback is one.
+  const { text } = splitFallback(body);
+  return {
+    ...basis,
+    kind: "edit",
+    target,
+    text: msgtype === "m.emote" ? `* ${text}` : text,
+    mentions: mentionsOf(content),
+  };
 }
 
 /** Spec: `body` is a caption only where `filename` is there and differs from it. */
@@ -124,6 +134,8 @@ function sentAt(event: Json, now: Date): string {
 
 const record = (value: unknown): Json =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+
+const mentionsOf = (content: Json): string[] => strings(record(content["m.mentions"])["user_ids"]).slice(0, 100);
 
 const strings = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];

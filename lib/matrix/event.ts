@@ -1,5 +1,6 @@
 /** What a pushed event means to us. Made by decode.ts; everything else of the event is left behind there. */
 import type { Attachment } from "../channel/types.ts";
+import type { RoomMembership } from "../ledger/matrix-rooms.ts";
 
 /** What every decoded event has. */
 interface Basis {
@@ -32,7 +33,10 @@ export interface MatrixMessage extends Basis {
 export interface MatrixEdit extends Basis {
   readonly kind: "edit";
   readonly target: string;
+  /** Without the reply fallback. */
   readonly text: string;
+  /** `m.mentions.user_ids` of the new content. */
+  readonly mentions: readonly string[];
 }
 
 /** A message was taken back. */
@@ -55,12 +59,9 @@ export interface MatrixEncryption extends Basis {
 export interface MatrixMember extends Basis {
   readonly kind: "member";
   readonly user: string;
-  readonly membership: Membership;
+  readonly membership: RoomMembership;
   readonly isDirect: boolean;
 }
-
-/** A user's standing in a room. */
-export type Membership = "invite" | "join" | "leave" | "ban" | "knock";
 
 /** A pushed event in our words. `other` is nothing to us; `poison` could not be understood. */
 export type MatrixEvent =
@@ -77,7 +78,7 @@ export type MatrixEvent =
 export interface MembershipFacts {
   readonly user: string;
   readonly room: string;
-  readonly membership: Membership;
+  readonly membership: RoomMembership;
   readonly sender: string;
   readonly isDirect: boolean;
   readonly eventId: string;

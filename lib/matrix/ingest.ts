@@ -5,13 +5,13 @@ import { eventSource, type MatrixEvents } from "../ledger/matrix-events.ts";
 import type { MatrixRooms, Seat } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
 import { agentsFor } from "../policy/access.ts";
+import { OncePer } from "../rate-limit.ts";
 import { admit, matrixPrincipal, needsAnswers, type RoomFacts } from "./admit.ts";
 import { applyChange, type Uncommitted } from "./changes.ts";
 import { decode } from "./decode.ts";
 import type { MatrixEncrypted, MatrixEvent, MatrixMember, MatrixMessage, MembershipFacts } from "./event.ts";
 import { isOurs } from "./ids.ts";
 import type { MemberCounts } from "./members.ts";
-import { OncePer } from "./rate-limit.ts";
 
 /** The ledgers and look-ups that ingest needs. */
 export interface IngestDeps {
@@ -29,7 +29,7 @@ export interface IngestDeps {
 export type Ingest = (config: Config, events: readonly unknown[], digest: string) => Promise<boolean>;
 
 const minute = 60_000;
-const nobody: readonly Seat[] = [];
+const unseated: RoomFacts = { seats: [], members: undefined, answers: undefined };
 
 /** Ingest with its limits on log lines. */
 export function createIngest({ inbox, rooms, events, members, log }: IngestDeps): Ingest {
@@ -67,26 +67,28 @@ export function createIngest({ inbox, rooms, events, members, log }: IngestDeps)
     return true;
   };
 
-  /** At most one query for the rooms, one for what is answered to, and a member count a direct chat and minute. */
+  /**
+   * At most one query for the rooms, one for what is answered to, and a member count a direct chat and minute. The counts
+   * are asked for all at once: a homeserver that does not answer costs one time-out.
+   */
   async function lookUp(config: Config, messages: MatrixMessage[]): Promise<Map<MatrixMessage, RoomFacts>> {
-    const facts = new Map<MatrixMessage, RoomFacts>();
-    if (messages.length === 0) return facts;
+    if (messages.length === 0) return new Map();
     const joined = await rooms.joined([...new Set(messages.map((message) => message.room))]);
-    const asked: MatrixMessage[] = [];
-    for (const message of messages) {
-      const seats = joined.get(message.room) ?? nobody;
-      const direct = seats.find((seat) => seat.direct);
-      const count = direct && (await members.of(direct.user, message.room));
-      facts.set(message, { seats, members: count, answers: undefined });
-      if (needsAnswers(config, message, { seats, members: count })) asked.push(message);
-    }
+    const ofRooms = await Promise.all(
+      [...joined].map(async ([room, seats]) => [room, await factsOf(room, seats)] as const),
+    );
+    const inRoom = new Map(ofRooms);
+    const facts = new Map(messages.map((message) => [message, inRoom.get(message.room) ?? unseated]));
+    const asked = [...facts].filter(([message, found]) => needsAnswers(config, message, found));
     if (asked.length === 0) return facts;
-    const senders = await events.senders(asked.flatMap((message) => message.replyTo ?? []));
-    for (const message of asked) {
-      const found = facts.get(message);
-      if (found) facts.set(message, { ...found, answers: senders.get(message.replyTo ?? "") });
-    }
+    const senders = await events.senders(asked.flatMap(([{ replyTo }]) => replyTo ?? []));
+    for (const [message, found] of asked) facts.set(message, { ...found, answers: senders.get(message.replyTo ?? "") });
     return facts;
+  }
+
+  async function factsOf(room: string, seats: readonly Seat[]): Promise<RoomFacts> {
+    const direct = seats.find((seat) => seat.direct);
+    return { seats, members: direct && (await members.of(direct.user, room)), answers: undefined };
   }
 
   function admitted(config: Config, message: MatrixMessage, facts: RoomFacts | undefined): InboxEntry[] {

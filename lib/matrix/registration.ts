@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, openSync, closeSync, realpathSync, renameSync, writeFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ClawError } from "../errors.ts";
+import { escapeRegex } from "./escape-regex.ts";
 
 /** A registration as the homeserver reads it. */
 export interface Registration {
@@ -15,7 +16,7 @@ export interface Registration {
 
 /** The users of ours: the prefix and the server, with nothing in them read as a pattern. */
 export const namespaceRegex = (prefix: string, serverName: string): string =>
-  `@${escape(prefix)}.*:${escape(serverName)}`;
+  `@${escapeRegex(prefix)}.*:${escapeRegex(serverName)}`;
 
 /** The registration file. Strings are written as JSON, which YAML reads. */
 export function registrationYaml(registration: Registration): string {
@@ -74,5 +75,3 @@ export function workTreeOf(directory: string): string | undefined {
     if (dirname(at) === at) return undefined;
   }
 }
-
-const escape = (literal: string): string => literal.replace(/[\\^$.*+?()[\]{}|]/g, (letter) => `\\${letter}`);

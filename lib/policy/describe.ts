@@ -2,6 +2,7 @@
 import type { ChannelName, Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { matrixUserId } from "../config/config.ts";
+import { chainOf } from "../llm/chain.ts";
 import { agentsFor, groupsOf } from "./access.ts";
 import { decideTool } from "./grant.ts";
 
@@ -73,15 +74,12 @@ function reachLines(config: Config, agent: Agent): string[] {
     const chats = bot.chats.length > 0 ? `, group chats ${bot.chats.join(", ")}` : "";
     lines.push(`Telegram  bot "${bot.name}" (${role}): private chats${chats}`);
   }
-  return [...lines, `Backend   ${[...withFallbacks(config, agent.backend)].join(", then ")}`];
-}
-
-/** A backend's name and those of its fallbacks, theirs included, in the order they are tried. */
-function withFallbacks(config: Config, name: string, met = new Set<string>()): Set<string> {
-  if (met.has(name)) return met;
-  met.add(name);
-  for (const fallback of config.backends.get(name)?.fallback ?? []) withFallbacks(config, fallback, met);
-  return met;
+  return [
+    ...lines,
+    `Backend   ${chainOf(config, agent.backend)
+      .map(({ name }) => name)
+      .join(", then ")}`,
+  ];
 }
 
 function peopleLines(people: readonly Access[], verbose: boolean): string[] {

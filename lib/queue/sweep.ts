@@ -64,8 +64,8 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
       from inbox where kind in ('control', 'membership') and state = 'new' and received_at < now() - interval '10 seconds'
     )
     select count(*)::int as jobs from wakers w, graphile_worker.add_job(w.task, w.payload, job_key := w.key)
-    where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key and j.is_available
-      and j.run_at < now() + interval '1 minute')`;
+    where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key
+      and (j.locked_at is not null or (j.is_available and j.run_at < now() + interval '1 minute')))`;
 
   return {
     workersFreed: workers.length,

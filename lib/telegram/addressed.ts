@@ -5,16 +5,21 @@ import type { WireEntity, WireMessage } from "./wire.ts";
 
 const commandPattern = /^\/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?(?=\s|$)/;
 
-/** Whether a group message is meant for the bot: mentioned, answered or commanded; told by entities, never by substring. */
-export function isAddressed(message: WireMessage, content: Content, me: BotIdentity): boolean {
+/**
+ * Whether a group message is meant for the bot: mentioned, answered or commanded; told by entities, never by substring.
+ * Undefined where that hangs on the bot's username, which is not known yet.
+ */
+export function isAddressed(message: WireMessage, content: Content, me: BotIdentity): boolean | undefined {
   const { reply_to_message: answered } = message;
   const [command, , to] = commandPattern.exec(content.text) ?? [];
-  if (to !== undefined) return sameName(to, me);
+  if (to !== undefined) return me.username === undefined ? undefined : sameName(to, me);
   // A bare command that is not ours belongs to another bot of the group.
   if (command !== undefined && !message.forward_origin && parseCommand(command, "/")) return true;
   if (content.entities.some((entity) => isMention(content.text, entity, me))) return true;
   // In a topic every message answers the one that opened it, which the bot may have written.
-  return answered?.from?.id === me.id && answered.forum_topic_created === undefined;
+  if (answered?.from?.id === me.id && answered.forum_topic_created === undefined) return true;
+  const named = content.entities.some(({ type }) => type === "mention");
+  return named && me.username === undefined ? undefined : false;
 }
 
 /** The text without what only addressed the bot: a mention at either end, the "@bot" of a command. */

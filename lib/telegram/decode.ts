@@ -13,6 +13,8 @@ import { messageSchema, updateSchema, whereSchema, type WireMessage } from "./wi
 export interface Decoded {
   readonly entry: InboxEntry;
   readonly denial?: Denial;
+  /** Whether the message is for the bot cannot be told without its username: the entry is not to be committed. */
+  readonly needsUsername?: true;
 }
 
 const maxQuoted = 2_000;
@@ -89,7 +91,11 @@ function decodeMessage(
     return left("refused", `the group ${chat.id} is not in telegram.${bot.name}.chats`, principal);
   const content = contentOf(message);
   if (!content) return left("ignored", "service message", principal);
-  if (shared && !isAddressed(message, content, me)) return left("ignored", "not addressed to the bot", principal);
+  const addressed = !shared || isAddressed(message, content, me);
+  if (!addressed) {
+    const decoded = left("ignored", "not addressed to the bot", principal);
+    return addressed === undefined ? { ...decoded, needsUsername: true } : decoded;
+  }
 
   const body = inbound(bot, me, message, content, { principal, shared, ...(topic !== undefined && { topic }) });
   const kind = body.command && isControl(body.command) ? "control" : "message";
@@ -115,6 +121,7 @@ function inbound(
     text: forwarded === undefined ? text : `[forwarded message]\n${text}`,
     ...(command && { command }),
     attachments: content.attachments,
+    ...(message.media_group_id !== undefined && { album: message.media_group_id }),
     ...(quoted !== undefined && { quoted: quoted.slice(0, maxQuoted) }),
     destination: {
       channel: "telegram",

@@ -39,6 +39,7 @@ export const messageSchema = z.object({
   from: user.optional(),
   sender_chat: present,
   chat: z.object({ id: z.int(), type: z.string() }),
+  media_group_id: z.string().optional(),
   date: z.int().nonnegative().max(253_402_300_799),
   text: z.string().optional(),
   entities: z.array(entity).optional(),

@@ -24,9 +24,8 @@ export const killPoints: readonly KillAt[] = [
   { point: "send.saved", nth: 1 },
 ];
 
-/** A step is asked for again only where its answer was not journalled when the process died; the last one is so with the reply. */
-const timesAsked = ({ point, nth }: KillAt, step: number): number =>
-  nth === step && (point === "llm.answered" || (point === "llm.saved" && step === 2)) ? 2 : 1;
+/** A step is asked for again only where its answer was not journalled when the process died. */
+const timesAsked = ({ point, nth }: KillAt, step: number): number => (nth === step && point === "llm.answered" ? 2 : 1);
 
 /** Which step of a two-step run each request was for. */
 const stepsAsked = ({ requests }: ModelServer): number[] =>

@@ -22,6 +22,38 @@ test("a message whose body is damaged is set aside, and those after it are answe
   assert.deepEqual({ ...row }, { state: "poison", reason: "cannot be opened" });
 });
 
+test("an interrupted run whose key is gone is given up with a line, and the lane goes on", async () => {
+  const person = stage.person();
+  const lane = `telegram:main:${person}`;
+  await stage.say(person, "hi");
+  assert.equal(await stage.heard(person), "Hello.");
+  const { sql } = stage.gateway;
+  const [run] = await sql<
+    { id: string }[]
+  >`update runs set state = 'running', finished_at = null where lane = ${lane} returning id`;
+  await sql`delete from run_keys where run_id = ${run?.id ?? ""}`;
+  await sql`update inbox set state = 'running' where lane = ${lane}`;
+  await stage.say(person, "hi again");
+  assert.match(
+    await stage.heard(person),
+    /^Something went wrong on my side, and I have no answer\. \(run [0-9a-f]{8}\)$/,
+  );
+  assert.equal(await stage.heard(person), "Hello.");
+  assert.equal((await sql`select state from runs where id = ${run?.id ?? ""}`)[0]?.["state"], "failed");
+});
+
+test("a reply that cannot be opened is given up, and those behind it are sent", async () => {
+  const person = stage.person();
+  const { sql } = stage.gateway;
+  await sql`
+    insert into outbox (key, lane, destination, body)
+    values ('damaged reply', ${`telegram:main:${person}`}, ${sql.json({ channel: "telegram", bot: "main", chat: person })}, ${Buffer.from("damaged")})`;
+  await stage.say(person, "hi");
+  assert.equal(await stage.heard(person), "Hello.");
+  const [row] = await sql`select state, reason from outbox where key = 'damaged reply'`;
+  assert.deepEqual({ ...row }, { state: "failed", reason: "cannot be opened" });
+});
+
 test("a command whose body is damaged is set aside", async () => {
   const [row] = await stage.gateway.sql<{ id: number }[]>`
     insert into inbox (source, channel, lane, kind, state, body)

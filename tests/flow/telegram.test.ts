@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { startBotApi, type BotApi } from "../support/bot-api.ts";
 import { startTestGateway, testEnvironment, type TestGateway } from "../support/gateway.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
+import { group, startStage } from "../support/stage.ts";
 import { owner, telegramConfig } from "../support/telegram-config.ts";
 
 let botApi: BotApi;
@@ -37,4 +38,11 @@ test("a pushed message becomes an answer", async () => {
   assert.equal(pushed.status, 200);
   const call = await botApi.waitFor(({ method }) => method === "sendMessage");
   assert.equal(call.payload["text"], "Hello there.");
+});
+
+test("a mention in a group that is the first message after a start is answered", async (t) => {
+  const stage = await startStage();
+  t.after(() => stage.stop());
+  assert.equal(await stage.sayIn(group, stage.person(), "@claw_test_bot are you there?"), 200);
+  assert.equal(await stage.heard(group), "Hello.");
 });

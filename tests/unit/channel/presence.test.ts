@@ -57,10 +57,11 @@ describe("typing", () => {
     await pass(200);
     assert.deepEqual(done, ["typing"]);
     await pass(9_000);
-    assert.deepEqual(done, ["typing", "typing", "typing"]);
+    const typed = (): number => done.filter((what) => what === "typing").length;
+    assert.equal(typed(), 3);
     await presence.end();
     await pass(60_000);
-    assert.equal(done.length, 3);
+    assert.equal(typed(), 3);
     assert.equal(timers.size, 0);
   });
 
@@ -115,13 +116,25 @@ describe("the progress line", () => {
     assert.equal(done.at(-1), "remove 7");
   });
 
-  test("it waits for a tool to name, and comes at once when there is one", async () => {
+  test("it says that the model is thinking while no tool is at work", async () => {
     const { presence, done, pass } = setUp({ typing: async () => undefined });
     await pass(20_000);
-    assert.deepEqual(done, []);
+    assert.deepEqual(done, ["show thinking …"]);
     presence.progress("a");
     await settle();
-    assert.deepEqual(done, ["show a"]);
+    presence.progress(undefined);
+    await pass(2_000);
+    assert.deepEqual(done, ["show thinking …", "edit 7 a", "edit 7 thinking …"]);
+    await presence.end();
+    assert.equal(done.at(-1), "remove 7");
+  });
+
+  test("a tool that ends before it is shown leaves no trace in it", async () => {
+    const { presence, done, pass } = setUp({ typing: async () => undefined });
+    presence.progress("a");
+    presence.progress(undefined);
+    await pass(8_000);
+    assert.deepEqual(done, ["show thinking …"]);
   });
 
   test("one still being posted at the end is removed", async () => {

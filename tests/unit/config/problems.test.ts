@@ -83,6 +83,12 @@ const cases: readonly (readonly [string, string, string, RegExp])[] = [
     /^backends\.main\.api: must be one of "chat", "responses"; /,
   ],
   [
+    "a time that no timer can hold is refused",
+    'model = "some-model"',
+    'model = "some-model"\ntimeout_seconds = 2200000',
+    /^backends\.main\.timeout_seconds: must be at most 86400; /,
+  ],
+  [
     "a number out of range shows the bound",
     "[matrix]",
     "[media]\nmax_image_mb = 99\n[matrix]",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { decode } from "../../../lib/matrix/decode.ts";
-import { message, opsRoom, owner, said } from "./support.ts";
+import { message, ops, opsRoom, owner, said } from "./support.ts";
 
 const now = new Date("2026-01-02T03:04:05Z");
 const kindOf = (event: unknown): string => decode(event, now).kind;
@@ -81,7 +81,19 @@ describe("decoding other events", () => {
     const content = { "m.relates_to": { rel_type: "m.replace", event_id: "$old" }, "m.new_content": { body: "new" } };
     const event = decode(said("* new", {}, content), now);
     assert.ok(event.kind === "edit");
-    assert.deepEqual([event.target, event.text], ["$old", "new"]);
+    assert.deepEqual([event.target, event.text, event.mentions], ["$old", "new", []]);
+  });
+
+  test("an edit loses the reply fallback, and brings whom it mentions", () => {
+    const edited = (content: object): unknown => {
+      const relation = { rel_type: "m.replace", event_id: "$old" };
+      const event = decode(said("* new", {}, { "m.relates_to": relation, "m.new_content": content }), now);
+      return event.kind === "edit" && [event.text, event.mentions];
+    };
+    const body = `> <${owner}> before\n> more\n\nnew`;
+    assert.deepEqual(edited({ body, "m.mentions": { user_ids: [ops, 7] } }), ["new", [ops]]);
+    assert.deepEqual(edited({ body, msgtype: "m.emote" }), ["* new", []]);
+    assert.deepEqual(edited({ body: "> a quotation of one's own\n\nnew" }), ["> a quotation of one's own\n\nnew", []]);
   });
 
   test("a redaction is understood of old rooms and of new ones", () => {

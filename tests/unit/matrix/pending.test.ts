@@ -61,6 +61,24 @@ describe("a pending message", () => {
     assert.equal((await rowOf("matrix:$e1edit#edit"))?.reason, "edit applied");
   });
 
+  test("is edited to what the new words would have been at first: without the agent's name, as a command", async () => {
+    const messageOf = async (eventId: string): Promise<InboundMessage> => {
+      const source = eventSource(eventId, ops);
+      return bodies.openJson((await rowOf(source))?.body ?? new Uint8Array(), inboxSeal(source)) as InboundMessage;
+    };
+    await put(app, [said("Ops: newly", { event_id: "$n1" })]);
+    await put(app, [edit("$n1", `> <${stranger}> quoted\n\nOps: !new now`)]);
+    const { text, command } = await messageOf("$n1");
+    assert.deepEqual([text, command], ["!new now", { name: "new", argument: "now" }]);
+    await put(app, [edit("$n1", "Ops: !stop")]);
+    assert.deepEqual([(await messageOf("$n1")).text, (await messageOf("$n1")).command], ["!stop", undefined]);
+    // In the transaction that holds the message too.
+    await put(app, [said("Ops: newly", { event_id: "$n2" }), edit("$n2", "@ops !new")]);
+    assert.deepEqual((await messageOf("$n2")).command, { name: "new", argument: "" });
+    await put(app, [said("Ops: hello", { event_id: "$n3" }), edit("$n3", "agent_helper: hello")]);
+    assert.equal((await messageOf("$n3")).text, "agent_helper: hello");
+  });
+
   test("is not edited by anybody else, from another room, or once a run has begun", async () => {
     await put(app, [said("Ops: mine", { event_id: "$e2" })]);
     await put(app, [edit("$e2", "kid", { sender: kid }), edit("$e2", "eve", { sender: stranger })]);

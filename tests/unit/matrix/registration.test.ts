@@ -69,9 +69,6 @@ describe("claw matrix register", () => {
       },
       out: (line) => void lines.push(line),
       note: (line) => void lines.push(line),
-      fail: (error) => {
-        throw error;
-      },
     };
     register(program, context);
     await program.parseAsync(["matrix", "register", ...argv], { from: "user" });

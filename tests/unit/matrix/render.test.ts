@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Destination } from "../../../lib/channel/types.ts";
-import { createMatrixChannel, matrixBody } from "../../../lib/matrix/channel.ts";
+import { createMatrixChannel } from "../../../lib/matrix/channel.ts";
+import { matrixBody } from "../../../lib/matrix/message-body.ts";
 import type { MatrixBody } from "../../../lib/matrix/message-body.ts";
 import { sanitize, toHtml } from "../../../lib/matrix/render.ts";
 import { memoryLog, ops, opsRoom, testConfig } from "./support.ts";

@@ -9,6 +9,7 @@ import type { Seat } from "../../../lib/ledger/matrix-rooms.ts";
 import { createLog, type Log } from "../../../lib/log.ts";
 import type { MatrixMessage } from "../../../lib/matrix/event.ts";
 import { decode } from "../../../lib/matrix/decode.ts";
+import type { MemberCounts } from "../../../lib/matrix/members.ts";
 
 export const owner = "@me:home.example";
 export const kid = "@kid:home.example";
@@ -120,7 +121,12 @@ export function message(body: string, more: Record<string, unknown> = {}, conten
 
 /** The function of functions/matrix.ts over ledgers in memory. */
 export function testFunction(
-  options: { config?: () => Config; seats?: Record<string, readonly Seat[]>; members?: number | undefined } = {},
+  options: {
+    config?: () => Config;
+    seats?: Record<string, readonly Seat[]>;
+    members?: number | undefined;
+    counts?: MemberCounts;
+  } = {},
 ) {
   const inbox = new MemoryInbox();
   const { log, text } = memoryLog();
@@ -149,7 +155,7 @@ export function testFunction(
       record: async (id, digest) => void seen.add(`${id} ${Buffer.from(digest).toString("hex")}`),
     },
     events,
-    members: { of: async () => ("members" in options ? options.members : 2), changed: () => {} },
+    members: options.counts ?? { of: async () => ("members" in options ? options.members : 2), changed: () => {} },
     log,
   });
   return { app, inbox, logText: text, encrypted, seen, asked };

@@ -5,7 +5,7 @@ import { createTelegramFunction } from "../../../functions/telegram.ts";
 import { createTelegramChannel } from "../../../lib/telegram/channel.ts";
 import { type BotApi, startBotApi } from "../../support/bot-api.ts";
 import { privateText } from "../../support/telegram-updates.ts";
-import { me, memoryLog, MemoryInbox, owner, secret, testBot, testConfig, token } from "./support.ts";
+import { identified, memoryLog, MemoryInbox, owner, secret, testBot, testConfig, token } from "./support.ts";
 
 let api: BotApi;
 before(async () => void (api = await startBotApi()));
@@ -43,7 +43,7 @@ describe("the stand-in Bot API", () => {
         },
       },
       log: memoryLog().log,
-      identify: () => me,
+      identify: identified,
     });
     const listening = Promise.withResolvers<number>();
     const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => listening.resolve(port));

@@ -176,12 +176,23 @@ describe("groups", () => {
     assert.equal(entryOf(inGroup({ text: "/new", message_thread_id: 7 })).lane, `telegram:main:${group}`);
   });
 
-  test("while the bot's username is unknown, replies, text mentions and bare commands reach it, names do not", () => {
-    const state = (content: Record<string, unknown>) => decode(inGroup(content), { id: 4242 }).entry.state;
-    assert.equal(state({ text: "hi", reply_to_message: { from: person(4242), text: "done" } }), "new");
+  test("while the bot's username is unknown, replies, text mentions and bare commands reach it, names wait", () => {
+    const state = (content: Record<string, unknown>): string => {
+      const { entry, needsUsername } = decode(inGroup(content), { id: 4242 });
+      return needsUsername ? "waits" : entry.state;
+    };
+    assert.equal(state({ text: "@claw_test_bot hi", reply_to_message: { from: person(4242), text: "done" } }), "new");
     assert.equal(state({ text: "/help" }), "new");
-    assert.equal(state({ text: "/help@claw_test_bot" }), "ignored");
-    assert.equal(state({ text: "@claw_test_bot hi" }), "ignored");
+    assert.equal(state({ text: "good morning" }), "ignored");
+    assert.equal(state({ text: "/help@claw_test_bot" }), "waits");
+    assert.equal(state({ text: "@claw_test_bot hi" }), "waits");
+    assert.equal(decode(groupText(owner, unlisted, "@claw_test_bot hi"), { id: 4242 }).needsUsername, undefined);
+  });
+
+  test("the photos of an album name it", () => {
+    const photo = [{ file_id: "a", width: 90, height: 90 }];
+    assert.equal(bodyOf(inPrivate({ photo, media_group_id: "13579" })).album, "13579");
+    assert.ok(!("album" in bodyOf(inPrivate({ photo }))));
   });
 
   test("a group that became a supergroup is recorded with its new id", () => {

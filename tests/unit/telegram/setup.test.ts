@@ -109,23 +109,48 @@ describe("a bot's identity", () => {
   test("the id is known at once, the username once Telegram has told it, with one question", async () => {
     const identify = createIdentify(memoryLog().log);
     const bot = testBot({ api_root: api.url });
-    assert.deepEqual(identify(bot), { id: 4242 });
-    assert.deepEqual(identify(bot), { id: 4242 });
+    assert.deepEqual(identify.now(bot), { id: 4242 });
+    assert.deepEqual(identify.now(bot), { id: 4242 });
     await api.waitFor((call) => call.method === "getMe");
     const until = performance.now() + 2_000;
-    while (!identify(bot).username && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.deepEqual(identify(bot), { id: 4242, username: "claw_bot" });
+    while (!identify.now(bot).username && performance.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(identify.now(bot), { id: 4242, username: "claw_bot" });
     assert.equal(api.calls.length, 1);
+  });
+
+  test("who waits gets the username as soon as it is told, or what is known when the time is over", async () => {
+    const bot = testBot({ api_root: api.url });
+    assert.deepEqual(await createIdentify(memoryLog().log).within(bot, 2_000), { id: 4242, username: "claw_bot" });
+    api.fail("getMe", 1, "hang");
+    assert.deepEqual(await createIdentify(memoryLog().log).within(bot, 20), { id: 4242 });
+  });
+
+  test("after a failure Telegram is asked again 5 s later, and the log told once a minute", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"] });
+    const { log, lines } = memoryLog();
+    const identify = createIdentify(log);
+    const bot = testBot({ api_root: api.url });
+    api.fail("getMe", 2, { error_code: 500, description: "Internal Server Error" });
+    for (const calls of [1, 2]) {
+      assert.deepEqual(await identify.within(bot, 2_000), { id: 4242 });
+      t.mock.timers.tick(4_999);
+      identify.now(bot);
+      assert.equal(api.calls.length, calls);
+      t.mock.timers.tick(1);
+    }
+    assert.equal(lines.length, 1);
+    assert.deepEqual(await identify.within(bot, 2_000), { id: 4242, username: "claw_bot" });
   });
 
   test("a failure is logged without the token and not repeated at once", async () => {
     const { log, lines } = memoryLog();
     const identify = createIdentify(log);
     const bot = testBot({ api_root: "http://127.0.0.1:1" });
-    identify(bot);
+    identify.now(bot);
     const until = performance.now() + 2_000;
     while (lines.length === 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
-    identify(bot);
+    identify.now(bot);
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.equal(lines.length, 1);
     assert.ok(!lines.join("").includes(token));

@@ -3,11 +3,13 @@ import { configSchema } from "../../../lib/config/schema.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import type { Inbox, InboxEntry } from "../../../lib/ledger/inbox.ts";
 import { createLog, type Log } from "../../../lib/log.ts";
-import type { BotIdentity } from "../../../lib/telegram/identity.ts";
+import type { BotIdentity, Identify } from "../../../lib/telegram/identity.ts";
 
 export const token = "4242:canary-token_of-the-bot";
 export const secret = "webhook-secret_1";
 export const me: BotIdentity = { id: 4242, username: "Claw_Test_Bot" };
+/** A Telegram that has told who the bot is. */
+export const identified: Identify = { now: () => me, within: async () => me };
 export const owner = 111;
 export const stranger = 999;
 export const group = -1001;

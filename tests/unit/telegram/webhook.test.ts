@@ -3,23 +3,30 @@ import { describe, test } from "node:test";
 import { createTelegramFunction } from "../../../functions/telegram.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import type { Denial } from "../../../lib/telegram/denial.ts";
-import { isSecret } from "../../../lib/telegram/webhook-secret.ts";
-import { privateText } from "../../support/telegram-updates.ts";
-import { me, memoryLog, MemoryInbox, owner, secret, stranger, testBot, testConfig } from "./support.ts";
+import type { BotIdentity, Identify } from "../../../lib/telegram/identity.ts";
+import { isSecret } from "../../../lib/same-secret.ts";
+import { groupText, privateText } from "../../support/telegram-updates.ts";
+import {
+  group,
+  identified,
+  me,
+  memoryLog,
+  MemoryInbox,
+  owner,
+  secret,
+  stranger,
+  testBot,
+  testConfig,
+  unlisted,
+} from "./support.ts";
 
 const header = "X-Telegram-Bot-Api-Secret-Token";
 
-function setUp(onDenied?: (denial: Denial) => Promise<void>) {
+function setUp(onDenied?: (denial: Denial) => Promise<void>, identify: Identify = identified) {
   const inbox = new MemoryInbox();
   const { log, lines } = memoryLog();
   let config = testConfig();
-  const app = createTelegramFunction({
-    config: () => config,
-    inbox,
-    log,
-    identify: () => me,
-    ...(onDenied && { onDenied }),
-  });
+  const app = createTelegramFunction({ config: () => config, inbox, log, identify, ...(onDenied && { onDenied }) });
   const push = (
     body: string | ReadableStream,
     headers: Record<string, string> = { [header]: secret },
@@ -207,7 +214,53 @@ describe("the commit", () => {
   });
 });
 
+describe("a username that is not known yet", () => {
+  const unknown = { id: me.id };
+  const answered = async (text: string, from: number, told: BotIdentity): Promise<[number, string | undefined]> => {
+    const { push, inbox } = setUp(undefined, { now: () => unknown, within: async () => told });
+    const { status } = await push(JSON.stringify(groupText(from, group, text)));
+    return [status, [...inbox.entries.values()][0]?.state];
+  };
+
+  for (const text of ["@claw_test_bot hi", "/status@claw_test_bot"])
+    test(`"${text}" in a group waits for it, and is left with Telegram where it stays unknown`, async () => {
+      assert.deepEqual(await answered(text, owner, me), [200, "new"]);
+      assert.deepEqual(await answered(text, owner, unknown), [503, undefined]);
+    });
+
+  test("a message that does not hang on it is committed at once", async () => {
+    assert.deepEqual(await answered("hi all", owner, unknown), [200, "ignored"]);
+    assert.deepEqual(await answered("@claw_test_bot hi", stranger, unknown), [200, "denied"]);
+    assert.deepEqual(await answered("/status", owner, unknown), [200, "new"]);
+  });
+
+  test("Telegram is asked for it before the first update", () => {
+    const asked: string[] = [];
+    setUp(undefined, { now: ({ name }) => (asked.push(name), me), within: async () => me });
+    assert.deepEqual(asked, ["main"]);
+  });
+});
+
 describe("denials", () => {
+  test("a person who is not let in fills no log: one line a minute and chat, though each message is recorded", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+    const { push, inbox, lines } = setUp();
+    const flood = async (): Promise<number> => {
+      for (let message = 0; message < 3; message++) {
+        await push(JSON.stringify(privateText(stranger, "hi")));
+        await push(JSON.stringify(groupText(stranger, group, "hi")));
+        await push(JSON.stringify(groupText(owner, unlisted, "hi")));
+      }
+      return lines.length;
+    };
+    assert.equal(await flood(), 3);
+    t.mock.timers.tick(59_999);
+    assert.equal(await flood(), 3);
+    t.mock.timers.tick(1);
+    assert.equal(await flood(), 6);
+    assert.equal(inbox.entries.size, 27);
+  });
+
   test("a stranger is told off once for each new message, and a replay tells nothing", async () => {
     const denials: Denial[] = [];
     const { push } = setUp(async (denial) => void denials.push(denial));

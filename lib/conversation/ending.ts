@@ -1,0 +1,124 @@
+/** How a run ends: what the person is told, what is kept of it, what is counted. */
+import type { RunEvent } from "../agent/events.ts";
+import { estimateTokens } from "../agent/history.ts";
+import type { ModelMessage } from "../agent/model.ts";
+import type { Transcript } from "../agent/transcript.ts";
+import { checkpoint } from "../checkpoint.ts";
+import { ClawError } from "../errors.ts";
+import type { ClaimedMessage } from "../ledger/outbox.ts";
+import { shortId } from "../ledger/runs.ts";
+import { costOf } from "../llm/price.ts";
+import type { ConversationDeps } from "./deps.ts";
+import { toEntries } from "./reply.ts";
+import { type EndSetup, inputMessages } from "./run-setup.ts";
+
+/** What came of a run; `closing` are its last events, still to be journalled. */
+export interface Ending {
+  readonly state: "done" | "failed" | "cancelled";
+  readonly text: string;
+  readonly closing: readonly RunEvent[];
+  readonly error?: ClawError;
+}
+
+/** Not the run's own end: somebody else has it, or its messages. */
+const rethrown: ReadonlySet<ClawError["code"]> = new Set(["ledger_conflict", "mailbox_changed"]);
+
+/** What a person is told; throws on what is not the run's own end. */
+export function failureOf(thrown: unknown, stopped: AbortSignal, interrupted: AbortSignal | undefined): Ending {
+  const error: unknown = stopped.aborted ? stopped.reason : thrown;
+  if (interrupted?.aborted || !(error instanceof ClawError) || rethrown.has(error.code)) throw thrown;
+  const state = error.code === "cancelled" ? "cancelled" : "failed";
+  const closing: RunEvent[] =
+    error.code === "backend_failed" ? [{ type: "llm.failed", errorType: error.code, reason: error.message }] : [];
+  return { state, text: error.say ?? "Something went wrong on my side, and I have no answer.", closing, error };
+}
+
+/** Commits the ending with the reply and counts it. Returns the message that is claimed for sending, if any. */
+export async function endRun(
+  deps: ConversationDeps,
+  setup: EndSetup,
+  transcript: Transcript,
+  ending: Ending,
+  ms: number,
+): Promise<ClaimedMessage | undefined> {
+  const claimed = await close(deps, setup, transcript, ending);
+  checkpoint("llm.saved");
+  checkpoint("outbox.committed");
+  report(deps, setup, transcript, ending, ms);
+  return claimed;
+}
+
+async function close(
+  deps: ConversationDeps,
+  setup: EndSetup,
+  transcript: Transcript,
+  ending: Ending,
+): Promise<ClaimedMessage | undefined> {
+  const { open, config, destination, preface, input } = setup;
+  const { run } = open;
+  const channel = deps.channels[destination.channel];
+  const text = ending.state === "done" ? ending.text : `${ending.text} (run ${shortId(run.id)})`;
+  const asked: ModelMessage =
+    input.kind === "new"
+      ? { role: "user", text: input.text }
+      : (inputMessages(input.past).at(-1) ?? { role: "user", text: "" });
+  // Where the run was ended in the middle of its calls: a provider takes no call without its result.
+  const unfinished = transcript.calls.map(({ call, result }): ModelMessage => {
+    return {
+      role: "tool",
+      callId: call.id,
+      name: call.name,
+      text: result ?? "Not finished: the run was ended before.",
+    };
+  });
+  const messages: ModelMessage[] = [
+    asked,
+    ...transcript.messages,
+    ...unfinished,
+    { role: "assistant", text, toolCalls: [] },
+  ];
+  const costs = transcript.answers.map(({ backend, usage }) => {
+    const settings = config.backends.get(backend);
+    return settings && costOf(settings, usage);
+  });
+  return open.close(
+    [
+      ...ending.closing,
+      { type: "run.finished", state: ending.state, ...(ending.error && { errorType: ending.error.code }), text },
+    ],
+    {
+      state: ending.state,
+      ...(ending.error && { error: ending.error.code }),
+      steps: transcript.steps,
+      usage: transcript.usage,
+      cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
+      turn: { messages, tokens: estimateTokens(messages) },
+      outbox: toEntries(channel, run.lane, destination, run.id, preface + text),
+      sender: channel.idempotentSend ? deps.worker : undefined,
+    },
+  );
+}
+
+function report(
+  { log, metrics }: ConversationDeps,
+  { config, open }: EndSetup,
+  transcript: Transcript,
+  { state, error }: Ending,
+  ms: number,
+): void {
+  const { id, agent, principal, lane } = open.run;
+  metrics.runs.inc({ agent, state });
+  metrics.runSeconds.observe({ agent }, ms / 1000);
+  for (const { backend, usage } of transcript.answers) {
+    metrics.modelCalls.inc({ backend, outcome: "answered" });
+    if (usage) {
+      metrics.tokens.inc({ backend, kind: "input" }, usage.inputTokens);
+      metrics.tokens.inc({ backend, kind: "output" }, usage.outputTokens);
+    }
+  }
+  if (error?.code === "backend_failed")
+    metrics.modelCalls.inc({ backend: config.agents.get(agent)?.backend ?? "none", outcome: "failed" });
+  const facts = { run: id, agent, principal, lane, state, steps: transcript.steps, ms: Math.round(ms) };
+  if (error && state === "failed") log.error({ ...facts, err: error }, "run failed");
+  else log.info(facts, "run ended");
+}
