@@ -1,7 +1,7 @@
 import type { Model } from "../agent/model.ts";
 import type { Backend, Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
-import { chainOf } from "./chain.ts";
+import { chainOf } from "../config/backend-chain.ts";
 import { completeChat } from "./chat.ts";
 import { type Client, createClient, loadOpenAI } from "./client.ts";
 import { completeResponse } from "./responses.ts";

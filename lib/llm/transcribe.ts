@@ -1,5 +1,5 @@
 import type { Agent, Backend, Config } from "../config/config.ts";
-import { chainOf } from "./chain.ts";
+import { chainOf } from "../config/backend-chain.ts";
 import { type Client, loadOpenAI } from "./client.ts";
 import { AttemptFailure } from "./failure.ts";
 import type { Watch } from "./watch.ts";

@@ -2,7 +2,7 @@
 import type { ChannelName, Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { matrixUserId } from "../config/config.ts";
-import { chainOf } from "../llm/chain.ts";
+import { chainOf } from "../config/backend-chain.ts";
 import { agentsFor, groupsOf } from "./access.ts";
 import { decideTool } from "./grant.ts";
 

@@ -29,7 +29,7 @@ const hanging = (effect: Effect): Tool =>
     timeoutMs: 5,
     outputLimit: 100,
     run: () => new Promise<string>(() => {}),
-  }) as Tool;
+  });
 
 const context = { signal: new AbortController().signal } as ToolContext;
 

@@ -1,4 +1,4 @@
-import type { Backend, Config } from "../config/config.ts";
+import type { Backend, Config } from "./config.ts";
 import { ClawError } from "../errors.ts";
 
 /** A backend and its fallbacks, theirs included, depth first and each once. */
