@@ -119,7 +119,9 @@ test("a syntax error names line and column and never quotes the line", (t) => {
   assert.throws(() => loadConfig(twice, { env: new Environment({}), tools }), /:2:\d+: .*written twice: keep one/);
 });
 
-test("an unreadable config says so", { skip: process.getuid?.() === 0 && "root reads everything" }, (t) => {
+const asRoot = process.getuid?.() === 0;
+
+test(`an unreadable config says so${asRoot ? " (skipped as root, who reads everything)" : ""}`, { skip: asRoot }, (t) => {
   const { file } = configDirectory(t, valid);
   chmodSync(file, 0o000);
   assert.throws(() => loadConfig(file, { env: new Environment({}), tools }), /may not be read; let this user read it/);
