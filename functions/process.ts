@@ -1,12 +1,13 @@
+/** The life of the process: start, signals, end. */
 import { readEnvironment } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { ConfigHolder } from "../lib/config/reload.ts";
-import { openDatabase } from "../lib/db/database.ts";
+import { type Database, openDatabase } from "../lib/db/database.ts";
 import { ClawError } from "../lib/errors.ts";
-import { createLog } from "../lib/log.ts";
+import { createLog, type Log } from "../lib/log.ts";
 import { configWarnings } from "../lib/policy/warnings.ts";
 import { builtinToolNames } from "../lib/tools/builtin.ts";
-import { startGateway } from "./gateway.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
 
 /** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
 const stopMs = 30_000;
@@ -31,49 +32,58 @@ async function start(began: number): Promise<void> {
   const log = createLog(holder.current.logLevel);
   holder.onChange((config) => (log.level = config.logLevel));
   for (const warning of configWarnings(holder.current)) log.warn({ warning }, "config");
-  const database = await openDatabase(holder.current);
-  const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log }).catch(
-    async (thrown: unknown) => {
-      // An embedded server would otherwise go on without anybody.
-      await database.stop();
-      throw thrown;
-    },
-  );
-  log.info(
-    {
-      public: gateway.publicUrl,
-      private: gateway.privateUrl,
-      database: database.embedded ? "embedded" : "given",
-      ms: Math.round(performance.now() - began),
-    },
-    "ready",
-  );
+  // Heard from the first moment on: unheard, a signal ends the process as it stands.
+  process.on("SIGHUP", () => reload(holder, log));
+  const running = open(holder, log);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(running, signal, log));
+  const { gateway, database } = await running;
+  const { publicUrl, privateUrl } = gateway;
+  const ms = Math.round(performance.now() - began);
+  log.info({ public: publicUrl, private: privateUrl, database: database.embedded ? "embedded" : "given", ms }, "ready");
+}
 
-  process.on("SIGHUP", () => {
-    const outcome = holder.reload();
-    if (outcome.taken) log.info({ policy: holder.current.policyHash }, "config taken over");
-    else log.error({ reason: outcome.reason }, "config refused; the one in force stays");
-  });
-  let stopping = false;
-  for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      log.info({ signal }, "draining");
-      setTimeout(() => {
-        log.fatal("did not stop in time; what was under way is taken up again at the next start");
-        process.exit(1);
-      }, stopMs).unref();
-      gateway
-        .stop()
-        .then(() => database.stop())
-        .then(() => {
-          log.info("stopped");
-          process.exit(0);
-        })
-        .catch((err: unknown) => {
-          log.fatal({ err }, "could not stop in order");
-          process.exit(1);
-        });
-    });
+interface Running {
+  readonly gateway: Gateway;
+  readonly database: Database;
+}
+
+async function open(holder: ConfigHolder, log: Log): Promise<Running> {
+  const database = await openDatabase(holder.current);
+  try {
+    const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log });
+    return { gateway, database };
+  } catch (thrown) {
+    // An embedded server would otherwise go on without anybody.
+    await database.stop();
+    throw thrown;
+  }
+}
+
+function reload(holder: ConfigHolder, log: Log): void {
+  const outcome = holder.reload();
+  if (outcome.taken) log.info({ policy: holder.current.policyHash }, "config taken over");
+  else log.error({ reason: outcome.reason }, "config refused; the one in force stays");
+}
+
+let stopping = false;
+
+/** Drains and ends the process; what is still starting is waited for first. */
+async function stop(running: Promise<Running>, signal: NodeJS.Signals, log: Log): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  log.info({ signal }, "draining");
+  setTimeout(() => {
+    log.fatal("did not stop in time; what was under way is taken up again at the next start");
+    process.exit(1);
+  }, stopMs).unref();
+  try {
+    const { gateway, database } = await running;
+    await gateway.stop();
+    await database.stop();
+    log.info("stopped");
+    process.exit(0);
+  } catch (err) {
+    log.fatal({ err }, "could not stop in order");
+    process.exit(1);
+  }
 }
