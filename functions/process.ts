@@ -60,9 +60,13 @@ async function open(holder: ConfigHolder, log: Log): Promise<Running> {
 }
 
 function reload(holder: ConfigHolder, log: Log): void {
-  const outcome = holder.reload();
-  if (outcome.taken) log.info({ policy: holder.current.policyHash }, "config taken over");
-  else log.error({ reason: outcome.reason }, "config refused; the one in force stays");
+  try {
+    const outcome = holder.reload();
+    if (outcome.taken) log.info({ policy: holder.current.policyHash }, "config taken over");
+    else log.error({ reason: outcome.reason }, "config refused; the one in force stays");
+  } catch (err) {
+    log.error({ err }, "config taken over, but not everywhere: restart the gateway");
+  }
 }
 
 let stopping = false;
