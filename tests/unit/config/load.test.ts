@@ -121,11 +121,18 @@ test("a syntax error names line and column and never quotes the line", (t) => {
 
 const asRoot = process.getuid?.() === 0;
 
-test(`an unreadable config says so${asRoot ? " (skipped as root, who reads everything)" : ""}`, { skip: asRoot }, (t) => {
-  const { file } = configDirectory(t, valid);
-  chmodSync(file, 0o000);
-  assert.throws(() => loadConfig(file, { env: new Environment({}), tools }), /may not be read; let this user read it/);
-});
+test(
+  `an unreadable config says so${asRoot ? " (skipped as root, who reads everything)" : ""}`,
+  { skip: asRoot },
+  (t) => {
+    const { file } = configDirectory(t, valid);
+    chmodSync(file, 0o000);
+    assert.throws(
+      () => loadConfig(file, { env: new Environment({}), tools }),
+      /may not be read; let this user read it/,
+    );
+  },
+);
 
 test("only lib/config/environment.ts reads the environment here", () => {
   for (const file of ["load", "secrets", "assemble", "reload", "prompts"])
