@@ -84,7 +84,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const members = createMemberCounts(client);
   const channels = {
     telegram: createTelegramChannel({ config, log }),
-    matrix: createMatrixChannel({ config, rooms, log }),
+    matrix: createMatrixChannel({ config, rooms, log, client }),
   };
   const botHealth = createBotHealth();
   const backends = createBackends({ log });
