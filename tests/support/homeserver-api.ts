@@ -1,6 +1,10 @@
 /** The client-server calls the gateway makes, answered as Synapse does. */
 import { type Context, Hono } from "hono";
+import { mountCreateRoom } from "./homeserver-create-room.ts";
+import { type Env, refuse } from "./homeserver-env.ts";
+import { mountKeysApi } from "./homeserver-keys-api.ts";
 import { type HomeserverState, type StandInEvent, stateKey } from "./homeserver-state.ts";
+import type { ToDeviceEvent } from "./homeserver-stream.ts";
 
 /** What the API is made of. */
 export interface HomeserverApiOptions {
@@ -10,18 +14,24 @@ export interface HomeserverApiOptions {
   readonly echo: (event: StandInEvent) => void;
   /** Answers the gateway's wish to be pinged. */
   readonly ping: (transaction: string) => Promise<{ status: 200 | 502; body: object }>;
+  /** Told of every to-device message. */
+  readonly toDevice: (user: string, device: string, event: ToDeviceEvent) => void;
 }
 
-type Env = { Variables: { user: string } };
-
 /** The API as a Hono app. */
-export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverApiOptions): Hono<Env> {
+export function createHomeserverApi({ state, asToken, echo, ping, toDevice }: HomeserverApiOptions): Hono<Env> {
   const app = new Hono<Env>();
   const transactions = new Map<string, string>();
   const base = "/_matrix/client/v3";
 
   app.use("/_matrix/*", async (c, next) => {
     const path = decodeURIComponent(c.req.path);
+    const person = state.tokens.get(c.req.header("authorization")?.replace("Bearer ", "") ?? "");
+    if (person) {
+      c.set("user", person.user);
+      c.set("device", person.device);
+      return next();
+    }
     const user = c.req.query("user_id") ?? state.sender;
     const device = c.req.query("device_id");
     state.calls.push({ method: c.req.method, path, user, device });
@@ -31,9 +41,10 @@ export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverAp
     if (path !== "/_matrix/client/versions") {
       if (c.req.header("authorization") !== `Bearer ${asToken}`) return refuse(c, 401, "M_UNKNOWN_TOKEN");
       if (!state.users.has(user) && !path.endsWith("/register")) return refuse(c, 403, "M_FORBIDDEN");
-      if (device !== undefined && !state.devices.has(`${user} ${device}`)) return refuse(c, 400, "M_UNKNOWN_DEVICE");
+      if (device !== undefined && !state.devicesOf(user).includes(device)) return refuse(c, 400, "M_UNKNOWN_DEVICE");
     }
     c.set("user", user);
+    c.set("device", device);
     await next();
     if (answer === "drop") c.res = cut(c.env);
   });
@@ -48,10 +59,8 @@ export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverAp
     state.users.add(user);
     return c.json({ user_id: user });
   });
-  app.put(`${base}/devices/:device`, (c) => {
-    state.devices.add(`${c.get("user")} ${c.req.param("device")}`);
-    return c.json({}, 201);
-  });
+  mountKeysApi(app, state, toDevice);
+  mountCreateRoom(app, state, echo);
   app.get(`${base}/profile/:user`, (c) => c.json(state.profiles.get(c.req.param("user")) ?? {}));
   app.get(`${base}/profile/:user/displayname`, (c) => c.json(state.profiles.get(c.req.param("user")) ?? {}));
   app.put(`${base}/profile/:user/:field`, async (c) => {
@@ -67,7 +76,9 @@ export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverAp
   for (const upload of ["/_matrix/media/v3/upload", "/_matrix/media/r0/upload"])
     app.post(upload, async (c) => {
       const type = c.req.header("content-type") ?? "application/octet-stream";
-      return c.json({ content_uri: state.addMedia(new Uint8Array(await c.req.arrayBuffer()), type) });
+      return c.json({
+        content_uri: state.addMedia(new Uint8Array(await c.req.arrayBuffer()), type, c.req.query("filename")),
+      });
     });
   app.post("/_matrix/client/v1/appservice/:id/ping", async (c) => {
     const { transaction_id } = await c.req.json<{ transaction_id: string }>();
@@ -113,7 +124,7 @@ export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverAp
 
   /** Synapse's scope of a transaction id: user, device and path. */
   const once = (c: Context<Env>, scope: string, make: () => StandInEvent): Response => {
-    const key = [c.get("user"), c.req.query("device_id"), scope].join(" ");
+    const key = [c.get("user"), c.get("device"), scope].join(" ");
     let eventId = transactions.get(key);
     if (eventId === undefined) {
       const event = make();
@@ -137,9 +148,6 @@ export function createHomeserverApi({ state, asToken, echo, ping }: HomeserverAp
   app.notFound((c) => c.json({ errcode: "M_UNRECOGNIZED", error: c.req.path }, 404));
   return app;
 }
-
-const refuse = (c: Pick<Context, "json">, status: 400 | 401 | 403 | 404 | 413, errcode: string): Response =>
-  c.json({ errcode, error: errcode }, status);
 
 /** Ends the connection without an answer. */
 function cut(env: unknown): Response {

@@ -1,5 +1,7 @@
 /** What the stand-in homeserver knows, in memory. */
 import { randomBytes } from "node:crypto";
+import { KeyDirectory } from "./homeserver-keys.ts";
+import { SyncStream } from "./homeserver-stream.ts";
 
 /** An event as it is pushed. */
 export interface StandInEvent {
@@ -33,6 +35,13 @@ export interface StandInFault {
   readonly answer: { readonly status: number; readonly body: object } | "drop" | "cut";
 }
 
+/** A file that was uploaded. */
+export interface StandInMedia {
+  readonly bytes: Uint8Array;
+  readonly type: string;
+  readonly filename?: string;
+}
+
 interface Room {
   /** Membership by user. */
   readonly members: Map<string, string>;
@@ -47,9 +56,16 @@ export class HomeserverState {
   /** The application service's own user. */
   readonly sender: string;
   readonly users: Set<string>;
-  readonly devices = new Set<string>();
+  /** Users' device ids. */
+  readonly #devices = new Map<string, Set<string>>();
+  /** Of people who have logged in. */
+  readonly tokens = new Map<string, { readonly user: string; readonly device: string }>();
+  readonly keys = new KeyDirectory();
+  readonly stream = new SyncStream({ share: (one, other) => this.#share(one, other) });
+  /** Content by user and type. */
+  readonly accountData = new Map<string, Record<string, unknown>>();
   readonly rooms = new Map<string, Room>();
-  readonly media = new Map<string, { bytes: Uint8Array; type: string }>();
+  readonly media = new Map<string, StandInMedia>();
   readonly profiles = new Map<string, Record<string, unknown>>();
   readonly calls: StandInCall[] = [];
   readonly events: StandInEvent[] = [];
@@ -70,20 +86,49 @@ export class HomeserverState {
 
   addAgent(user: string): void {
     this.users.add(user);
-    this.devices.add(`${user} OPENCLAW`);
+    this.addDevice(user, "OPENCLAW");
+  }
+
+  addDevice(user: string, device: string, displayName?: string): void {
+    this.#devices.set(user, (this.#devices.get(user) ?? new Set()).add(device));
+    if (displayName !== undefined) this.keys.device(user, device).displayName = displayName;
+  }
+
+  devicesOf(user: string): string[] {
+    return [...(this.#devices.get(user) ?? [])];
+  }
+
+  removeDevice(user: string, device: string): void {
+    if (!this.#devices.get(user)?.delete(device)) return;
+    this.keys.forget(user, device);
+    this.stream.drop(user, device);
+    this.stream.changed(user);
   }
 
   addRoom(id: string, members: readonly string[], encrypted: boolean): void {
     const state = new Map<string, Record<string, unknown>>();
+    state.set(stateKey("m.room.history_visibility", ""), { history_visibility: "shared" });
     if (encrypted) state.set(stateKey("m.room.encryption", ""), { algorithm: "m.megolm.v1.aes-sha2" });
-    this.rooms.set(id, { members: new Map(members.map((user) => [user, "join"])), state });
+    this.rooms.set(id, { members: new Map(), state });
+    for (const user of members) this.setMember(id, user, "join");
     for (const user of members) if (this.isAgent(user)) this.addAgent(user);
   }
 
-  addMedia(bytes: Uint8Array, type: string): string {
+  addMedia(bytes: Uint8Array, type: string, filename?: string): string {
     const id = randomBytes(12).toString("hex");
-    this.media.set(`${this.serverName}/${id}`, { bytes, type });
+    this.media.set(`${this.serverName}/${id}`, { bytes, type, ...(filename !== undefined && { filename }) });
     return `mxc://${this.serverName}/${id}`;
+  }
+
+  /** Sets it without an event. */
+  setMember(room: string, user: string, membership: string): void {
+    const members = this.rooms.get(room)?.members;
+    if (!members || members.get(user) === membership) return;
+    const joined = this.joined(room).filter((other) => other !== user);
+    const before = members.get(user);
+    members.set(user, membership);
+    if (membership !== "join" && before !== "join") return;
+    for (const other of joined) if (membership === "join" || !this.#share(user, other)) this.stream.met(user, other);
   }
 
   membership(room: string, user: string): string | undefined {
@@ -104,9 +149,19 @@ export class HomeserverState {
   }
 
   setMembership(room: string, user: string, by: string, membership: string, more: object = {}): StandInEvent {
-    this.rooms.get(room)?.members.set(user, membership);
+    this.setMember(room, user, membership);
     const content = { membership, ...more };
     return this.record({ room_id: room, sender: by, type: "m.room.member", state_key: user, content });
+  }
+
+  setState(room: string, sender: string, type: string, key: string, content: Record<string, unknown>): StandInEvent {
+    if (type === "m.room.member") this.setMember(room, key, String(content["membership"]));
+    else this.rooms.get(room)?.state.set(stateKey(type, key), content);
+    return this.record({ room_id: room, sender, type, state_key: key, content });
+  }
+
+  #share(one: string, other: string): boolean {
+    return [...this.rooms.values()].some(({ members }) => members.get(one) === "join" && members.get(other) === "join");
   }
 
   /** The fault that answers a call, used up by one. */

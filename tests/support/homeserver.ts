@@ -1,6 +1,6 @@
 /**
  * A stand-in homeserver: the client-server calls the gateway makes and the pushes it gets, as Synapse answers them, in
- * memory. Not a Matrix server: no federation, no power levels, no sync. tests/live has a real Synapse.
+ * memory. Not a Matrix server: no federation, no power levels, a sync only of what encryption needs. tests/live has a real Synapse.
  */
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
@@ -11,11 +11,12 @@ import {
   type StandInCall,
   type StandInEvent,
   type StandInFault,
-  stateKey,
+  type StandInMedia,
 } from "./homeserver-state.ts";
+import type { ToDeviceEvent } from "./homeserver-stream.ts";
 import { TransactionQueue } from "./transaction-queue.ts";
 
-export type { StandInCall, StandInEvent, StandInFault } from "./homeserver-state.ts";
+export type { StandInCall, StandInEvent, StandInFault, StandInMedia } from "./homeserver-state.ts";
 
 /** A running stand-in and what a test may do with it. */
 export interface StandInHomeserver {
@@ -36,6 +37,16 @@ export interface StandInHomeserver {
   addAgent(user: string): void;
   /** Somebody says something; resolves with the event id once the gateway has acknowledged it. */
   say(room: string, sender: string, content: string | Record<string, unknown>): Promise<string>;
+  /** Somebody sends an event of any type. */
+  post(room: string, sender: string, type: string, content: Record<string, unknown>): PostedEvent;
+  /** A person logs in on a new device, to call the homeserver as a client does. */
+  login(user: string, device?: string): { accessToken: string; deviceId: string };
+  /** A device without keys. */
+  addDevice(user: string, device: string): void;
+  /** What waits for a device's sync; default: the device of agents. */
+  toDevice(user: string, device?: string): readonly ToDeviceEvent[];
+  /** Loses what waits for a device's sync, and says how many. */
+  dropToDevice(user: string, device?: string): number;
   /** Somebody invites a user; resolves once the gateway has acknowledged it. */
   invite(room: string, user: string, by: string, options?: { isDirect?: boolean }): Promise<string>;
   /** Changes the room's state and pushes it. */
@@ -44,6 +55,8 @@ export interface StandInHomeserver {
   /** Pushes these events as they are, in one transaction where they fit. */
   push(events: readonly object[]): Promise<void>;
   addMedia(bytes: Uint8Array, type: string): string;
+  /** An uploaded file, by its mxc: URI. */
+  media(uri: string): StandInMedia | undefined;
   /** Joined members. */
   members(room: string): string[];
   membership(room: string, user: string): string | undefined;
@@ -56,6 +69,13 @@ export interface StandInHomeserver {
   close(): Promise<void>;
 }
 
+/** An event that was recorded and is being pushed. */
+export interface PostedEvent {
+  readonly eventId: string;
+  /** Once the gateway has acknowledged it; never while it is down. */
+  readonly acknowledged: Promise<void>;
+}
+
 /** What may be chosen. */
 export interface StandInOptions {
   readonly serverName?: string;
@@ -66,11 +86,13 @@ export interface StandInOptions {
   readonly retryMs?: number;
   /** Whether what the gateway sends is pushed back to it, as Synapse does. Default true. */
   readonly echo?: boolean;
+  /** Whether it has the experimental features on that push to-device messages and device lists. Default false. */
+  readonly flags?: boolean;
 }
 
 /** Starts one on a free loopback port. */
 export async function startHomeserver(options: StandInOptions = {}): Promise<StandInHomeserver> {
-  const { serverName = "home.example", retryMs = 20, echo = true } = options;
+  const { serverName = "home.example", retryMs = 20, echo = true, flags = false } = options;
   const asToken = options.asToken ?? randomBytes(16).toString("hex");
   const state = new HomeserverState(serverName, options.namespace ?? "agent_");
   let gateway: string | undefined;
@@ -82,7 +104,12 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
     asToken,
     echo: (event) => void (echo && queue.push([event])),
     ping: (transaction) => pingGateway(gateway, hsToken, transaction),
+    toDevice(user, device, event) {
+      if (!flags || !state.isAgent(user)) return;
+      queue.hint({ toDevice: [{ ...event, to_user_id: user, to_device_id: device }] });
+    },
   });
+  if (flags) state.stream.onChanged((user) => queue.hint({ changed: [user] }));
   const server = await new Promise<ServerType>((resolve) => {
     const listening = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, () => resolve(listening));
   });
@@ -119,17 +146,30 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
       const content = typeof said === "string" ? { msgtype: "m.text", body: said } : said;
       return push(state.record({ room_id: room, sender, type: "m.room.message", content }));
     },
+    post(room, sender, type, content) {
+      const event = state.record({ room_id: room, sender, type, content });
+      return { eventId: event.event_id, acknowledged: queue.push([event]) };
+    },
+    login(user, device = randomBytes(5).toString("hex").toUpperCase()) {
+      const accessToken = randomBytes(16).toString("hex");
+      state.users.add(user);
+      state.addDevice(user, device);
+      state.tokens.set(accessToken, { user, device });
+      return { accessToken, deviceId: device };
+    },
+    addDevice: (user, device) => state.addDevice(user, device),
+    toDevice: (user, device = "OPENCLAW") => state.stream.pending(user, device),
+    dropToDevice: (user, device = "OPENCLAW") => state.stream.drop(user, device),
     invite: (room, user, by, { isDirect = false } = {}) =>
       push(state.setMembership(room, user, by, "invite", isDirect ? { is_direct: true } : {})),
     setState(room, sender, type, key, content) {
-      if (type === "m.room.member") state.rooms.get(room)?.members.set(key, String(content["membership"]));
-      else state.rooms.get(room)?.state.set(stateKey(type, key), content);
-      return push(state.record({ room_id: room, sender, type, state_key: key, content }));
+      return push(state.setState(room, sender, type, key, content));
     },
     redact: (room, sender, event) =>
       push(state.record({ room_id: room, sender, type: "m.room.redaction", redacts: event, content: {} })),
     push: (events) => queue.push([...events]),
     addMedia: (bytes, type) => state.addMedia(bytes, type),
+    media: (uri) => state.media.get(uri.replace("mxc://", "")),
     members: (room) => state.joined(room),
     membership: (room, user) => state.membership(room, user),
     sent: (room) => state.events.filter((event) => event.txnId !== undefined && event.room_id === room),
@@ -142,6 +182,7 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
     },
     async close() {
       gateway = undefined;
+      state.stream.close();
       await queue.close();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -10,11 +10,24 @@ export interface TransactionQueueOptions {
   readonly retryMs: number;
 }
 
+/** What a homeserver with the experimental features pushes beside events. */
+export interface PushHint {
+  readonly toDevice?: readonly object[];
+  /** Users whose devices changed. */
+  readonly changed?: readonly string[];
+}
+
+interface Entry {
+  readonly events: object[];
+  readonly hint?: PushHint;
+  readonly resolve: () => void;
+}
+
 /** The transactions that wait for the gateway. */
 export class TransactionQueue {
   readonly #options: TransactionQueueOptions;
   readonly #stop = new AbortController();
-  #waiting: { events: object[]; resolve: () => void }[] = [];
+  #waiting: Entry[] = [];
   #running: Promise<void> | undefined;
   #nextId = 1;
   /** How often a transaction was answered with something else than 200. */
@@ -30,6 +43,13 @@ export class TransactionQueue {
       this.#waiting.push({ events, resolve });
       this.wake();
     });
+  }
+
+  /** Pushes what a homeserver forgets when it is not taken at once. */
+  hint(hint: PushHint): void {
+    if (this.#options.gateway() === undefined) return;
+    this.#waiting.push({ events: [], hint, resolve: () => {} });
+    this.wake();
   }
 
   /** What waited for a gateway goes now. */
@@ -48,9 +68,13 @@ export class TransactionQueue {
       const batch = this.#take();
       const id = this.#nextId++;
       let wait = this.#options.retryMs;
-      while (!(await this.#deliver(id, batch))) {
+      let body = bodyOf(batch, true);
+      while (!(await this.#deliver(id, body))) {
         if (this.#stop.signal.aborted) return;
         this.failures += 1;
+        // element-hq/synapse#14710: a repeated transaction has only its events, and without any it is thrown away.
+        body = bodyOf(batch, false);
+        if (batch.every(({ events }) => events.length === 0)) break;
         await sleep(wait, undefined, { signal: this.#stop.signal }).catch(() => {});
         wait = Math.min(wait * 2, this.#options.retryMs * 16);
       }
@@ -59,18 +83,18 @@ export class TransactionQueue {
   }
 
   /** At most 100 events a transaction; what was pushed together stays together. */
-  #take(): { events: object[]; resolve: () => void }[] {
+  #take(): Entry[] {
     let size = 0;
-    const end = this.#waiting.findIndex((entry) => (size += entry.events.length) > 100);
+    const end = this.#waiting.findIndex((entry) => (size += entry.events.length + (entry.hint ? 1 : 0)) > 100);
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(end, 1));
   }
 
-  async #deliver(id: number, batch: { events: object[] }[]): Promise<boolean> {
+  async #deliver(id: number, body: object): Promise<boolean> {
     try {
       const response = await fetch(`${this.#options.gateway()}/_matrix/app/v1/transactions/${id}`, {
         method: "PUT",
         headers: { authorization: `Bearer ${this.#options.hsToken()}`, "content-type": "application/json" },
-        body: JSON.stringify({ events: batch.flatMap((entry) => entry.events) }),
+        body: JSON.stringify(body),
         signal: this.#stop.signal,
       });
       await response.json();
@@ -79,4 +103,14 @@ export class TransactionQueue {
       return false;
     }
   }
+}
+
+function bodyOf(batch: readonly Entry[], withHints: boolean): object {
+  const toDevice = batch.flatMap(({ hint }) => hint?.toDevice ?? []);
+  const changed = [...new Set(batch.flatMap(({ hint }) => hint?.changed ?? []))];
+  return {
+    events: batch.flatMap(({ events }) => events),
+    ...(withHints && toDevice.length > 0 && { "de.sorunome.msc2409.to_device": toDevice }),
+    ...(withHints && changed.length > 0 && { "org.matrix.msc3202.device_lists": { changed, left: [] } }),
+  };
 }
