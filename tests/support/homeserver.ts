@@ -12,6 +12,7 @@ import {
   type StandInEvent,
   type StandInFault,
   type StandInMedia,
+  stateKey,
 } from "./homeserver-state.ts";
 import type { ToDeviceEvent } from "./homeserver-stream.ts";
 import { TransactionQueue } from "./transaction-queue.ts";
@@ -60,6 +61,8 @@ export interface StandInHomeserver {
   /** Joined members. */
   members(room: string): string[];
   membership(room: string, user: string): string | undefined;
+  /** Whether the room's state says so. */
+  encrypted(room: string): boolean;
   /** What the gateway sent to a room: messages, edits and redactions as they are. */
   sent(room: string): StandInEvent[];
   /** The first event, there already or to come, for which it holds. Throws after `timeoutMs` (10 s). */
@@ -172,6 +175,7 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
     media: (uri) => state.media.get(uri.replace("mxc://", "")),
     members: (room) => state.joined(room),
     membership: (room, user) => state.membership(room, user),
+    encrypted: (room) => state.rooms.get(room)?.state.has(stateKey("m.room.encryption", "")) ?? false,
     sent: (room) => state.events.filter((event) => event.txnId !== undefined && event.room_id === room),
     waitFor: (predicate, timeoutMs = 10_000) => waitFor(state, predicate, timeoutMs),
     fail(fault) {
