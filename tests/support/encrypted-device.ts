@@ -54,7 +54,7 @@ export class EncryptedDevice {
   readonly #homeserver: StandInHomeserver;
   readonly #token: string;
   #since: string | undefined;
-  #withheld: ToDeviceRequest[] = [];
+  readonly #withheld: ToDeviceRequest[] = [];
 
   private constructor(homeserver: StandInHomeserver, user: string, id: string, token: string, machine: OlmMachine) {
     this.#homeserver = homeserver;
@@ -126,9 +126,12 @@ export class EncryptedDevice {
     if (claim) await this.send(claim);
     if (sharing.withholdKeys) await this.machine.invalidateGroupSession(new RoomId(room));
     for (const request of await this.machine.shareRoomKey(new RoomId(room), userIds(members), encryption(sharing))) {
-      if (!sharing.withholdKeys) await this.send(request);
-      else this.#withhold(request);
-      if (sharing.withholdKeys) await this.machine.markRequestAsSent(request.id, request.type, "{}");
+      if (!sharing.withholdKeys) {
+        await this.send(request);
+        continue;
+      }
+      this.#withheld.push(request);
+      await this.machine.markRequestAsSent(request.id, request.type, "{}");
     }
     const encrypted = await this.machine.encryptRoomEvent(new RoomId(room), type, JSON.stringify(content));
     const body = JSON.parse(encrypted) as Record<string, unknown>;
@@ -137,8 +140,7 @@ export class EncryptedDevice {
 
   /** Delivers the key messages that were kept back. */
   async deliverKeys(): Promise<void> {
-    for (const { event_type, txn_id, body } of this.#withheld.splice(0))
-      await this.#call("PUT", `${client}/sendToDevice/${event_type}/${txn_id}`, body);
+    for (const request of this.#withheld.splice(0)) await this.#sendToDevice(request);
   }
 
   async decrypt(event: StandInEvent): Promise<{ type: string; content: Record<string, unknown> }> {
@@ -164,10 +166,6 @@ export class EncryptedDevice {
         ? await this.#sendToDevice(request as ToDeviceRequest)
         : await this.#call("POST", path, request.body);
     if (request.id !== undefined) await this.machine.markRequestAsSent(request.id, request.type, answer);
-  }
-
-  #withhold(request: ToDeviceRequest): void {
-    this.#withheld.push(request);
   }
 
   #sendToDevice({ event_type, txn_id, body }: ToDeviceRequest): Promise<string> {

@@ -42,7 +42,7 @@ export class PersonVerification {
   }
 
   get done(): boolean {
-    return this.#sas?.isDone() ?? false;
+    return (this.#sas?.isDone() ?? false) && this.#request.isDone();
   }
 
   /** The seven emoji, once both sides know them: those of the other side must be the same. */

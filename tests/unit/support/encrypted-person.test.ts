@@ -75,9 +75,7 @@ describe("two encrypted people in a room", () => {
     const withheld = await one.say(room, "for signed devices");
     await assert.rejects(phone.read(event(withheld)), { code: "MissingRoomKey", withheld: "m.unverified" });
     assert.equal((await other.read(event(withheld))).content["body"], "for signed devices");
-    const shared = await one.say(room, "for all devices", { strategy: "all", rotateEvery: 1 });
     const all = await one.say(room, "for all devices", { strategy: "all" });
-    assert.ok(shared);
     assert.equal((await phone.read(event(all))).content["body"], "for all devices");
     const own = await phone.say(room, "from the phone");
     assert.equal((await one.read(event(own))).content["body"], "from the phone");
@@ -120,7 +118,8 @@ describe("two encrypted people in a room", () => {
     assert.equal(await one.isVerified(ben), false);
     const asked = await one.startVerification(ben, room, { encrypted: false });
     const accepted = await other.acceptVerification(anna, { starts: true });
-    assert.deepEqual(await asked.emoji(), await accepted.emoji());
+    const [mine, theirs] = await Promise.all([asked.emoji(), accepted.emoji()]);
+    assert.deepEqual(mine, theirs);
     await asked.cancel();
     await assert.rejects(accepted.confirm(), /cannot be had/);
     assert.equal(accepted.cancelled, "m.mismatched_sas");
