@@ -30,7 +30,7 @@ describe("a real Synapse", () => {
     folder = await mkdtemp(path.join(os.tmpdir(), "openclaw-peers-"));
     const registration = path.join(folder, "registration.yaml");
     await writeFile(registration, registrationYaml(`http://127.0.0.1:${port}`));
-    synapse = await startSynapse({ registration });
+    synapse = await startSynapse({ registration, flags: true });
     ada = await synapse.registerUser("ada", "secret");
   });
   after(async () => {
@@ -57,6 +57,29 @@ describe("a real Synapse", () => {
     await until(() => pushed.join("").includes("@agent_mira:home.test"));
   });
 
+  test("with its flags on, pushes to-device messages to the application service that wants them", async () => {
+    const agent = { authorization: "Bearer as-secret" };
+    const login = { type: "m.login.application_service", username: "agent_mira", inhibit_login: true };
+    await matrix("POST", "register", login, agent);
+    const path = "devices/MIRA?user_id=@agent_mira:home.test";
+    await matrix("PUT", path, {}, agent, 201);
+    const messages = { "@agent_mira:home.test": { MIRA: { greeting: "by device" } } };
+    await matrix("PUT", "sendToDevice/test.greeting/1", { messages });
+    await until(() => pushed.some((body) => body.includes("msc2409.to_device") && body.includes("by device")));
+  });
+
+  test("shows what it keeps of a room to a member", async () => {
+    const stored = await synapse?.storedEvents(ada, room);
+    assert.equal(stored?.[0]?.type, "m.room.create");
+    assert.equal(stored.find(({ type }) => type === "m.room.message")?.content["body"], "good morning");
+  });
+
+  test("logs a user in on one more device", async () => {
+    const second = await synapse?.loginUser("ada", ada.password);
+    assert.equal(second?.userId, ada.userId);
+    assert.notEqual(second.deviceId, ada.deviceId);
+  });
+
   test("keeps its data over a restart", async () => {
     await synapse?.restart();
     assert.deepEqual(await messages(), ["good morning"]);
@@ -68,13 +91,19 @@ describe("a real Synapse", () => {
     return chunk.filter((event) => event.type === "m.room.message").map((event) => event.content.body);
   }
 
-  async function matrix(method: string, endpoint: string, body?: unknown): Promise<Record<string, unknown>> {
+  async function matrix(
+    method: string,
+    endpoint: string,
+    body?: unknown,
+    headers: Record<string, string> = { authorization: `Bearer ${ada.accessToken}` },
+    status = 200,
+  ): Promise<Record<string, unknown>> {
     const response = await fetch(`${synapse?.url}/_matrix/client/v3/${endpoint}`, {
       method,
-      headers: { authorization: `Bearer ${ada.accessToken}` },
+      headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    assert.equal(response.status, 200, `${method} ${endpoint}`);
+    assert.equal(response.status, status, `${method} ${endpoint}`);
     return (await response.json()) as Record<string, unknown>;
   }
 });
@@ -170,6 +199,8 @@ as_token: as-secret
 hs_token: hs-secret
 sender_localpart: openclaw
 rate_limited: false
+receive_ephemeral: true
+org.matrix.msc3202: true
 namespaces:
   users: [{ exclusive: true, regex: '@agent_.*:home\\.test' }]
 `;

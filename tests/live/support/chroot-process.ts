@@ -10,6 +10,9 @@ const STOP_MILLISECONDS = 10_000;
 export interface ChrootProcess {
   pid: number;
   logs(): string;
+  hasEnded(): boolean;
+  /** Writes to its input; only to a program that was started with a listener to its lines. */
+  write(text: string): void;
   /** Asks it to end, then kills its whole group; returns when it is gone. */
   stop(): Promise<void>;
   /** Polls this URL until it answers 2xx; throws with the last output when the process ends or the time is over. */
@@ -42,20 +45,30 @@ export function chrootEnvironment(extra: Record<string, string> = {}): Record<st
   return { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", LC_ALL: "C.UTF-8", ...extra };
 }
 
-/** Starts a program inside the chroot; it does not keep this process alive. */
-export function startInChroot(dir: string, argv: string[], environment: Record<string, string> = {}): ChrootProcess {
+/**
+ * Starts a program inside the chroot; it does not keep this process alive.
+ * Given `onLine`, it has an input, and the lines of its output go there instead of the logs.
+ */
+export function startInChroot(
+  dir: string,
+  argv: string[],
+  environment: Record<string, string> = {},
+  onLine?: (line: string) => void,
+): ChrootProcess {
   const [command = "", ...args] = inChroot(dir, argv);
   const child = spawn(command, args, {
     // A group of its own, so that a signal to the group reaches the program behind unshare.
     detached: true,
     env: chrootEnvironment(environment),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [onLine ? "pipe" : "ignore", "pipe", "pipe"],
   });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-LOG_LIMIT)));
-    if (stream instanceof net.Socket) stream.unref();
-  }
+  const log = (text: string): void => void (output = (output + text).slice(-LOG_LIMIT));
+  child.stdout?.setEncoding("utf8").on("data", onLine ? byLine(onLine) : log);
+  child.stderr?.setEncoding("utf8").on("data", log);
+  for (const stream of [child.stdin, child.stdout, child.stderr]) if (stream instanceof net.Socket) stream.unref();
+  // Who waits for an answer hears that it has ended.
+  child.stdin?.on("error", () => {});
   child.on("error", (error) => (output += `${error.message}\n`)).unref();
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} cannot be started`);
@@ -63,6 +76,11 @@ export function startInChroot(dir: string, argv: string[], environment: Record<s
   return {
     pid,
     logs: () => output,
+    hasEnded: () => hasEnded(child),
+    write(text) {
+      if (!child.stdin) throw new Error(`${argv[0]} has no input`);
+      child.stdin.write(text);
+    },
     stop: () => stopGroup(child, pid),
     async waitUntilHealthy(url, milliseconds = 60_000) {
       const deadline = Date.now() + milliseconds;
@@ -88,6 +106,15 @@ export async function freePort(): Promise<number> {
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
+}
+
+function byLine(onLine: (line: string) => void): (text: string) => void {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(onLine);
+  };
 }
 
 async function stopGroup(child: ChildProcess, pid: number): Promise<void> {

@@ -2,19 +2,24 @@
 import {
   ClientEvent,
   createClient,
+  EventType,
   type MatrixClient,
   type MatrixEvent,
   MsgType,
+  RelationType,
   type Room,
   RoomEvent,
   SyncState,
 } from "matrix-js-sdk";
+import type { RoomMessageEventContent } from "matrix-js-sdk/lib/@types/events.js";
 import { type Logger, logger } from "matrix-js-sdk/lib/logger.js";
-import type { SynapseUser } from "./synapse.ts";
+import { poll } from "./poll.ts";
+import type { SynapseUser } from "./synapse-users.ts";
 
 const silence = (): void => {};
-// Its types hide that it is a loglevel logger.
-(logger as unknown as { disableAll(): void }).disableAll();
+// Its types hide that it is a loglevel logger; its children take this from it, but not its level.
+Object.assign(logger, { methodFactory: () => silence });
+(logger as unknown as { rebuild(): void }).rebuild();
 /** The SDK logs what it does at length. */
 const silent: Logger = {
   trace: silence,
@@ -24,8 +29,6 @@ const silent: Logger = {
   error: silence,
   getChild: () => silent,
 };
-
-const waitMs = 30_000;
 
 // The SDK never clears the timers of its requests' time-outs, of up to two minutes: they must not hold up the test's end.
 const { setTimeout: plainSetTimeout } = globalThis;
@@ -40,16 +43,33 @@ export interface Person {
   readonly userId: string;
   readonly client: MatrixClient;
   say(room: string, text: string, more?: Record<string, unknown>): Promise<string>;
-  /** The first event of the room, past or future, that satisfies. */
+  edit(room: string, eventId: string, text: string): Promise<string>;
+  react(room: string, eventId: string, key: string): Promise<string>;
+  reply(room: string, eventId: string, text: string): Promise<string>;
+  /** Says something in the thread below an event. */
+  thread(room: string, rootId: string, text: string): Promise<string>;
+  /** Sends a message of any kind. */
+  send(room: string, content: Record<string, unknown>): Promise<string>;
+  /** Accepts an invite and returns when the room is there. */
+  join(room: string): Promise<void>;
+  /** The first event of the room, past or future, that satisfies; one that cannot be decrypted is none. */
   event(room: string, what: string, satisfies: (event: MatrixEvent) => boolean): Promise<MatrixEvent>;
+  /** The first message of a sender with this text. */
+  message(room: string, sender: string, text: string): Promise<MatrixEvent>;
   /** Waits until something about the room is so. */
   until(room: string, what: string, holds: (room: Room) => boolean): Promise<void>;
   messagesOf(room: string, sender: string): MatrixEvent[];
   stop(): void;
 }
 
+/** What a person may be given. */
+export interface PersonOptions {
+  /** Runs before the first sync. */
+  prepare?: (client: MatrixClient) => Promise<void>;
+}
+
 /** Logs in and syncs. */
-export async function startPerson(url: string, user: SynapseUser): Promise<Person> {
+export async function startPerson(url: string, user: SynapseUser, options: PersonOptions = {}): Promise<Person> {
   const client = createClient({
     baseUrl: url,
     accessToken: user.accessToken,
@@ -57,6 +77,7 @@ export async function startPerson(url: string, user: SynapseUser): Promise<Perso
     deviceId: user.deviceId,
     logger: silent,
   });
+  await options.prepare?.(client);
   const synced = new Promise<void>((resolve) => {
     client.on(ClientEvent.Sync, (state) => {
       if (state === SyncState.Prepared) resolve();
@@ -64,38 +85,57 @@ export async function startPerson(url: string, user: SynapseUser): Promise<Perso
   });
   await client.startClient({ initialSyncLimit: 50 });
   await synced;
+
   const events = (room: string): MatrixEvent[] => {
     const found = client.getRoom(room);
     if (!found) return [];
-    return [...found.getLiveTimeline().getEvents(), ...found.getThreads().flatMap((thread) => thread.events)];
+    const all = [...found.getLiveTimeline().getEvents(), ...found.getThreads().flatMap((thread) => thread.events)];
+    // The SDK shows a failure as a message of its own, and decrypts again when a key comes.
+    return all.filter((event) => !event.isBeingDecrypted() && !event.isDecryptionFailure());
   };
-  const poll = async <Value>(what: string, look: () => Value | undefined): Promise<Value> => {
-    const deadline = Date.now() + waitMs;
-    for (;;) {
-      const found = look();
-      if (found !== undefined) return found;
-      if (Date.now() > deadline) throw new Error(`waited ${waitMs / 1000} s for ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+  const isMessageOf = (event: MatrixEvent, sender: string): boolean =>
+    event.getSender() === sender && event.getType() === "m.room.message" && !event.isRedacted();
+  const send: Person["send"] = async (room, content) =>
+    (await client.sendMessage(room, content as unknown as RoomMessageEventContent)).event_id;
+  const say: Person["say"] = (room, text, more = {}) => send(room, { msgtype: MsgType.Text, body: text, ...more });
+  const waitFor: Person["event"] = (room, what, satisfies) => poll(what, () => events(room).find(satisfies));
+  const until: Person["until"] = async (room, what, holds) => {
+    await poll(what, () => {
+      const found = client.getRoom(room);
+      return found && holds(found) ? true : undefined;
+    });
   };
+
   return {
     userId: user.userId,
     client,
-    async say(room, text, more = {}) {
-      const { event_id } = await client.sendMessage(room, { msgtype: MsgType.Text, body: text, ...more });
-      return event_id;
+    send,
+    say,
+    edit: (room, eventId, text) =>
+      say(room, `* ${text}`, {
+        "m.new_content": { msgtype: MsgType.Text, body: text },
+        "m.relates_to": { rel_type: RelationType.Replace, event_id: eventId },
+      }),
+    async react(room, eventId, key) {
+      const relation = { rel_type: RelationType.Annotation, event_id: eventId, key } as const;
+      return (await client.sendEvent(room, EventType.Reaction, { "m.relates_to": relation })).event_id;
     },
-    event: (room, what, satisfies) => poll(what, () => events(room).find(satisfies)),
-    async until(room, what, holds) {
-      await poll(what, () => {
-        const found = client.getRoom(room);
-        return found && holds(found) ? true : undefined;
-      });
+    reply: (room, eventId, text) => say(room, text, { "m.relates_to": { "m.in_reply_to": { event_id: eventId } } }),
+    thread: (room, rootId, text) =>
+      say(room, text, { "m.relates_to": { rel_type: RelationType.Thread, event_id: rootId } }),
+    async join(room) {
+      await client.joinRoom(room);
+      await until(room, `${user.userId} to join`, (found) => found.getMyMembership() === "join");
     },
-    messagesOf: (room, sender) =>
-      events(room).filter(
-        (event) => event.getSender() === sender && event.getType() === "m.room.message" && !event.isRedacted(),
+    event: waitFor,
+    message: (room, sender, text) =>
+      waitFor(
+        room,
+        `${sender} to say "${text}"`,
+        (event) => isMessageOf(event, sender) && event.getContent().body === text,
       ),
+    until,
+    messagesOf: (room, sender) => events(room).filter((event) => isMessageOf(event, sender)),
     stop() {
       client.removeAllListeners(RoomEvent.Timeline);
       client.stopClient();

@@ -1,21 +1,22 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { copyFile, writeFile } from "node:fs/promises";
 import { type ChrootProcess, freePort, startInChroot } from "./chroot-process.ts";
 import { makePeerFolder, type PeerFolder } from "./peer-folder.ts";
 import { ensureChroot } from "./sid.ts";
+import { readStoredEvents, type StoredEvent } from "./stored-events.ts";
+import { loginUser, registerUser, type SynapseUser } from "./synapse-users.ts";
 
-/** A person's account with one logged-in device. */
-export interface SynapseUser {
-  userId: string;
-  accessToken: string;
-  deviceId: string;
-}
+export type { StoredEvent, SynapseUser };
 
 /** A running homeserver with its own empty database, on loopback, without federation. */
 export interface Synapse {
   url: string;
   serverName: string;
   registerUser(name: string, password: string): Promise<SynapseUser>;
+  /** One more device of an account. */
+  loginUser(name: string, password: string): Promise<SynapseUser>;
+  /** What it keeps of a room, oldest first, as far as this member may read it. */
+  storedEvents(member: { accessToken: string }, room: string): Promise<StoredEvent[]>;
   /** Output of all its runs, restarts included. */
   logs(): string;
   /** Stops it and starts it again with the same data and port. */
@@ -29,13 +30,15 @@ export interface SynapseOptions {
   /** Path of an application service's registration file (YAML). */
   registration?: string;
   serverName?: string;
+  /** Lets it push to-device messages and device lists to an application service whose registration wants them. */
+  flags?: boolean;
   /** Top-level keys that replace ours in homeserver.yaml. */
   extraConfig?: Record<string, unknown>;
 }
 
 /** Starts Synapse and returns when it is healthy; throws `PeersUnavailable` where this machine cannot hold it. */
 export async function startSynapse(options: SynapseOptions = {}): Promise<Synapse> {
-  const { registration, serverName = "home.test", extraConfig = {} } = options;
+  const { registration, serverName = "home.test", flags = false, extraConfig = {} } = options;
   const { dir: chroot } = await ensureChroot(["matrix-synapse"]);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -46,6 +49,7 @@ export async function startSynapse(options: SynapseOptions = {}): Promise<Synaps
     ...baseConfig(serverName, port, folder),
     registration_shared_secret: sharedSecret,
     app_service_config_files: registration === undefined ? [] : [folder.inside("registration.yaml")],
+    ...(flags ? { experimental_features: experimentalFeatures } : {}),
     ...extraConfig,
   };
   // JSON is YAML.
@@ -64,6 +68,8 @@ export async function startSynapse(options: SynapseOptions = {}): Promise<Synaps
     url,
     serverName,
     registerUser: (name, password) => registerUser(url, sharedSecret, name, password),
+    loginUser: (name, password) => loginUser(url, name, password),
+    storedEvents: (member, room) => readStoredEvents(url, member, room),
     logs: () => earlierLogs + running.logs(),
     async restart() {
       await running.stop();
@@ -94,18 +100,7 @@ export async function startSynapse(options: SynapseOptions = {}): Promise<Synaps
   }
 }
 
-async function registerUser(url: string, sharedSecret: string, name: string, password: string): Promise<SynapseUser> {
-  const endpoint = `${url}/_synapse/admin/v1/register`;
-  const { nonce } = (await (await fetch(endpoint)).json()) as { nonce: string };
-  const mac = createHmac("sha1", sharedSecret).update([nonce, name, password, "notadmin"].join("\0")).digest("hex");
-  const response = await fetch(endpoint, {
-    method: "POST",
-    body: JSON.stringify({ nonce, username: name, password, admin: false, mac }),
-  });
-  if (!response.ok) throw new Error(`registering ${name}: ${response.status} ${await response.text()}`);
-  const body = (await response.json()) as { user_id: string; access_token: string; device_id: string };
-  return { userId: body.user_id, accessToken: body.access_token, deviceId: body.device_id };
-}
+const experimentalFeatures = { msc2409_to_device_messages_enabled: true, msc3202_transaction_extensions: true };
 
 const unlimited = { per_second: 10_000, burst_count: 10_000 };
 
