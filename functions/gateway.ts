@@ -2,6 +2,7 @@
 import type { Config } from "../lib/config/config.ts";
 import { Cancellations } from "../lib/conversation/cancellations.ts";
 import { converse } from "../lib/conversation/converse.ts";
+import { deliver } from "../lib/conversation/deliver.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
 import { connect } from "../lib/db/client.ts";
@@ -9,7 +10,7 @@ import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
 import { createCommitments } from "../lib/ledger/commitments.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
-import { createInbox, type Inbox } from "../lib/ledger/inbox.ts";
+import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
@@ -17,13 +18,18 @@ import { createOutbox } from "../lib/ledger/outbox.ts";
 import { checkKey } from "../lib/ledger/runs.ts";
 import { ownTurns } from "../lib/ledger/turns.ts";
 import { createBackends } from "../lib/llm/backends.ts";
+import { createDeviceIds } from "../lib/ledger/matrix-devices.ts";
 import type { Log } from "../lib/log.ts";
 import { createMatrixChannel } from "../lib/matrix/channel.ts";
-import { createMatrixClient } from "../lib/matrix/client.ts";
+import { createMatrixClient, firstDeviceId } from "../lib/matrix/client.ts";
+import { deferredCrypto, type MatrixCrypto, startMatrixCrypto } from "../lib/matrix/crypto/crypto.ts";
+import { createUnderstanding } from "../lib/matrix/entries.ts";
 import { createMemberCounts } from "../lib/matrix/members.ts";
 import { recentSeats } from "../lib/matrix/recent-seats.ts";
+import { sendToRoom } from "../lib/matrix/send.ts";
 import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
-import { createMetrics, type Metrics } from "../lib/metrics.ts";
+import { createTell } from "../lib/conversation/tell.ts";
+import { createMetrics, type Metrics, observeAgent } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
 import { Locks } from "../lib/queue/locks.ts";
 import { startWorker } from "../lib/queue/worker.ts";
@@ -76,16 +82,29 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const tables = openDrizzle(databaseUrl);
   const locks = new Locks(databaseUrl, log);
   const metrics = createMetrics();
-  const inbox = waking(createInbox(sql, keyring.bodies), () => lanes, metrics);
+  const inbox = createInbox(
+    sql,
+    keyring.bodies,
+    waking(
+      () => lanes,
+      () => crypto,
+      metrics,
+    ),
+  );
   const outbox = createOutbox(sql, keyring.bodies);
   const rooms = recentSeats(createMatrixRooms(sql));
   const events = createMatrixEvents(sql, keyring.bodies);
-  const client = createMatrixClient(config);
+  const deviceIds = createDeviceIds(sql, firstDeviceId);
+  const client = createMatrixClient(config, deviceIds);
   const members = createMemberCounts(client);
+  const started: { matrix?: RunningMatrix; crypto?: MatrixCrypto } = {};
+  const crypto = deferredCrypto(() => started.crypto);
+  const matrixSend = { config, client, rooms, deviceIds, crypto };
   const channels = {
     telegram: createTelegramChannel({ config, log }),
-    matrix: createMatrixChannel({ config, rooms, log, client }),
+    matrix: createMatrixChannel({ ...matrixSend, log }),
   };
+  const tell = createTell({ outbox, channel: channels.matrix, log });
   const botHealth = createBotHealth();
   const backends = createBackends({ log });
   const cancellations = new Cancellations(sql);
@@ -128,13 +147,12 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     tasks: {
       control: controlTask(deps),
       deliver: deliverTask(deps),
-      "matrix-membership": createMatrixMembershipTask({ config, rooms, client, log, events }),
+      "matrix-membership": createMatrixMembershipTask({ config, rooms, client, crypto, log, events }),
     },
   });
 
   const matrixStop = new AbortController();
-  const started: { matrix?: RunningMatrix } = {};
-  const parts = (): Record<string, () => Promise<PartHealth>> => ({
+  const parts = async (): Promise<Record<string, () => Promise<PartHealth>>> => ({
     database: async () => {
       const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
       return { ok: true, reason: `PostgreSQL ${row?.version ?? ""}` };
@@ -150,6 +168,9 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       };
     },
     ...(config().matrix && { matrix: async () => started.matrix?.status() ?? { ok: false, reason: "starting" } }),
+    ...Object.fromEntries(
+      (await crypto.health()).map(({ agent, ok, reason }) => [`matrix.${agent}`, async () => ({ ok, reason })]),
+    ),
     ...Object.fromEntries([...config().telegram.values()].map((bot) => [`telegram.${bot.name}`, () => botHealth(bot)])),
   });
   const publicApp = createPublicApp({
@@ -176,6 +197,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       events,
       members,
       transactions: createMatrixTransactions(sql),
+      tell,
+      wake: (users) => crypto.wake(users),
       log,
     }),
     log,
@@ -187,6 +210,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       refresh: async () => {
         const { oldestSeconds: _, ...counts } = await openCounts(sql);
         for (const [state, count] of Object.entries(counts)) metrics.queue.set({ state }, count);
+        for (const agent of await crypto.health()) observeAgent(metrics, agent);
       },
     }),
     log,
@@ -194,6 +218,22 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const outer = await listen(publicApp.fetch, settings.listen.public, "listen.public");
   const inner = await listen(privateApp.fetch, settings.listen.private, "listen.private");
 
+  started.crypto = await startMatrixCrypto({
+    config,
+    sql,
+    keyring,
+    client,
+    deviceIds,
+    rooms,
+    inbox,
+    understand: createUnderstanding({ rooms, events, members }),
+    locks,
+    worker: locks.worker,
+    tell,
+    sendToRoom: (message) => sendToRoom(matrixSend, message),
+    deliver: (lane) => deliver(deps, lane, matrixStop.signal),
+    log,
+  });
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
   const stopRecovery = await startRecovery({ sql, lanes, metrics, log });
   backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
@@ -207,6 +247,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
       matrixStop.abort();
       await started.matrix?.stopped;
+      await started.crypto?.stop();
       await inner.close();
       await listening.unlisten();
       await locks.close();
@@ -216,18 +257,20 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   };
 }
 
-/** Wakes the lanes of what came in, and counts it by what became of it. */
-function waking(inbox: Inbox, lanes: () => Lanes, metrics: Metrics): Inbox {
-  return {
-    async accept(entries) {
-      const accepted = await inbox.accept(entries);
-      for (const { source, channel, lane, kind, state } of entries) {
-        if (!accepted.has(source)) continue;
-        metrics.inbox.inc({ channel, state });
-        // After the acknowledgement, which is on its way before the event loop turns.
-        if (kind === "message" && state === "new") setImmediate(() => lanes().wake(lane));
-      }
-      return accepted;
-    },
+/** Wakes those who work on what came in, and counts it by what became of it. */
+function waking(
+  lanes: () => Lanes,
+  crypto: () => Pick<MatrixCrypto, "arrived">,
+  metrics: Metrics,
+): TransactionalInbox["announce"] {
+  return (entries, accepted) => {
+    for (const { source, channel, lane, kind, state } of entries) {
+      if (!accepted.has(source)) continue;
+      metrics.inbox.inc({ channel, state });
+      if (state !== "new") continue;
+      // After the acknowledgement, which is on its way before the event loop turns.
+      if (kind === "message") setImmediate(() => lanes().wake(lane));
+      else if (kind === "encrypted") setImmediate(() => crypto().arrived(lane));
+    }
   };
 }

@@ -10,7 +10,7 @@ export interface PartHealth {
 
 export interface HealthDeps {
   /** Parts by name; each is asked anew. */
-  readonly parts: () => Readonly<Record<string, () => Promise<PartHealth>>>;
+  readonly parts: () => Promise<Readonly<Record<string, () => Promise<PartHealth>>>>;
   readonly metrics: Metrics;
   /** Brings gauges up to date before a scrape. */
   readonly refresh: () => Promise<void>;
@@ -22,7 +22,7 @@ export function createHealthFunction({ parts, metrics, refresh }: HealthDeps): H
   return new Hono()
     .get("/healthz", (context) => context.json({ ok: true }))
     .get("/readyz", async (context) => {
-      const names = Object.entries(parts());
+      const names = Object.entries(await parts());
       const states = await Promise.all(names.map(async ([name, ask]) => [name, await within(ask)] as const));
       const ok = states.every(([, { ok }]) => ok);
       return context.json({ ok, ...Object.fromEntries(states) }, ok ? 200 : 503);

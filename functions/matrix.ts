@@ -11,6 +11,8 @@ import { isSecret } from "../lib/same-secret.ts";
 export interface MatrixFunctionDeps extends IngestDeps {
   readonly config: () => Config;
   readonly transactions: MatrixTransactions;
+  /** Hears whose devices have something to fetch, where the homeserver's flags make it say so. */
+  readonly wake: (users: readonly string[]) => void;
 }
 
 /** A transaction holds at most 100 events, 100 ephemeral and 100 to-device messages of up to 64 KiB each. */
@@ -73,15 +75,19 @@ function tokenOf(c: Context): string | undefined {
  * Event ids make repeats harmless, so the ledger of transactions only saves their work and stays off the hot path: it
  * is asked where this process has seen the transaction id before or has seen none, and written after the answer.
  */
-function createTransactionHandler({ config, transactions, log, ...deps }: MatrixFunctionDeps) {
+function createTransactionHandler({ config, transactions, wake, log, ...deps }: MatrixFunctionDeps) {
   const ingest = createIngest({ ...deps, log });
   const recent = new RecentIds();
   return async (c: Context): Promise<Response> => {
     const txnId = c.req.param("txnId") ?? "";
     const bytes = await readLimited(c.req.raw, maxBody);
     if (!bytes) return failure(c, 413, "M_TOO_LARGE", `a transaction has at most ${maxBody} bytes`);
-    const events = eventsOf(bytes);
-    if (!events) return failure(c, 400, "M_BAD_JSON", "a transaction is a JSON object with a list of events");
+    const body = transactionOf(bytes);
+    if (!body) return failure(c, 400, "M_BAD_JSON", "a transaction is a JSON object with a list of events");
+    const { events } = body;
+    const woken = wokenBy(body, agentUsers(config()));
+    // Not a word of them is used: they are fetched, and a repeated transaction would not hold them (facts in docs/matrix.md).
+    if (woken.length > 0) wake(woken);
     if (events.length === 0) return c.json({});
     const digest = hash("sha256", bytes, "buffer");
     const recordable = /^[\x21-\x7e]{1,255}$/.test(txnId);
@@ -107,14 +113,29 @@ class RecentIds {
   }
 }
 
-function eventsOf(bytes: Uint8Array): readonly unknown[] | undefined {
+/** A transaction's body. */
+type Transaction = { readonly events: readonly unknown[] } & Readonly<Record<string, unknown>>;
+
+function transactionOf(bytes: Uint8Array): Transaction | undefined {
   try {
     const body: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
     if (typeof body !== "object" || body === null || !("events" in body)) return undefined;
-    return Array.isArray(body.events) ? body.events : undefined;
+    return Array.isArray(body.events) ? (body as Transaction) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Our users that a transaction's extensions speak of (MSC2409, MSC3202). */
+function wokenBy(body: Transaction, users: readonly string[]): readonly string[] {
+  const messages = body["de.sorunome.msc2409.to_device"];
+  const lists = body["org.matrix.msc3202.device_lists"];
+  const changed = typeof lists === "object" && lists !== null && "changed" in lists ? lists.changed : undefined;
+  // Whose device lists have changed concerns all who share a room with them: everybody looks.
+  if (Array.isArray(changed) && changed.length > 0) return users;
+  if (!Array.isArray(messages)) return [];
+  const named = new Set(messages.map((message: { to_user_id?: unknown } | null) => message?.to_user_id));
+  return users.filter((user) => named.has(user));
 }
 
 const failure = (c: Context, status: 400 | 401 | 403 | 404 | 413 | 500, errcode: string, error: string): Response =>

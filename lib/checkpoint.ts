@@ -13,7 +13,9 @@ export type Checkpoint =
   | "outbox.committed"
   | "send.started"
   | "send.ended"
-  | "send.saved";
+  | "send.saved"
+  | "crypto.worked"
+  | "crypto.committed";
 
 const checkpoints = channel("openclaw.checkpoint");
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { DeviceStatus } from "./ledger/matrix-devices.ts";
 
 /** What is counted, for Prometheus. Labels are names of config, never ids of people. */
 export interface Metrics {
@@ -12,6 +13,10 @@ export interface Metrics {
   readonly inbox: Counter<"channel" | "state">;
   readonly swept: Counter<"what">;
   readonly queue: Gauge<"state">;
+  readonly matrixAgent: Gauge<"agent">;
+  readonly matrixOneTimeKeys: Gauge<"agent">;
+  readonly matrixPullAge: Gauge<"agent">;
+  readonly matrixUnreadable: Gauge<"agent">;
 }
 
 /** A registry of its own, so that several gateways may live in one test process. */
@@ -74,5 +79,40 @@ export function createMetrics(): Metrics {
       labelNames: ["state"],
       registers,
     }),
+    matrixAgent: new Gauge({
+      name: "openclaw_matrix_agent_ok",
+      help: "1 where the agent can read and answer encrypted messages, 0 where /readyz says why not.",
+      labelNames: ["agent"],
+      registers,
+    }),
+    matrixOneTimeKeys: new Gauge({
+      name: "openclaw_matrix_one_time_keys",
+      help: "The agent's one-time keys left on the homeserver.",
+      labelNames: ["agent"],
+      registers,
+    }),
+    matrixPullAge: new Gauge({
+      name: "openclaw_matrix_pull_age_seconds",
+      help: "Since the agent's keys were last fetched; a quiet fetch is told once a minute.",
+      labelNames: ["agent"],
+      registers,
+    }),
+    matrixUnreadable: new Gauge({
+      name: "openclaw_matrix_unreadable",
+      help: "Encrypted messages to the agent that wait for their key.",
+      labelNames: ["agent"],
+      registers,
+    }),
   };
+}
+
+/** An agent's encryption as it was when scraped. */
+export function observeAgent(
+  metrics: Metrics,
+  { agent, ok, status }: { agent: string; ok: boolean; status: DeviceStatus | undefined },
+): void {
+  metrics.matrixAgent.set({ agent }, ok ? 1 : 0);
+  if (status?.oneTimeKeys !== undefined) metrics.matrixOneTimeKeys.set({ agent }, status.oneTimeKeys);
+  if (status?.pulledSecondsAgo !== undefined) metrics.matrixPullAge.set({ agent }, status.pulledSecondsAgo);
+  metrics.matrixUnreadable.set({ agent }, status?.unreadable ?? 0);
 }

@@ -71,6 +71,10 @@ export interface Keyring {
   readonly bodies: Sealer;
   /** Wraps each run's data key. */
   readonly runKeys: Sealer;
+  /** Agents' private cross-signing keys. */
+  readonly matrixIdentities: Sealer;
+  /** 32 bytes that encrypt the crypto store of one agent's user. */
+  matrixStore(user: string): Uint8Array;
 }
 
 /** Throws ClawError `config_invalid` where `key` is not 32 bytes in base64. */
@@ -78,9 +82,13 @@ export function createKeyring(key: string): Keyring {
   const master = Buffer.from(key.trim(), "base64");
   if (master.length !== 32)
     throw new ClawError("config_invalid", "OPENCLAW_KEY must be 32 bytes in base64; make one with `claw keys new`");
-  const derive = (purpose: string): Sealer =>
-    new Sealer(new Uint8Array(hkdfSync("sha256", master, "openclaw", purpose, 32)));
-  return { bodies: derive("bodies"), runKeys: derive("run-keys") };
+  const derive = (purpose: string): Uint8Array => new Uint8Array(hkdfSync("sha256", master, "openclaw", purpose, 32));
+  return {
+    bodies: new Sealer(derive("bodies")),
+    runKeys: new Sealer(derive("run-keys")),
+    matrixIdentities: new Sealer(derive("matrix-identities")),
+    matrixStore: (user) => derive(`matrix-store ${user}`),
+  };
 }
 
 /** A fresh OPENCLAW_KEY. */

@@ -14,7 +14,7 @@ export const inbox = pgTable(
     channel: text({ enum: ["matrix", "telegram"] }).notNull(),
     lane: text().notNull(),
     principal: text(),
-    kind: text({ enum: ["message", "control", "membership", "other"] }).notNull(),
+    kind: text({ enum: ["message", "control", "membership", "encrypted", "other"] }).notNull(),
     state: text({ enum: ["new", "running", "done", "ignored", "denied", "refused", "poison"] }).notNull(),
     reason: text(),
     /** Sealed InboundMessage; null where there was nothing to keep. */

@@ -16,6 +16,8 @@ export const outbox = pgTable(
     lane: text().notNull(),
     destination: jsonb().$type<Destination>().notNull(),
     body: bytes().notNull(),
+    /** The encrypted event's content (JSON), once it is made: every later attempt sends this very one. */
+    ciphertext: text(),
     state: text({ enum: ["pending", "sending", "sent", "unknown", "failed"] })
       .notNull()
       .default("pending"),

@@ -73,6 +73,8 @@ export interface OutboundMessage {
   readonly key: string;
   readonly destination: Destination;
   readonly body: unknown;
+  /** What an earlier attempt made of the body for an encrypted room; every further attempt sends that. */
+  readonly ciphertext?: string | undefined;
 }
 
 /** What became of an attempt to send. */
@@ -83,7 +85,9 @@ export type SendOutcome =
   /** Perhaps delivered; never sent again by itself. */
   | { readonly state: "unknown"; readonly reason: string }
   /** Certainly not delivered, and no retry would help. */
-  | { readonly state: "failed"; readonly reason: string };
+  | { readonly state: "failed"; readonly reason: string }
+  /** Certainly not delivered: another process has what it takes to send it. */
+  | { readonly state: "elsewhere" };
 
 /** Shows the person that work is under way; every method is best effort and never throws. */
 export interface Presence {
@@ -102,6 +106,8 @@ export interface Channel {
   render(markdown: string, destination: Destination): readonly unknown[];
   /** Sends one message. Never throws for what the network or the server does. */
   send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
+  /** Tells the process that can that the lane has something to be sent. Only where `send` may say `elsewhere`. */
+  handOver?(lane: Lane, destination: Destination): Promise<void>;
   /** Begins to show that work is under way, and marks the message as read where the channel can. */
   present(destination: Destination): Presence;
   /** The bytes of an attachment, at most `limit`; throws ClawError `too_large` past it. */

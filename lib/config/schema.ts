@@ -106,6 +106,26 @@ const agent = z.strictObject({
       rooms: z.array(roomId).default([]).describe("The only rooms this agent joins, besides direct chats."),
       direct: z.boolean().default(true).describe("Accept direct chats from people whose groups name this agent."),
       answer: z.enum(["mentioned", "always"]).default("mentioned").describe("In rooms with others."),
+      require_encryption: z
+        .boolean()
+        .default(true)
+        .describe("Reads nothing in rooms that are not encrypted, and says so there."),
+      sender_trust: z
+        .enum(["cross-signed", "any"])
+        .default("cross-signed")
+        .describe(
+          "Whom it believes in encrypted rooms: devices signed by the identity first seen for a person, or any.",
+        ),
+      share_keys_with: z
+        .enum(["cross-signed", "all"])
+        .default("cross-signed")
+        .describe('Whose devices can read its answers; "all" for clients that cannot cross-sign.'),
+      forget_keys: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Deletes a room's keys when it is removed from the room: what was said there can never be read again.",
+        ),
     })
     .optional()
     .describe("Its Matrix user; left out, the agent is not on Matrix."),

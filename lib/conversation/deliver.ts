@@ -55,6 +55,11 @@ async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, s
       await outbox.postpone(message.id, lane, outcome.afterMs, outcome.reason);
       log.warn({ ...facts, reason: outcome.reason, afterMs: outcome.afterMs }, "message not delivered yet");
       return false;
+    case "elsewhere":
+      // Given back first: who is told must find it.
+      await outbox.release(message.id);
+      await channel.handOver?.(lane, message.destination);
+      return false;
     case "unknown":
       await outbox.giveUp(message.id, "unknown", outcome.reason);
       log.error(

@@ -1,4 +1,4 @@
-import type { Sql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 import { checkpoint } from "../checkpoint.ts";
 import type { ChannelName, InboundMessage, Lane, Principal } from "../channel/types.ts";
 import type { Sealer } from "../seal.ts";
@@ -14,9 +14,10 @@ export interface InboxEntry {
   /**
    * `message` is worked on in its lane's order (the row itself is the work to be done: whoever commits it wakes the lane,
    * and recovery finds it otherwise); `control` at once, past the lane (task control: /stop, /status, /help …);
-   * `membership` by the Matrix channel (task matrix-membership); `other` is only recorded.
+   * `membership` by the Matrix channel (task matrix-membership); `encrypted` by whoever holds the agent's keys, who turns it
+   * into one of the others; `other` is only recorded.
    */
-  readonly kind: "message" | "control" | "membership" | "other";
+  readonly kind: "message" | "control" | "membership" | "encrypted" | "other";
   readonly state: "new" | "ignored" | "denied" | "refused" | "poison";
   readonly reason?: string;
   /** Sealed on the way in. For `membership`, the channel's own JSON. */
@@ -32,18 +33,34 @@ export interface Inbox {
   accept(entries: readonly InboxEntry[]): Promise<ReadonlySet<string>>;
 }
 
+/** The inbox for those who commit more than entries. */
+export interface TransactionalInbox extends Inbox {
+  /** The same as part of the caller's transaction; call `announce` after it was committed. */
+  acceptWithin(tx: TransactionSql, entries: readonly InboxEntry[]): Promise<ReadonlySet<string>>;
+  /** Wakes those who work on what was accepted. `accept` does so by itself. */
+  announce(entries: readonly InboxEntry[], accepted: ReadonlySet<string>): void;
+}
+
 /** Entries per statement: bounds the size of one commit. */
 const maxBatch = 256;
 
-export function createInbox(sql: Sql, bodies: Sealer): Inbox {
+/** `announce` hears of what was accepted, after its commit. */
+export function createInbox(
+  sql: Sql,
+  bodies: Sealer,
+  announce: TransactionalInbox["announce"] = () => {},
+): TransactionalInbox {
   const commits = new GroupCommit<InboxEntry, string>(maxBatch, (entries) => insert(sql, bodies, entries));
   return {
     async accept(entries) {
       if (entries.length === 0) return new Set();
       const accepted = new Set(await commits.add(entries));
       checkpoint("inbox.committed");
+      announce(entries, accepted);
       return accepted;
     },
+    acceptWithin: async (tx, entries) => new Set(entries.length === 0 ? [] : await insert(tx, bodies, entries)),
+    announce,
   };
 }
 
@@ -55,7 +72,7 @@ export const inboxSeal = (source: string): string => `inbox:${source}`;
  * costs nothing. A message gets none: `add_jobs` and its notification cost more than all the rest of the path to the 200
  * (measured, docs/decisions), and the row says all that a job would.
  */
-async function insert(sql: Sql, bodies: Sealer, entries: readonly InboxEntry[]): Promise<string[]> {
+async function insert(sql: Sql | TransactionSql, bodies: Sealer, entries: readonly InboxEntry[]): Promise<string[]> {
   const rows = entries.map((entry) => ({
     source: entry.source,
     channel: entry.channel,

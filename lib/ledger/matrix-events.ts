@@ -39,6 +39,15 @@ export interface MatrixEvents {
 /** The unique source of an event as it goes to one of our users. */
 export const eventSource = (eventId: string, user: string): string => `matrix:${eventId}:${user}`;
 
+/** The unique source of an encrypted event that one of our users is to read. */
+export const encryptedSource = (eventId: string, user: string): string => `${eventSource(eventId, user)}#encrypted`;
+
+/** The lane of what one of our users is to decrypt. */
+export const encryptedLane = (user: string): string => `matrix-encrypted:${user}`;
+
+/** The user of such a lane. */
+export const userOfEncryptedLane = (lane: string): string => lane.slice("matrix-encrypted:".length);
+
 /** The mailbox of a room, or a thread of it, with one of our users. */
 export const matrixLane = (user: string, room: string, thread?: string): string =>
   `matrix:${user}|${room}${thread === undefined ? "" : `|${thread}`}`;
@@ -65,8 +74,10 @@ export function createMatrixEvents(sql: Sql, bodies: Sealer): MatrixEvents {
     async redact(target) {
       const rows = await sql`
         update inbox set state = 'ignored', reason = 'redacted', body = null
-        where source = any(${sourcesOf(target)}) and split_part(lane, '|', 2) = ${target.room}
-          and kind in ('message', 'control') and state = 'new' returning 1`;
+        where state = 'new' and (
+          source = any(${sourcesOf(target)}) and split_part(lane, '|', 2) = ${target.room} and kind in ('message', 'control')
+          or source = any(${target.users.map((user) => encryptedSource(target.eventId, user))}) and kind = 'encrypted')
+        returning 1`;
       return rows.length;
     },
 

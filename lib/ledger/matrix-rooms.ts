@@ -7,8 +7,13 @@ export interface Seat {
   /** Joined by the inviter's right, not by config. */
   readonly direct: boolean;
   readonly inviter: string | undefined;
+  /** The room of the config that this one replaced, by however many upgrades. */
+  readonly origin?: string | undefined;
   readonly encrypted: boolean;
 }
+
+/** What stands for `origin` in the room of `claw matrix selftest`: no room of a config. */
+export const selftestOrigin = "selftest";
 
 /** A room of one of our users. */
 export interface RoomOfUser extends Seat {
@@ -26,6 +31,7 @@ export interface MembershipDetails {
   /** Left out: stays as it is. */
   readonly direct?: boolean;
   readonly inviter?: string;
+  readonly origin?: string;
 }
 
 /** Which of our users is in which room. */
@@ -49,7 +55,7 @@ export function createMatrixRooms(sql: Sql): MatrixRooms {
   return {
     async joined(rooms) {
       const rows = await sql<Row[]>`
-        select user_id, room_id, membership, direct, inviter, encrypted from matrix_rooms
+        select user_id, room_id, membership, direct, inviter, origin, encrypted from matrix_rooms
         where room_id = any(${[...rooms]}) and membership = 'join' order by user_id`;
       const seats = new Map<string, Seat[]>();
       for (const row of rows) {
@@ -66,16 +72,17 @@ export function createMatrixRooms(sql: Sql): MatrixRooms {
      * database's clock: the push's `received_at`, or the moment before the homeserver was asked), and only what is at
      * least as new wins. A user new to a room known as encrypted inherits the flag.
      */
-    async set(user, room, membership, { at, direct, inviter } = {}) {
+    async set(user, room, membership, { at, direct, inviter, origin } = {}) {
       const rows = await sql`
-        insert into matrix_rooms as stored (user_id, room_id, membership, direct, inviter, encrypted, updated_at)
-        values (${user}, ${room}, ${membership}, ${direct ?? false}, ${inviter ?? null},
+        insert into matrix_rooms as stored (user_id, room_id, membership, direct, inviter, origin, encrypted, updated_at)
+        values (${user}, ${room}, ${membership}, ${direct ?? false}, ${inviter ?? null}, ${origin ?? null},
           exists (select 1 from matrix_rooms where room_id = ${room} and encrypted),
           coalesce(${at ?? null}::text::timestamptz, clock_timestamp()))
         on conflict (user_id, room_id) do update set
           membership = excluded.membership,
           direct = coalesce(${direct ?? null}, stored.direct),
           inviter = coalesce(excluded.inviter, stored.inviter),
+          origin = coalesce(excluded.origin, stored.origin),
           encrypted = stored.encrypted or excluded.encrypted,
           updated_at = excluded.updated_at
         where stored.updated_at <= excluded.updated_at
@@ -95,7 +102,7 @@ export function createMatrixRooms(sql: Sql): MatrixRooms {
 
     async of(user) {
       const rows = await sql<Row[]>`
-        select user_id, room_id, membership, direct, inviter, encrypted from matrix_rooms
+        select user_id, room_id, membership, direct, inviter, origin, encrypted from matrix_rooms
         where user_id = ${user} order by room_id`;
       return rows.map((row) => ({ ...seatOf(row), room: row.room_id, membership: row.membership }));
     },
@@ -113,6 +120,7 @@ interface Row {
   membership: RoomMembership;
   direct: boolean;
   inviter: string | null;
+  origin: string | null;
   encrypted: boolean;
 }
 
@@ -120,5 +128,6 @@ const seatOf = (row: Row): Seat => ({
   user: row.user_id,
   direct: row.direct,
   inviter: row.inviter ?? undefined,
+  origin: row.origin ?? undefined,
   encrypted: row.encrypted,
 });

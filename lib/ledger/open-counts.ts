@@ -13,12 +13,12 @@ export interface OpenCounts {
 export async function openCounts(sql: Sql): Promise<OpenCounts> {
   const [row] = await sql<OpenCounts[]>`
     select
-      (select count(*)::int from inbox where state = 'new') as inbox,
+      (select count(*)::int from inbox where state = 'new' and kind <> 'encrypted') as inbox,
       (select count(*)::int from runs where state = 'running') as running,
       (select count(*)::int from outbox where state in ('pending', 'sending')) as outbox,
       (select count(*)::int from outbox where state = 'unknown') as unknown,
       (select coalesce(extract(epoch from now() - min(received_at)), 0)::int from inbox i
-        where state = 'new' and not exists (select 1 from runs r where r.lane = i.lane and r.state = 'running')) as "oldestSeconds"`;
+        where state = 'new' and kind <> 'encrypted' and not exists (select 1 from runs r where r.lane = i.lane and r.state = 'running')) as "oldestSeconds"`;
   if (!row) throw new Error("select without from returned no row");
   return row;
 }

@@ -14,6 +14,8 @@ export interface ClaimedMessage extends OutboundMessage {
   readonly attempts: number;
   /** Milliseconds since it was written. */
   readonly ageMs: number;
+  /** Made by an earlier attempt, for an encrypted room. */
+  readonly ciphertext?: string | undefined;
 }
 
 interface ClaimedRow {
@@ -23,6 +25,7 @@ interface ClaimedRow {
   readonly body: Uint8Array;
   readonly attempts: number;
   readonly ageMs: number;
+  readonly ciphertext: string | null;
 }
 
 const outboxSeal = (key: string): string => `outbox:${key}`;
@@ -42,6 +45,8 @@ export interface Outbox {
   sent(id: number, lane: Lane, remoteId: string): Promise<boolean>;
   /** Gives a message back, to be tried again after `afterMs`. */
   postpone(id: number, lane: Lane, afterMs: number, reason: string): Promise<void>;
+  /** Gives a message back that only another process can send; the attempt does not count. */
+  release(id: number): Promise<void>;
   /** Ends a message that was not, or perhaps not, delivered. */
   giveUp(id: number, state: "unknown" | "failed", reason: string): Promise<void>;
 }
@@ -72,10 +77,14 @@ export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
           update outbox set state = 'sending', worker = ${worker}, attempts = attempts + 1
           where id = (select id from outbox where lane = ${lane} and state in ('pending', 'sending') order by id limit 1)
             and state = 'pending' and not_before <= now()
-          returning id, key, destination, body, attempts, (extract(epoch from now() - created_at) * 1000)::float8 as "ageMs"`;
+          returning id, key, destination, body, attempts, ciphertext, (extract(epoch from now() - created_at) * 1000)::float8 as "ageMs"`;
         if (!row) return undefined;
         try {
-          return { ...row, body: bodies.openJson(row.body, outboxSeal(row.key)) };
+          return {
+            ...row,
+            ciphertext: row.ciphertext ?? undefined,
+            body: bodies.openJson(row.body, outboxSeal(row.key)),
+          };
         } catch {
           // Damaged: it must not stand in the way of those behind it.
           await giveUp(row.id, "failed", "cannot be opened");
@@ -101,6 +110,10 @@ export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
         )
         select graphile_worker.add_job('deliver', json_build_object('lane', ${lane}::text), run_at := not_before,
           job_key := 'deliver:' || ${lane}::text) from postponed`;
+    },
+
+    async release(id) {
+      await sql`update outbox set state = 'pending', worker = null, attempts = attempts - 1 where id = ${id}`;
     },
 
     giveUp,

@@ -23,10 +23,19 @@ export interface RoomFacts {
 /** The Matrix principal of a full user id. */
 export const matrixPrincipal = (user: string): Principal => `matrix:${user}`;
 
-/** Whether config lets the agent be in the room: named by it, or a direct chat of somebody who may use the agent. */
-export function mayBeIn(config: Config, agent: Agent, room: string, seat: Pick<Seat, "direct" | "inviter">): boolean {
+/**
+ * Whether config lets the agent be in the room: named by it, the replacement of one named by it, or a direct chat of
+ * somebody who may use the agent.
+ */
+export function mayBeIn(
+  config: Config,
+  agent: Agent,
+  room: string,
+  seat: Pick<Seat, "direct" | "inviter" | "origin">,
+): boolean {
   if (!agent.matrix) return false;
-  if (agent.matrix.rooms.includes(room)) return true;
+  const { rooms } = agent.matrix;
+  if (rooms.includes(room) || (seat.origin !== undefined && rooms.includes(seat.origin))) return true;
   if (!agent.matrix.direct || !seat.direct || seat.inviter === undefined) return false;
   return mayTalk(config, matrixPrincipal(seat.inviter), agent);
 }
@@ -53,6 +62,13 @@ export function needsAnswers(config: Config, message: MatrixMessage, facts: Omit
     return !isAddressed(config, message, agent, seat, { ...facts, answers: undefined });
   });
 }
+
+/** Why a message of an allowed person in an allowed room is not read. */
+export const refusal = {
+  unencryptedRoom: "the room is not encrypted",
+  unencryptedMessage: "sent without encryption into an encrypted room",
+  encryptedMessage: "sent with encryption into a room without",
+} as const;
 
 /** One inbox entry for each of our users that the message addresses; a refused one has its reason and no body. */
 export function admit(config: Config, message: MatrixMessage, facts: RoomFacts): InboxEntry[] {
@@ -86,7 +102,12 @@ function entryFor(config: Config, message: MatrixMessage, agent: Agent, seat: Se
   // A right in a direct chat gives nothing in a room, nor the other way round (GHSA-2gvc-4f3c-2855): both must hold.
   if (!mayTalk(config, principal, agent)) return { ...basis, state: "denied", reason: "sender may not use the agent" };
   if (!mayBeIn(config, agent, message.room, seat)) return { ...basis, state: "refused", reason: "room is not allowed" };
-  if (seat.encrypted) return { ...basis, state: "refused", reason: "encrypted" };
+  // Anybody who can write to the homeserver's database can say this in anybody's name.
+  if (seat.encrypted && !message.encrypted) return { ...basis, state: "refused", reason: refusal.unencryptedMessage };
+  // Its answer would go into the room as everybody can read it.
+  if (!seat.encrypted && message.encrypted) return { ...basis, state: "refused", reason: refusal.encryptedMessage };
+  if (!seat.encrypted && agent.matrix?.require_encryption)
+    return { ...basis, state: "refused", reason: refusal.unencryptedRoom };
   const body = bodyFor(config, message, agent, seat, shared);
   const control = body.command !== undefined && isControl(body.command);
   return { ...basis, kind: control ? "control" : "message", state: "new", body };

@@ -10,6 +10,8 @@ export interface CallOptions {
   readonly user?: string | undefined;
   /** The device to act as: `?device_id=`. */
   readonly device?: string | undefined;
+  /** Further parameters. */
+  readonly query?: URLSearchParams | undefined;
   /** Sent as JSON. */
   readonly body?: object;
   readonly signal?: AbortSignal | undefined;
@@ -40,7 +42,7 @@ export async function fetchMatrix(
   const { matrix } = config;
   if (!matrix) throw new ClawError("config_invalid", "there is no [matrix] in the config");
   const call = `${method} ${callPath}`;
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(options.query);
   if (options.user !== undefined) query.set("user_id", options.user);
   if (options.device !== undefined) query.set("device_id", options.device);
   const request = {

@@ -22,11 +22,12 @@ export async function applyChange(
   change: MatrixEdit | MatrixRedaction,
   uncommitted: Uncommitted,
   events: Pick<MatrixEvents, "edit" | "redact">,
+  users: readonly string[] = agentUsers(config),
 ): Promise<InboxEntry | undefined> {
   const principal = matrixPrincipal(change.sender);
   // Edits of people who may talk to no agent can concern nothing of ours. A redaction may come from a moderator.
   if (change.kind === "edit" && agentsFor(config, principal, "matrix").length === 0) return undefined;
-  const target = { eventId: change.target, room: change.room, users: agentUsers(config) };
+  const target = { eventId: change.target, room: change.room, users };
   const applied =
     change.kind === "edit"
       ? changeUncommitted(target, uncommitted, (entry) => edited(config, entry, principal, change)) +

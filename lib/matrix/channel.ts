@@ -1,35 +1,32 @@
 import type { Channel, Destination, SendOutcome } from "../channel/types.ts";
-import type { Config } from "../config/config.ts";
 import { ClawError, messageOf } from "../errors.ts";
-import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
-import { createMatrixClient, type MatrixClient } from "./client.ts";
+import type { MatrixClient } from "./client.ts";
 import { hasErrcode, MatrixError } from "./error.ts";
 import { agentOf } from "./ids.ts";
 import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
 import { requireMxc } from "./mxc.ts";
 import { createMatrixPresence } from "./presence.ts";
 import { OncePer } from "../rate-limit.ts";
-import { EncryptedRoomError, sendToRoom } from "./send.ts";
+import { ElsewhereError, type MatrixCrypto, NotReadyError } from "./crypto/crypto.ts";
+import { type SendDeps, sendToRoom } from "./send.ts";
 
 /** What the channel is made of. */
-export interface MatrixChannelDeps {
-  readonly config: () => Config;
-  readonly rooms: Pick<MatrixRooms, "encrypted" | "markEncrypted">;
+export interface MatrixChannelDeps extends SendDeps {
+  readonly client: MatrixClient;
+  readonly crypto: SendDeps["crypto"] & Pick<MatrixCrypto, "handOver">;
   readonly log: Log;
-  /** Left out: made from the config. */
-  readonly client?: MatrixClient;
 }
 
 type MatrixDestination = Extract<Destination, { channel: "matrix" }>;
 
 const retryMs = 2_000;
+const notReadyMs = 500;
 const tokenTroubleMs = 30_000;
 
 /** Matrix as the conversation and the outbox see it. */
-export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChannelDeps): Channel {
-  const client = given.client ?? createMatrixClient(config);
-  const deps = { config, rooms, client };
+export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
+  const { config, client, log } = deps;
   const lines = new OncePer(60_000);
 
   return {
@@ -48,18 +45,22 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
         const { user, room } = matrixOnly(message.destination);
         const sent = await sendToRoom(
           deps,
-          { user, room, key: message.key, content: matrixBody(message.body) },
+          { user, room, key: message.key, content: matrixBody(message.body), ciphertext: message.ciphertext },
           signal,
         );
         return { state: "sent", remoteId: sent };
       } catch (thrown) {
         // Deleted, or a first start that has not come to it yet: made, and the send tried again.
         if (hasErrcode(thrown, "M_UNKNOWN_DEVICE")) return deviceMissing(client, message.destination, signal);
-        if (thrown instanceof EncryptedRoomError && lines.allows(thrown.message))
-          log.error({ err: thrown }, "matrix: an answer was not sent");
+        if (thrown instanceof ElsewhereError) return { state: "elsewhere" };
+        if (thrown instanceof NotReadyError) return { state: "retry", afterMs: notReadyMs, reason: thrown.message };
+        if (!(thrown instanceof MatrixError) && lines.allows(messageOf(thrown)))
+          log.error({ err: thrown }, "matrix: an answer could not be sent");
         return outcomeOf(thrown);
       }
     },
+
+    handOver: (lane, destination) => deps.crypto.handOver(matrixOnly(destination).user, lane),
 
     present: (destination) => createMatrixPresence(deps, matrixOnly(destination)),
 

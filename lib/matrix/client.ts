@@ -8,8 +8,15 @@ import { callMatrix, fetchMatrix, path } from "./call.ts";
 import { hasErrcode } from "./error.ts";
 import type { MediaRef } from "./mxc.ts";
 
-/** Every agent's one device; sends name it, as Synapse keeps a transaction id for a day only with a device. */
-export const deviceId = "OPENCLAW";
+/** Which device each agent's user has: one, and sends name it, as Synapse keeps a transaction id for a day only with a device. */
+export interface DeviceIds {
+  of(user: string): Promise<string>;
+}
+
+/** The device of an agent that never needed another. */
+export const firstDeviceId = "OPENCLAW";
+
+const fixedDevices: DeviceIds = { of: async () => firstDeviceId };
 
 /** The id of the application service in its registration; the homeserver is asked to ping it by that. */
 export const serviceId = "openclaw";
@@ -22,9 +29,18 @@ export interface MatrixClient {
   register(localpart: string, signal?: AbortSignal): Promise<void>;
   /** Makes the agent's device where it does not exist yet. */
   ensureDevice(user: string, signal?: AbortSignal): Promise<void>;
+  /** Ids of all devices of a user. */
+  devices(user: string, signal?: AbortSignal): Promise<readonly string[]>;
+  deleteDevice(user: string, device: string, signal?: AbortSignal): Promise<void>;
   join(user: string, room: string, signal?: AbortSignal): Promise<void>;
   /** Leaves a room or declines an invite. */
   leave(user: string, room: string, reason?: string, signal?: AbortSignal): Promise<void>;
+  /** Makes a private room; returns its id. */
+  createRoom(
+    user: string,
+    room: { readonly name: string; readonly invite: readonly string[]; readonly encrypted: boolean },
+    signal?: AbortSignal,
+  ): Promise<string>;
   joinedMembers(user: string, room: string, signal?: AbortSignal): Promise<readonly string[]>;
   joinedRooms(user: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** A state event's content; undefined where the room has none of that type and key. */
@@ -51,7 +67,7 @@ const client = "/_matrix/client/v3";
 const quickMs = 3_000;
 
 /** Reads the config anew for every call, so that a reloaded token or address is used at once. */
-export function createMatrixClient(config: () => Config): MatrixClient {
+export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = fixedDevices): MatrixClient {
   const call: (...rest: Tail<Parameters<typeof callMatrix>>) => ReturnType<typeof callMatrix> = (...rest) =>
     callMatrix(config(), ...rest);
 
@@ -67,7 +83,16 @@ export function createMatrixClient(config: () => Config): MatrixClient {
 
     async ensureDevice(user, signal) {
       const body = { display_name: "OpenClaw gateway" };
-      await call("PUT", client + path`/devices/${deviceId}`, { user, body, signal });
+      await call("PUT", client + path`/devices/${await deviceIds.of(user)}`, { user, body, signal });
+    },
+
+    async devices(user, signal) {
+      const { devices } = await call("GET", `${client}/devices`, { user, signal });
+      return Array.isArray(devices) ? strings(devices.map((each: { device_id?: unknown }) => each.device_id)) : [];
+    },
+
+    async deleteDevice(user, device, signal) {
+      await ignoring(call("DELETE", client + path`/devices/${device}`, { user, body: {}, signal }), "M_NOT_FOUND");
     },
 
     async join(user, room, signal) {
@@ -77,6 +102,17 @@ export function createMatrixClient(config: () => Config): MatrixClient {
     async leave(user, room, reason, signal) {
       const body = reason === undefined ? {} : { reason };
       await call("POST", client + path`/rooms/${room}/leave`, { user, body, signal });
+    },
+
+    async createRoom(user, { name, invite, encrypted }, signal) {
+      const body = {
+        name,
+        invite,
+        preset: "private_chat",
+        visibility: "private",
+        initial_state: encrypted ? [encryptionState] : [],
+      };
+      return String((await call("POST", `${client}/createRoom`, { user, body, signal }))["room_id"]);
     },
 
     async joinedMembers(user, room, signal) {
@@ -110,7 +146,7 @@ export function createMatrixClient(config: () => Config): MatrixClient {
 
     async redact(user, room, event, txnId, signal) {
       const callPath = client + path`/rooms/${room}/redact/${event}/${txnId}`;
-      await call("PUT", callPath, { user, device: deviceId, body: {}, signal });
+      await call("PUT", callPath, { user, device: await deviceIds.of(user), body: {}, signal });
     },
 
     async download(user, { server, mediaId }, limit, signal) {
@@ -131,6 +167,13 @@ export function createMatrixClient(config: () => Config): MatrixClient {
     },
   };
 }
+
+/** Turns on encryption in a room that is being made. */
+export const encryptionState = {
+  type: "m.room.encryption",
+  state_key: "",
+  content: { algorithm: "m.megolm.v1.aes-sha2" },
+} as const;
 
 type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never;
 

@@ -1,7 +1,7 @@
 /** Pushed events to our words. Pure; what others send is read field by field and never trusted to have a shape. */
 import type { Attachment } from "../channel/types.ts";
 import type { RoomMembership } from "../ledger/matrix-rooms.ts";
-import type { MatrixEvent, MatrixMessage } from "./event.ts";
+import type { EncryptedEvent, MatrixEvent, MatrixMessage } from "./event.ts";
 import { splitFallback, withoutHtmlFallback } from "./fallback.ts";
 import { isEventId, isRoomId, isUserId } from "./ids.ts";
 import { parseMxc } from "./mxc.ts";
@@ -13,8 +13,11 @@ const memberships: readonly unknown[] = ["invite", "join", "leave", "ban", "knoc
 const poison = (reason: string): MatrixEvent => ({ kind: "poison", reason });
 const other: MatrixEvent = { kind: "other" };
 
-/** One element of a transaction's `events`. Never throws; `now` stands in for a time the event does not have. */
-export function decode(raw: unknown, now: Date): MatrixEvent {
+/**
+ * One element of a transaction's `events`, or one that was decrypted (`encrypted`). Never throws; `now` stands in for a time
+ * the event does not have.
+ */
+export function decode(raw: unknown, now: Date, encrypted = false): MatrixEvent {
   const event = record(raw);
   const { event_id: eventId, room_id: room, sender, type } = event;
   if (!isEventId(eventId)) return poison("no usable event_id");
@@ -24,9 +27,14 @@ export function decode(raw: unknown, now: Date): MatrixEvent {
   const content = record(event["content"]);
   switch (type) {
     case "m.room.message":
-      return event["state_key"] === undefined ? decodeMessage(basis, content, sentAt(event, now)) : other;
+      if (isVerification({ type, content })) return forMachines(basis, type, content, sentAt(event, now));
+      return event["state_key"] === undefined ? decodeMessage(basis, content, sentAt(event, now), encrypted) : other;
     case "m.room.encrypted":
-      return { ...basis, kind: "encrypted" };
+      return event["state_key"] === undefined ? decodeEncrypted(basis, content, sentAt(event, now)) : other;
+    case "m.reaction":
+      return decodeReaction(basis, record(content["m.relates_to"]));
+    case "m.room.tombstone":
+      return decodeTombstone(basis, event["state_key"], content["replacement_room"]);
     case "m.room.redaction": {
       // Room version 11 moved the target into the content.
       const target = event["redacts"] ?? content["redacts"];
@@ -37,9 +45,15 @@ export function decode(raw: unknown, now: Date): MatrixEvent {
     case "m.room.member":
       return decodeMember(basis, event["state_key"], content);
     default:
-      return other;
+      return typeof type === "string" && isVerification({ type, content })
+        ? forMachines(basis, type, content, sentAt(event, now))
+        : other;
   }
 }
+
+/** Whether an event is of a verification over a room (spec: Key verification framework). */
+export const isVerification = ({ type, content }: { readonly type: string; readonly content: Json }): boolean =>
+  type.startsWith("m.key.verification.") || content["msgtype"] === "m.key.verification.request";
 
 type Basis = Pick<MatrixMessage, "eventId" | "room" | "sender">;
 
@@ -50,9 +64,32 @@ function decodeMember(basis: Basis, user: unknown, content: Json): MatrixEvent {
   return { ...basis, kind: "member", user, membership, isDirect: content["is_direct"] === true };
 }
 
-function decodeMessage(basis: Basis, content: Json, sentAt: string): MatrixEvent {
+// A redacted event has empty content.
+const decodeEncrypted = (basis: Basis, content: Json, sentAt: string): MatrixEvent =>
+  typeof content["ciphertext"] === "string" ? forMachines(basis, "m.room.encrypted", content, sentAt) : other;
+
+function forMachines(basis: Basis, type: string, content: Json, sentAt: string): MatrixEvent {
   const relation = record(content["m.relates_to"]);
-  if (relation["rel_type"] === "m.replace") return decodeEdit(basis, relation["event_id"], content["m.new_content"]);
+  const thread =
+    relation["rel_type"] === "m.thread" && isEventId(relation["event_id"]) ? relation["event_id"] : undefined;
+  const { eventId: event_id, room: room_id, sender } = basis;
+  const raw: EncryptedEvent = { type, event_id, room_id, sender, origin_server_ts: Date.parse(sentAt), content };
+  return { ...basis, kind: "encrypted", thread, raw };
+}
+
+function decodeReaction(basis: Basis, { rel_type, event_id, key }: Json): MatrixEvent {
+  if (rel_type !== "m.annotation" || !isEventId(event_id) || typeof key !== "string") return other;
+  return { ...basis, kind: "reaction", target: event_id, key: key.slice(0, 64) };
+}
+
+function decodeTombstone(basis: Basis, stateKey: unknown, replacement: unknown): MatrixEvent {
+  return stateKey === "" && isRoomId(replacement) ? { ...basis, kind: "tombstone", replacement } : other;
+}
+
+function decodeMessage(basis: Basis, content: Json, sentAt: string, encrypted: boolean): MatrixEvent {
+  const relation = record(content["m.relates_to"]);
+  if (relation["rel_type"] === "m.replace")
+    return decodeEdit(basis, relation["event_id"], content["m.new_content"], encrypted);
   // A redacted message has empty content. Notices are from bots: answering them would let two talk for ever.
   const type = content["msgtype"];
   if (type === undefined || type === "m.notice") return other;
@@ -75,6 +112,7 @@ function decodeMessage(basis: Basis, content: Json, sentAt: string): MatrixEvent
     thread: threaded ? (relation["event_id"] as string) : undefined,
     mentions: mentionsOf(content),
     sentAt,
+    encrypted,
   };
   switch (type) {
     case "m.text":
@@ -94,7 +132,7 @@ function decodeMessage(basis: Basis, content: Json, sentAt: string): MatrixEvent
   }
 }
 
-function decodeEdit(basis: Basis, target: unknown, newContent: unknown): MatrixEvent {
+function decodeEdit(basis: Basis, target: unknown, newContent: unknown, encrypted: boolean): MatrixEvent {
   const content = record(newContent);
   const { body, msgtype } = content;
   if (!isEventId(target)) return poison("an edit without a target");
@@ -107,6 +145,7 @@ function decodeEdit(basis: Basis, target: unknown, newContent: unknown): MatrixE
     target,
     text: msgtype === "m.emote" ? `* ${text}` : text,
     mentions: mentionsOf(content),
+    encrypted,
   };
 }
 

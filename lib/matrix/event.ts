@@ -27,6 +27,8 @@ export interface MatrixMessage extends Basis {
   readonly mentions: readonly string[];
   /** ISO 8601, by the sender's server. */
   readonly sentAt: string;
+  /** It came encrypted, from a sender who is believed. */
+  readonly encrypted: boolean;
 }
 
 /** A message's text was replaced. */
@@ -37,6 +39,15 @@ export interface MatrixEdit extends Basis {
   readonly text: string;
   /** `m.mentions.user_ids` of the new content. */
   readonly mentions: readonly string[];
+  /** It came encrypted, from a sender who is believed. */
+  readonly encrypted: boolean;
+}
+
+/** An emoji, or any short text, put on a message. */
+export interface MatrixReaction extends Basis {
+  readonly kind: "reaction";
+  readonly target: string;
+  readonly key: string;
 }
 
 /** A message was taken back. */
@@ -45,9 +56,28 @@ export interface MatrixRedaction extends Basis {
   readonly target: string;
 }
 
-/** An encrypted message. */
+/** For the machines of the agents in the room: an encrypted event, or one of a verification. */
 export interface MatrixEncrypted extends Basis {
   readonly kind: "encrypted";
+  /** Root event of the thread: relations are not encrypted. */
+  readonly thread: string | undefined;
+  readonly raw: EncryptedEvent;
+}
+
+/** What a machine needs of an event. */
+export interface EncryptedEvent {
+  readonly type: string;
+  readonly event_id: string;
+  readonly room_id: string;
+  readonly sender: string;
+  readonly origin_server_ts: number;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** The room was replaced by another (m.room.tombstone). */
+export interface MatrixTombstone extends Basis {
+  readonly kind: "tombstone";
+  readonly replacement: string;
 }
 
 /** The room became encrypted. */
@@ -68,7 +98,9 @@ export type MatrixEvent =
   | MatrixMessage
   | MatrixEdit
   | MatrixRedaction
+  | MatrixReaction
   | MatrixEncrypted
+  | MatrixTombstone
   | MatrixEncryption
   | MatrixMember
   | { readonly kind: "other" }
@@ -82,4 +114,6 @@ export interface MembershipFacts {
   readonly sender: string;
   readonly isDirect: boolean;
   readonly eventId: string;
+  /** The room that replaced this one (m.room.tombstone), to be followed. */
+  readonly replacement?: string;
 }

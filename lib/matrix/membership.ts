@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import { mayTalk } from "../policy/access.ts";
 import { matrixPrincipal } from "./admit.ts";
 import type { MatrixClient } from "./client.ts";
+import type { MatrixCrypto } from "./crypto/crypto.ts";
 import { MatrixError } from "./error.ts";
 import type { MembershipFacts } from "./event.ts";
 import { agentOf } from "./ids.ts";
@@ -13,8 +14,9 @@ import { agentOf } from "./ids.ts";
 /** What settling a membership needs. */
 export interface MembershipDeps {
   readonly config: () => Config;
-  readonly rooms: Pick<MatrixRooms, "set" | "markEncrypted">;
+  readonly rooms: Pick<MatrixRooms, "set" | "of" | "markEncrypted">;
   readonly client: Pick<MatrixClient, "join" | "leave" | "joinedRooms" | "joinedMembers" | "getState">;
+  readonly crypto: Pick<MatrixCrypto, "forget">;
   readonly log: Log;
 }
 
@@ -50,13 +52,56 @@ export async function settleMembership(
   const facts = pending.body as MembershipFacts;
   const { user, room } = facts;
   if (!agentOf(deps.config(), user) && facts.membership !== "invite") return { state: "done" };
+  if (facts.replacement !== undefined) return followTombstone(deps, facts, facts.replacement, signal);
   const joined = await isJoined(deps, facts, signal);
   if (facts.membership === "invite") return answerInvite(deps, facts, joined, signal);
   const now: RoomMembership = joined ? "join" : facts.membership === "join" ? "leave" : facts.membership;
   await deps.rooms.set(user, room, now, { at: pending.receivedAt });
   if (joined) await noteEncryption(deps, user, room, signal);
-  else if (facts.membership !== "join" && facts.sender !== user)
-    deps.log.warn({ user, room, by: facts.sender, membership: now }, "matrix: an agent was removed from a room");
+  else if (facts.membership !== "join") {
+    if (facts.sender !== user)
+      deps.log.warn({ user, room, by: facts.sender, membership: now }, "matrix: an agent was removed from a room");
+    deps.crypto.forget(user, room);
+  }
+  return { state: "done" };
+}
+
+/**
+ * A room that was upgraded is left for the one that replaced it, which counts as the old one: the config's rights on it
+ * hold there, for the same people. The new room must name the old one too, or anybody could be led into any room.
+ */
+async function followTombstone(
+  { client, rooms, log }: MembershipDeps,
+  facts: MembershipFacts,
+  replacement: string,
+  signal?: AbortSignal,
+): Promise<MembershipOutcome> {
+  const { user, room } = facts;
+  const seat = (await rooms.of(user)).find((each) => each.room === room);
+  if (!seat || seat.membership !== "join") return { state: "done" };
+  try {
+    const tombstone = await client.getState(user, room, "m.room.tombstone", "", signal);
+    if (tombstone?.["replacement_room"] !== replacement)
+      return { state: "refused", reason: "the room says no more that it was replaced by that one" };
+    await client.join(user, replacement, signal);
+    const { predecessor } = (await client.getState(user, replacement, "m.room.create", "", signal)) ?? {};
+    if ((predecessor as { room_id?: unknown } | undefined)?.room_id !== room) {
+      await client.leave(user, replacement, undefined, signal);
+      return { state: "refused", reason: "the replacement does not name this room as its predecessor" };
+    }
+  } catch (thrown) {
+    if (!isFinal(thrown)) throw thrown;
+    // The person who upgraded it usually invites everybody: then it counts as any other invite.
+    log.warn(
+      { err: thrown, user, room, replacement },
+      "matrix: the room was replaced, and its replacement cannot be entered",
+    );
+    return { state: "refused", reason: "the replacement could not be joined" };
+  }
+  const { direct, inviter, origin = room } = seat;
+  await rooms.set(user, replacement, "join", { direct, ...(inviter !== undefined && { inviter }), origin });
+  await noteEncryption({ client, rooms }, user, replacement, signal);
+  log.warn({ user, room, replacement }, "matrix: a room was upgraded and followed: name the new room in the config");
   return { state: "done" };
 }
 
@@ -122,9 +167,9 @@ async function isPair({ client }: MembershipDeps, facts: MembershipFacts, signal
   return (await client.joinedMembers(facts.user, facts.room, signal)).length <= 2;
 }
 
-/** Flags an encrypted room, with one line in the log a join. */
+/** Flags an encrypted room. */
 export async function noteEncryption(
-  { client, rooms, log }: Pick<MembershipDeps, "client" | "rooms" | "log">,
+  { client, rooms }: Pick<MembershipDeps, "client" | "rooms">,
   user: string,
   room: string,
   signal?: AbortSignal,
@@ -132,7 +177,6 @@ export async function noteEncryption(
   const state = await client.getState(user, room, "m.room.encryption", "", signal);
   if (state === undefined) return;
   await rooms.markEncrypted(room);
-  log.warn({ user, room }, "matrix: the room is encrypted, which is not supported yet: the agent stays silent there");
 }
 
 const isFinal = (thrown: unknown): boolean =>

@@ -1,13 +1,15 @@
 /**
- * The one place that sends a message to a room. No plaintext goes into an encrypted room: the homeserver is asked anew
- * before every send, and a room once known as encrypted stays so whatever it answers.
+ * The one place that sends an event to a room. What goes into a room is either encrypted by the agent's machine, or plain
+ * with a proof that the homeserver was asked a moment before and the room was never known to be encrypted: there is no
+ * third way to call `put`.
  */
 import { createHash } from "node:crypto";
 import type { Config } from "../config/config.ts";
-import { ClawError } from "../errors.ts";
 import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import { callMatrix, path } from "./call.ts";
-import { deviceId, type MatrixClient } from "./client.ts";
+import type { DeviceIds, MatrixClient } from "./client.ts";
+import { EncryptedContent, type PlainMessage } from "./crypto/encrypt.ts";
+import type { RoomSettings } from "./crypto/share.ts";
 import { MatrixError } from "./error.ts";
 
 /** What sending needs. */
@@ -15,42 +17,81 @@ export interface SendDeps {
   readonly config: () => Config;
   readonly client: Pick<MatrixClient, "getState">;
   readonly rooms: Pick<MatrixRooms, "encrypted" | "markEncrypted">;
+  readonly deviceIds: DeviceIds;
+  readonly crypto: {
+    encrypt(message: PlainMessage, room: RoomSettings, signal?: AbortSignal): Promise<EncryptedContent>;
+  };
 }
 
-/** One message event. */
+/** One event to be sent. */
 export interface RoomMessage {
   /** Full user id of the agent that speaks. */
   readonly user: string;
   readonly room: string;
   /** Unique; sending it again sends nothing more. Also kept in the content, for when Synapse has forgotten it (24 h). */
   readonly key: string;
-  readonly content: object;
-}
-
-/** The room is encrypted, so nothing was sent. */
-export class EncryptedRoomError extends ClawError {
-  constructor(room: string) {
-    super("channel_failed", `${room} is encrypted, which is not supported yet: nothing was sent`);
-    this.name = "EncryptedRoomError";
-  }
+  /** Default: m.room.message. */
+  readonly type?: string;
+  /** Made when it is known whether the room is encrypted: a file is uploaded encrypted for one that is. */
+  readonly content: object | ((encrypted: boolean) => Promise<object>);
+  /** The encrypted content (JSON) of an earlier attempt. */
+  readonly ciphertext?: string | undefined;
 }
 
 /** The transaction id of a key: 40 hex digits. */
 export const txnIdOf = (key: string): string => createHash("sha256").update(key).digest("hex").slice(0, 40);
 
-/** Sends and returns the event id. Throws EncryptedRoomError, or MatrixError for what the homeserver answered. */
-export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: AbortSignal): Promise<string> {
-  const { user, room, key } = message;
-  const [known, state] = await Promise.all([
-    deps.rooms.encrypted(room),
-    deps.client.getState(user, room, "m.room.encryption", "", signal),
-  ]);
-  if (state !== undefined && !known) await deps.rooms.markEncrypted(room);
-  if (known || state !== undefined) throw new EncryptedRoomError(room);
+/** A plain content for a room that was found unencrypted; made here alone. */
+class UnencryptedContent {
+  readonly #content: object;
 
-  const sendPath = path`/_matrix/client/v3/rooms/${room}/send/m.room.message/${txnIdOf(key)}`;
-  const body = { ...message.content, "dev.openclaw.key": key };
-  const answer = await callMatrix(deps.config(), "PUT", sendPath, { user, device: deviceId, body, signal });
+  private constructor(content: object) {
+    this.#content = content;
+  }
+
+  get wire(): object {
+    return this.#content;
+  }
+
+  /** Undefined where the room is encrypted, was once known to be, or could not be asked about (which throws). */
+  static async for(
+    deps: SendDeps,
+    { user, room }: RoomMessage,
+    signal?: AbortSignal,
+  ): Promise<{ readonly settings: RoomSettings } | { readonly plain: (content: object) => UnencryptedContent }> {
+    const [known, state] = await Promise.all([
+      deps.rooms.encrypted(room),
+      deps.client.getState(user, room, "m.room.encryption", "", signal),
+    ]);
+    if (state !== undefined && !known) await deps.rooms.markEncrypted(room);
+    // Once known as encrypted it stays so, whatever the homeserver answers now.
+    if (known || state !== undefined) return { settings: state ?? { algorithm: "m.megolm.v1.aes-sha2" } };
+    return { plain: (content) => new UnencryptedContent(content) };
+  }
+}
+
+/** Sends and returns the event id. Throws MatrixError for what the homeserver answered, ClawError where it cannot encrypt. */
+export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: AbortSignal): Promise<string> {
+  const { user, room, key, type = "m.room.message", ciphertext } = message;
+  if (ciphertext !== undefined) return put(deps, message, EncryptedContent.parse(ciphertext), signal);
+  const found = await UnencryptedContent.for(deps, message, signal);
+  const made = typeof message.content === "function" ? message.content("settings" in found) : message.content;
+  const content = { ...(await made), "dev.openclaw.key": key };
+  if ("plain" in found) return put(deps, message, found.plain(content), signal);
+  const encrypted = await deps.crypto.encrypt({ user, room, key, type, content }, found.settings, signal);
+  return put(deps, message, encrypted, signal);
+}
+
+async function put(
+  { config, deviceIds }: SendDeps,
+  { user, room, key, type = "m.room.message" }: RoomMessage,
+  content: EncryptedContent | UnencryptedContent,
+  signal?: AbortSignal,
+): Promise<string> {
+  const sent = content instanceof EncryptedContent ? "m.room.encrypted" : type;
+  const sendPath = path`/_matrix/client/v3/rooms/${room}/send/${sent}/${txnIdOf(key)}`;
+  const device = await deviceIds.of(user);
+  const answer = await callMatrix(config(), "PUT", sendPath, { user, device, body: content.wire, signal });
   const eventId = answer["event_id"];
   if (typeof eventId !== "string") throw new MatrixError(`PUT ${sendPath}`, {});
   return eventId;

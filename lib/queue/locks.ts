@@ -7,7 +7,7 @@ import { connect, type Sql } from "../db/client.ts";
 import type { Log } from "../log.ts";
 
 /** First key of the two-key advisory locks; the second is hashtext() of the name. */
-export const lockClass = { worker: 7_301_002, lane: 7_301_003 } as const;
+export const lockClass = { worker: 7_301_002, lane: 7_301_003, agent: 7_301_004, keeper: 7_301_005 } as const;
 
 /** One connection and what it holds. A lost one is thrown away whole: nothing of it can be mistaken for the next one's. */
 interface Session {
@@ -15,6 +15,7 @@ interface Session {
   readonly controller: AbortController;
   /** Once the names are locked. */
   readonly ready: Promise<void>;
+  readonly keeper: { announced: boolean };
 }
 
 const reopenMs = 250;
@@ -72,6 +73,34 @@ export class Locks {
     await session.sql`select pg_advisory_unlock(${lockClass.lane}, hashtext(${lane}))`;
   }
 
+  /** Takes an agent if no other process has it; `signal` aborts when it is lost with its connection. */
+  async tryAgent(user: string): Promise<AbortSignal | undefined> {
+    const { sql, controller } = await this.#open();
+    const [row] = await sql<{ held: boolean }[]>`
+      select pg_try_advisory_lock(${lockClass.agent}, hashtext(${user})) as held`;
+    return row?.held ? controller.signal : undefined;
+  }
+
+  async releaseAgent(user: string, signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    if (signal.aborted || session?.controller.signal !== signal) return;
+    await session.sql`select pg_advisory_unlock(${lockClass.agent}, hashtext(${user}))`;
+  }
+
+  /** Counts this process among those that keep agents, and returns how many they are. */
+  async keepers(): Promise<number> {
+    const { sql, keeper } = await this.#open();
+    if (!keeper.announced) {
+      keeper.announced = true;
+      await sql`select pg_advisory_lock(${lockClass.keeper}, hashtext(${this.worker}))`;
+    }
+    const [row] = await sql<{ count: number }[]>`
+      select count(distinct pid)::int as count from pg_locks
+      where locktype = 'advisory' and granted and objsubid = 2 and classid = ${lockClass.keeper}::oid
+        and database = (select oid from pg_database where datname = current_database())`;
+    return Math.max(1, row?.count ?? 1);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#reopening);
@@ -91,7 +120,12 @@ export class Locks {
 
   #connect(): Session {
     const sql = connect(this.#url, { max: 1, name: "openclaw locks", onclose: () => this.#lost(session) });
-    const session = { sql, controller: new AbortController(), ready: this.#lockNames(sql) };
+    const session = {
+      sql,
+      controller: new AbortController(),
+      ready: this.#lockNames(sql),
+      keeper: { announced: false },
+    };
     return session;
   }
 

@@ -24,7 +24,7 @@ function setUp() {
     matrix: app,
     log,
   });
-  const health = createHealthFunction({ parts: () => ({}), metrics: createMetrics(), refresh: async () => {} });
+  const health = createHealthFunction({ parts: async () => ({}), metrics: createMetrics(), refresh: async () => {} });
   return { publicApp, privateApp: createPrivateApp({ health, log }), inbox, config };
 }
 

@@ -16,6 +16,7 @@ let rooms: MatrixRooms;
 let client: MatrixClient;
 let run: (payload: { inbox: number }) => Promise<void>;
 let config = testConfig();
+const forgotten: string[] = [];
 const { log, text: logText } = memoryLog();
 const bodies = createKeyring(newKey()).bodies;
 
@@ -30,6 +31,7 @@ before(async () => {
     rooms,
     client,
     events: createMatrixEvents(database.sql, bodies),
+    crypto: { forget: (user, room) => void forgotten.push(`${user} ${room}`) },
     log,
   });
 });
@@ -153,6 +155,7 @@ describe("an invite", () => {
         },
       },
       events: createMatrixEvents(database.sql, bodies),
+      crypto: { forget: () => {} },
       log,
     });
     await watching(await push({ room, isDirect: true }));

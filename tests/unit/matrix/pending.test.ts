@@ -28,6 +28,8 @@ before(async () => {
     events: createMatrixEvents(database.sql, bodies),
     transactions: createMatrixTransactions(database.sql),
     members: { of: async () => 3, changed: () => {} },
+    tell: () => {},
+    wake: () => {},
     log: memoryLog().log,
   });
 });

@@ -6,7 +6,7 @@ import type { Presence } from "../../../lib/channel/types.ts";
 import { createMatrixClient } from "../../../lib/matrix/client.ts";
 import { createMatrixPresence } from "../../../lib/matrix/presence.ts";
 import { startHomeserver, type StandInHomeserver } from "../../support/homeserver.ts";
-import { ops, owner, testConfig } from "./support.ts";
+import { noCrypto, oneDevice, ops, owner, testConfig } from "./support.ts";
 
 let homeserver: StandInHomeserver;
 before(async () => {
@@ -44,6 +44,8 @@ function present(room: string, more: { thread?: string; progress?: boolean } = {
       config: () => config,
       client: createMatrixClient(() => config),
       rooms: { encrypted: async () => false, markEncrypted: async () => {} },
+      deviceIds: oneDevice,
+      crypto: noCrypto,
       timers,
     },
     { channel: "matrix", user: ops, room, replyTo: "$asked", ...(more.thread && { thread: more.thread }) },

@@ -5,11 +5,15 @@ import { createMatrixChannel } from "../../../lib/matrix/channel.ts";
 import { matrixBody } from "../../../lib/matrix/message-body.ts";
 import type { MatrixBody } from "../../../lib/matrix/message-body.ts";
 import { sanitize, toHtml } from "../../../lib/matrix/render.ts";
-import { memoryLog, ops, opsRoom, testConfig } from "./support.ts";
+import { createMatrixClient } from "../../../lib/matrix/client.ts";
+import { memoryLog, noCrypto, oneDevice, ops, opsRoom, testConfig } from "./support.ts";
 
 const channel = createMatrixChannel({
   config: () => config,
+  client: createMatrixClient(() => config),
   rooms: { encrypted: async () => false, markEncrypted: async () => {} },
+  deviceIds: oneDevice,
+  crypto: noCrypto,
   log: memoryLog().log,
 });
 const config = testConfig();

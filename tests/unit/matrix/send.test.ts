@@ -6,7 +6,8 @@ import type { Channel, Destination, SendOutcome } from "../../../lib/channel/typ
 import { ClawError } from "../../../lib/errors.ts";
 import { createMatrixChannel } from "../../../lib/matrix/channel.ts";
 import { startHomeserver, type StandInHomeserver } from "../../support/homeserver.ts";
-import { memoryLog, ops, owner, testConfig } from "./support.ts";
+import { createMatrixClient } from "../../../lib/matrix/client.ts";
+import { memoryLog, noCrypto, oneDevice, ops, owner, testConfig } from "./support.ts";
 
 let homeserver: StandInHomeserver;
 let channel: Channel;
@@ -19,7 +20,10 @@ before(async () => {
   homeserver = await startHomeserver();
   channel = createMatrixChannel({
     config: () => testConfig({ homeserver: homeserver.url, asToken: homeserver.asToken }),
+    client: createMatrixClient(() => testConfig({ homeserver: homeserver.url, asToken: homeserver.asToken })),
     rooms: { encrypted: async (room) => flagged.has(room), markEncrypted: async (room) => void marked.add(room) },
+    deviceIds: oneDevice,
+    crypto: noCrypto,
     log,
   });
 });
@@ -114,7 +118,7 @@ describe("no plaintext goes into an encrypted room", () => {
     assert.match(outcome.state === "failed" ? outcome.reason : "", /is encrypted/);
     assert.equal(homeserver.sent(to.room).length, 1);
     assert.ok(marked.has(to.room));
-    assert.match(logText(), /an answer was not sent/);
+    assert.match(logText(), /an answer could not be sent/);
     assert.doesNotMatch(logText(), /canary-answer/);
   });
 

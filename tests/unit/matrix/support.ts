@@ -9,6 +9,9 @@ import type { Seat } from "../../../lib/ledger/matrix-rooms.ts";
 import { createLog, type Log } from "../../../lib/log.ts";
 import type { MatrixMessage } from "../../../lib/matrix/event.ts";
 import { decode } from "../../../lib/matrix/decode.ts";
+import { type DeviceIds, firstDeviceId } from "../../../lib/matrix/client.ts";
+import type { Notice } from "../../../lib/matrix/notices.ts";
+import { ClawError } from "../../../lib/errors.ts";
 import type { MemberCounts } from "../../../lib/matrix/members.ts";
 
 export const owner = "@me:home.example";
@@ -30,8 +33,11 @@ export function testConfig(
     hsToken?: string;
     asToken?: string;
     progress?: boolean;
+    /** `require_encryption`; default false: most tests are about rooms without. */
+    encrypted?: boolean;
   } = {},
 ): Config {
+  const plain = { require_encryption: more.encrypted ?? false };
   const raw = configSchema.parse({
     backends: {},
     groups: {
@@ -39,8 +45,8 @@ export function testConfig(
       family: { members: [`matrix:${kid}`], agents: ["helper"] },
     },
     agents: {
-      ops: agent({ localpart: "agent_ops", display_name: "Ops", rooms: [opsRoom], ...more.ops }),
-      helper: agent({ localpart: "agent_helper", display_name: "Helping Hand", ...more.helper }),
+      ops: agent({ localpart: "agent_ops", display_name: "Ops", rooms: [opsRoom], ...plain, ...more.ops }),
+      helper: agent({ localpart: "agent_helper", display_name: "Helping Hand", ...plain, ...more.helper }),
     },
     matrix: {
       homeserver: more.homeserver ?? "http://127.0.0.1:1",
@@ -112,6 +118,17 @@ export const said = (body: string, more: Record<string, unknown> = {}, content: 
   ...more,
 });
 
+/** Every agent's device is the first one. */
+export const oneDevice: DeviceIds = { of: async () => firstDeviceId };
+
+/** Encryption of an agent whose keys are not there. */
+export const noCrypto = {
+  encrypt: async (): Promise<never> => {
+    throw new ClawError("channel_failed", "the room is encrypted, and this test has no keys");
+  },
+  handOver: async (): Promise<void> => {},
+};
+
 /** A message as decoded; fails where it is something else. */
 export function message(body: string, more: Record<string, unknown> = {}, content: object = {}): MatrixMessage {
   const event = decode(said(body, more, content), new Date(0));
@@ -133,6 +150,8 @@ export function testFunction(
   const encrypted = new Set<string>();
   const seen = new Set<string>();
   const asked: (readonly string[])[] = [];
+  const told: Notice[] = [];
+  const woken: string[] = [];
   const seats = options.seats ?? { [opsRoom]: [seat(ops)] };
   const events: Pick<MatrixEvents, "edit" | "redact" | "senders"> = {
     edit: async () => 0,
@@ -156,9 +175,11 @@ export function testFunction(
     },
     events,
     members: options.counts ?? { of: async () => ("members" in options ? options.members : 2), changed: () => {} },
+    tell: (notice) => void told.push(notice),
+    wake: (users) => void woken.push(...users),
     log,
   });
-  return { app, inbox, logText: text, encrypted, seen, asked };
+  return { app, inbox, logText: text, encrypted, seen, asked, told, woken };
 }
 
 const config = testConfig();

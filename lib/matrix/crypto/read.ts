@@ -1,0 +1,237 @@
+/**
+ * Encrypted events of the inbox, read and turned into what they say, in the transaction that ends them. What cannot be
+ * read stays, is tried again after every pull, and is at last told in the room; nothing is dropped.
+ */
+import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { TransactionSql } from "postgres";
+import { type EncryptedRow, finishEncrypted, markUnreadable } from "../../ledger/matrix-encrypted.ts";
+import type { InboxEntry, TransactionalInbox } from "../../ledger/inbox.ts";
+import { type KnownIdentity, knownIdentities, noteRefused, pinIdentity } from "../../ledger/matrix-identities.ts";
+import { eventSource, matrixLane } from "../../ledger/matrix-events.ts";
+import type { Understand, Understood } from "../entries.ts";
+import { decode, isVerification } from "../decode.ts";
+import type { EncryptedEvent, MatrixEvent } from "../event.ts";
+import { disbeliefNotice, type Notice, type Tell } from "../notices.ts";
+import { type Belief, judgeSender, type SenderFacts } from "./believe.ts";
+import { publicKeyIn } from "./identity.ts";
+import { type CryptoMember, settingsOf } from "./member.ts";
+import { flushRequests } from "./requests.ts";
+
+/** What reading needs besides the agent. */
+export interface ReadDeps {
+  readonly inbox: TransactionalInbox;
+  readonly understand: Understand;
+  /** Takes part in a verification over a room. */
+  readonly verification: (member: CryptoMember, event: DecryptedEvent) => Promise<void>;
+  readonly tell: Tell;
+  /** Hears of a message of the self-test; true: it is one, and nothing else. */
+  readonly selftest: (member: CryptoMember, event: DecryptedEvent) => boolean;
+}
+
+/** An event as its sender wrote it. */
+export interface DecryptedEvent {
+  readonly event_id: string;
+  readonly room_id: string;
+  readonly sender: string;
+  readonly origin_server_ts: number;
+  readonly type: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** What became of one row. */
+type Outcome =
+  | {
+      readonly row: EncryptedRow;
+      readonly state: "read";
+      readonly event: DecryptedEvent;
+      readonly belief: Belief;
+      readonly facts: SenderFacts;
+    }
+  | { readonly row: EncryptedRow; readonly state: "unreadable"; readonly reason: string };
+
+/** Reads these rows; returns how many could not be. */
+export async function readRows(deps: ReadDeps, member: CryptoMember, rows: readonly EncryptedRow[]): Promise<number> {
+  if (rows.length === 0) return 0;
+  const { machine, user, log } = member;
+  await know(member, [...new Set(rows.map(({ event }) => event.sender))]);
+  const outcomes = await machine.unit((olm) => decryptAll(member, olm, rows));
+  const meaning = await meaningOf(deps, member, outcomes);
+  let accepted: ReadonlySet<string> = new Set();
+  // Decrypting changes nothing of the store; this unit is for its fence.
+  await machine.unit(
+    async () => undefined,
+    async (tx) => (accepted = await commit(deps, member, tx, outcomes, meaning.entries)),
+  );
+  deps.inbox.announce(meaning.entries, accepted);
+  for (const notice of meaning.notices) deps.tell(notice);
+  for (const outcome of outcomes)
+    if (outcome.state === "unreadable")
+      log.debug({ user, reason: outcome.reason }, "matrix: an event cannot be read yet");
+    else if (isVerification(outcome.event)) await deps.verification(member, outcome.event);
+    else if (!outcome.belief.believed)
+      log.warn({ user, sender: outcome.event.sender, why: outcome.belief.why }, "matrix: a sender is not believed");
+  return outcomes.filter(({ state }) => state === "unreadable").length;
+}
+
+/** The senders' devices must be known before their messages are weighed. */
+async function know(member: CryptoMember, senders: readonly string[]): Promise<void> {
+  const { machine } = member;
+  const fresh = await machine.unit(async (olm) => {
+    const tracked = new Set([...(await olm.trackedUsers())].map((user) => user.toString()));
+    const missing = senders.filter((sender) => !tracked.has(sender));
+    if (missing.length > 0) await olm.updateTrackedUsers(missing.map((sender) => new machine.wasm.UserId(sender)));
+    return missing.length > 0;
+  });
+  if (fresh) await flushRequests(member);
+}
+
+async function decryptAll(
+  member: CryptoMember,
+  olm: OlmMachine,
+  rows: readonly EncryptedRow[],
+): Promise<readonly Outcome[]> {
+  const known = await knownIdentities(member.sql, [...new Set(rows.map(({ event }) => event.sender))]);
+  const trust = settingsOf(member)?.matrix?.sender_trust ?? "cross-signed";
+  const outcomes: Outcome[] = [];
+  for (const row of rows) outcomes.push(await readOne(member, olm, row, known, trust));
+  return outcomes;
+}
+
+async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonly Outcome[]): Promise<Understood> {
+  const events: MatrixEvent[] = [];
+  const notices: Notice[] = [];
+  const refused: InboxEntry[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.state !== "read" || isVerification(outcome.event)) continue;
+    const { event, belief, row, facts } = outcome;
+    if (deps.selftest(member, event)) continue;
+    if (belief.believed)
+      events.push(decode({ ...row.event, type: event.type, content: event.content }, new Date(), true));
+    else if (event.type === "m.room.message" && event.content["msgtype"] !== "m.notice") {
+      const { thread } = row;
+      const about = { room: event.room_id, eventId: event.event_id, sender: event.sender, thread };
+      notices.push(disbeliefNotice(member.user, about, belief.why, facts.device?.id));
+      refused.push(refusedEntry(member, row, `sender not believed: ${belief.why}`));
+    }
+  }
+  const understood = await deps.understand(member.config(), events, {
+    digest: `decrypted ${member.user}`,
+    only: member.user,
+  });
+  return { entries: [...understood.entries, ...refused], notices: [...notices, ...understood.notices] };
+}
+
+const refusedEntry = (member: CryptoMember, { event, thread }: EncryptedRow, reason: string): InboxEntry => ({
+  source: eventSource(event.event_id, member.user),
+  channel: "matrix",
+  lane: matrixLane(member.user, event.room_id, thread),
+  principal: `matrix:${event.sender}`,
+  kind: "message",
+  state: "refused",
+  reason,
+});
+
+async function commit(
+  { inbox }: ReadDeps,
+  member: CryptoMember,
+  tx: TransactionSql,
+  outcomes: readonly Outcome[],
+  entries: readonly InboxEntry[],
+): Promise<ReadonlySet<string>> {
+  // Taken back by a redaction meanwhile: it is not read after all.
+  const gone = new Set<string>();
+  for (const outcome of outcomes) {
+    const { row } = outcome;
+    if (outcome.state === "unreadable") {
+      if (row.reason !== outcome.reason) await markUnreadable(tx, row.id, outcome.reason, row.told);
+      continue;
+    }
+    const { belief, facts, event } = outcome;
+    if (isVerification(event)) {
+      await finishEncrypted(tx, row.id);
+      continue;
+    }
+    if (!(await finishEncrypted(tx, row.id))) gone.add(eventSource(event.event_id, member.user));
+    if (belief.believed && belief.pin !== undefined) await pinIdentity(tx, event.sender, belief.pin);
+    if (!belief.believed)
+      await noteRefused(tx, event.sender, {
+        masterKey: belief.why === "another identity" ? facts.masterKey : undefined,
+        device: belief.why === "unsigned device" ? facts.device : undefined,
+      });
+  }
+  return inbox.acceptWithin(
+    tx,
+    entries.filter(({ source }) => !gone.has(source)),
+  );
+}
+
+async function readOne(
+  { machine, troubles }: CryptoMember,
+  olm: OlmMachine,
+  row: EncryptedRow,
+  known: ReadonlyMap<string, KnownIdentity>,
+  trust: "cross-signed" | "any",
+): Promise<Outcome> {
+  const { wasm } = machine;
+  const { event } = row;
+  // Element sends the messages of a verification as they are, in encrypted rooms too.
+  if (event.type !== "m.room.encrypted") {
+    const facts = { device: undefined, masterKey: undefined, authentic: false };
+    return { row, state: "read", event, belief: { believed: false, why: "unknown device" }, facts };
+  }
+  try {
+    const settings = new wasm.DecryptionSettings(wasm.TrustRequirement.Untrusted);
+    const decrypted = await olm.decryptRoomEvent(JSON.stringify(event), new wasm.RoomId(event.room_id), settings);
+    const facts = await factsOf(wasm, olm, event, decrypted);
+    troubles.decrypted(true);
+    const said = JSON.parse(decrypted.event) as Pick<DecryptedEvent, "type" | "content">;
+    return {
+      row,
+      state: "read",
+      event: { ...event, type: said.type, content: said.content },
+      belief: judgeSender(facts, known.get(event.sender), trust),
+      facts,
+    };
+  } catch (thrown) {
+    if (!(thrown instanceof wasm.MegolmDecryptionError)) throw thrown;
+    if (row.reason === undefined) troubles.decrypted(false);
+    return { row, state: "unreadable", reason: reasonOf(wasm, thrown) };
+  }
+}
+
+/** A few words for the inbox: a withheld code, or what kind of failure. */
+function reasonOf(
+  wasm: CryptoMember["machine"]["wasm"],
+  { code, withheldCode }: { code: number; withheldCode: string | undefined },
+): string {
+  if (withheldCode !== undefined) return `withheld: ${withheldCode}`;
+  return code === wasm.DecryptionErrorCode.MissingRoomKey || code === wasm.DecryptionErrorCode.UnknownMessageIndex
+    ? "no key"
+    : `cannot be decrypted (${wasm.DecryptionErrorCode[code] ?? code})`;
+}
+
+async function factsOf(
+  wasm: CryptoMember["machine"]["wasm"],
+  olm: OlmMachine,
+  event: EncryptedEvent,
+  decrypted: Awaited<ReturnType<OlmMachine["decryptRoomEvent"]>>,
+): Promise<SenderFacts> {
+  const identity = await olm.getIdentity(new wasm.UserId(event.sender));
+  const devices = (await olm.getUserDevices(new wasm.UserId(event.sender))).devices();
+  const device = devices.find(
+    (each) =>
+      each.curve25519Key?.toBase64() === decrypted.senderCurve25519Key &&
+      each.ed25519Key?.toBase64() === decrypted.senderClaimedEd25519Key,
+  );
+  const { code } = decrypted.shieldState(true);
+  const { AuthenticityNotGuaranteed, MismatchedSender } = wasm.ShieldStateCode;
+  return {
+    device: device && {
+      id: device.deviceId.toString(),
+      ed25519: device.ed25519Key?.toBase64() ?? "",
+      crossSigned: device.isCrossSignedByOwner(),
+    },
+    masterKey: identity && publicKeyIn(identity.masterKey),
+    authentic: decrypted.forwarder === undefined && code !== AuthenticityNotGuaranteed && code !== MismatchedSender,
+  };
+}
