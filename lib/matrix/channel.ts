@@ -1,9 +1,11 @@
+import { isFileBody, toFileBody } from "../channel/file-body.ts";
 import type { Channel, Destination, SendOutcome } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
 import { createMatrixClient, type MatrixClient } from "./client.ts";
+import { decryptFile } from "./encrypted-file.ts";
 import { hasErrcode, MatrixError } from "./error.ts";
 import { agentOf } from "./ids.ts";
 import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
@@ -11,6 +13,7 @@ import { requireMxc } from "./mxc.ts";
 import { createMatrixPresence } from "./presence.ts";
 import { OncePer } from "../rate-limit.ts";
 import { EncryptedRoomError, sendToRoom } from "./send.ts";
+import { fileContent, type MatrixFileBody } from "./upload.ts";
 
 /** What the channel is made of. */
 export interface MatrixChannelDeps {
@@ -31,26 +34,43 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
   const client = given.client ?? createMatrixClient(config);
   const deps = { config, rooms, client };
   const lines = new OncePer(60_000);
+  /** In a direct chat it is plain what an answer is about. */
+  const isShared = ({ user, room }: MatrixDestination): boolean =>
+    agentOf(config(), user)?.matrix?.rooms.includes(room) === true;
+
+  /** What is sent: a text as it was made, a file once it is uploaded, for an encrypted room as such. */
+  const contentOf = async (user: string, body: unknown, encrypted: boolean, signal: AbortSignal): Promise<object> =>
+    isFileBody(body) ? fileContent(client, user, body, encrypted, signal) : matrixBody(body);
+
+  /** A file is uploaded before send.ts asks: until it asks for the content itself, nothing of a file may go before this. */
+  const refuseEncrypted = async (user: string, room: string, signal: AbortSignal): Promise<void> => {
+    const known = await rooms.encrypted(room);
+    if (known || (await client.getState(user, room, "m.room.encryption", "", signal)) !== undefined)
+      throw new EncryptedRoomError(room);
+  };
 
   return {
     name: "matrix",
     idempotentSend: true,
 
     render(markdown, destination) {
-      const { user, room } = matrixOnly(destination);
-      // In a direct chat it is plain what an answer is about.
-      const shared = agentOf(config(), user)?.matrix?.rooms.includes(room) === true;
-      return bodiesOf(markdown, (index) => relationOf(matrixOnly(destination), shared && index === 0));
+      const to = matrixOnly(destination);
+      const shared = isShared(to);
+      return bodiesOf(markdown, (index) => relationOf(to, shared && index === 0));
+    },
+
+    renderFile(file, destination): MatrixFileBody {
+      const to = matrixOnly(destination);
+      const related = relationOf(to, isShared(to));
+      return { ...toFileBody(file), ...(related && { "m.relates_to": related }) };
     },
 
     async send(message, signal) {
       try {
         const { user, room } = matrixOnly(message.destination);
-        const sent = await sendToRoom(
-          deps,
-          { user, room, key: message.key, content: matrixBody(message.body) },
-          signal,
-        );
+        if (isFileBody(message.body)) await refuseEncrypted(user, room, signal);
+        const content = await contentOf(user, message.body, false, signal);
+        const sent = await sendToRoom(deps, { user, room, key: message.key, content }, signal);
         return { state: "sent", remoteId: sent };
       } catch (thrown) {
         // Deleted, or a first start that has not come to it yet: made, and the send tried again.
@@ -64,7 +84,8 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
     present: (destination) => createMatrixPresence(deps, matrixOnly(destination)),
 
     async fetchAttachment(attachment, destination, limit, signal) {
-      return client.download(matrixOnly(destination).user, requireMxc(attachment.ref), limit, signal);
+      const bytes = await client.download(matrixOnly(destination).user, requireMxc(attachment.ref), limit, signal);
+      return attachment.encryption ? decryptFile(bytes, attachment.encryption) : bytes;
     },
   };
 }
