@@ -41,7 +41,7 @@ export const filesTool = (maxKb: () => number): Tool =>
       await sendFile({ key: callKey, name, bytes, ...(caption !== undefined && { caption }) });
       return `${name} (${kilobytes(bytes)} KB) is on its way and arrives before your answer.`;
     },
-  }) as Tool;
+  });
 
 const kilobytes = (bytes: Uint8Array): number => Math.ceil(bytes.length / 1024);
 
