@@ -45,8 +45,9 @@ export function createMatrixChannel({ config, rooms, log, ...given }: MatrixChan
   /** A file is uploaded before send.ts asks: until it asks for the content itself, nothing of a file may go before this. */
   const refuseEncrypted = async (user: string, room: string, signal: AbortSignal): Promise<void> => {
     const known = await rooms.encrypted(room);
-    if (known || (await client.getState(user, room, "m.room.encryption", "", signal)) !== undefined)
-      throw new EncryptedRoomError(room);
+    if (!known && (await client.getState(user, room, "m.room.encryption", "", signal)) === undefined) return;
+    if (!known) await rooms.markEncrypted(room);
+    throw new EncryptedRoomError(room);
   };
 
   return {

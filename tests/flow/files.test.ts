@@ -27,6 +27,8 @@ const files = [
 
 before(async () => {
   homeserver = await startMatrixStandIn();
+  // Before the gateway: it asks once, when it starts, where its agents are.
+  homeserver.createRoom({ id: matrixRoom, members: [matrixOwner, matrixAgent] });
   stage = await startStage({
     backend: "images = true",
     config: (toml) =>
@@ -34,7 +36,6 @@ before(async () => {
         "\n[tools.files]\nmax_kb = 1\n",
       ),
   });
-  homeserver.createRoom({ id: matrixRoom, members: [matrixOwner, matrixAgent] });
   homeserver.connect(stage.gateway.publicUrl);
   await matrixReady(stage.gateway);
 });
