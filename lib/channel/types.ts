@@ -34,6 +34,27 @@ export interface Attachment {
   readonly mime?: string;
   /** Bytes as claimed by the sender. */
   readonly size?: number;
+  /** What an encrypted file is opened with; as secret as what it holds, so it is kept only where the message is sealed. */
+  readonly encryption?: FileEncryption;
+}
+
+/** How a file was encrypted (AES-256-CTR), each part in base64 as its sender wrote it. */
+export interface FileEncryption {
+  readonly key: string;
+  readonly iv: string;
+  /** Of the encrypted bytes. */
+  readonly sha256: string;
+}
+
+/** A file to be sent, before a channel has made its own body of it. */
+export interface OutboundFile {
+  /** Without path separators and control characters. */
+  readonly name: string;
+  /** By its bytes, never by its name. */
+  readonly mime: string;
+  readonly bytes: Uint8Array;
+  /** Plain text. */
+  readonly caption?: string;
 }
 
 /** A command of either channel: `/new` on Telegram is `!new` on Matrix. */
@@ -67,7 +88,7 @@ export interface InboundMessage {
  */
 export type Lane = string;
 
-/** A message to be sent, as the outbox keeps it (sealed). `body` is the channel's own shape, made by `render`. */
+/** A message to be sent, as the outbox keeps it (sealed). `body` is the channel's own shape, by `render` or `renderFile`. */
 export interface OutboundMessage {
   /** Unique and the same on every attempt: a channel with idempotent sends uses it as transaction id. */
   readonly key: string;
@@ -104,6 +125,8 @@ export interface Channel {
   readonly idempotentSend: boolean;
   /** Markdown to the channel's own message bodies, split to its limits, in order. Pure; at least one. */
   render(markdown: string, destination: Destination): readonly unknown[];
+  /** A file to the channel's own message body. Pure: the bytes are in it, and go out when it is sent. */
+  renderFile(file: OutboundFile, destination: Destination): unknown;
   /** Sends one message. Never throws for what the network or the server does. */
   send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
   /** Tells the process that can that the lane has something to be sent. Only where `send` may say `elsewhere`. */

@@ -221,6 +221,12 @@ export const configSchema = z.strictObject({
         .strictObject({ days: count.default(90).describe("How far back history_search looks.") })
         .prefault({})
         .describe("history_search."),
+      files: z
+        .strictObject({
+          max_kb: count.max(10_240).default(1024).describe("The largest file an agent may send, in KB of 1024 bytes."),
+        })
+        .prefault({})
+        .describe("files_send."),
     })
     .prefault({})
     .describe("Settings of tool families."),

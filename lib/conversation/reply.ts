@@ -1,5 +1,7 @@
 import type { Channel, Destination, Lane } from "../channel/types.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
+import { mimeOf } from "../media/mime.ts";
+import type { FileToSend } from "../tools/define.ts";
 
 /** An answer as outbox entries. The same `key` makes the same entries, so that a repeat is dropped. */
 export const toEntries = (
@@ -10,3 +12,16 @@ export const toEntries = (
   markdown: string,
 ): OutboxEntry[] =>
   channel.render(markdown, destination).map((body, index) => ({ key: `${key}:${index}`, lane, destination, body }));
+
+/** A tool's file as an outbox entry; its key is apart from those of answers, which begin with their run's id as well. */
+export const toFileEntry = (
+  channel: Channel,
+  lane: Lane,
+  destination: Destination,
+  { key, ...file }: FileToSend,
+): OutboxEntry => ({
+  key: `file:${key}`,
+  lane,
+  destination,
+  body: channel.renderFile({ ...file, mime: mimeOf(file.bytes) }, destination),
+});

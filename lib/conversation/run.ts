@@ -11,9 +11,11 @@ import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
 import { grantedTools } from "../policy/grant.ts";
+import type { FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
 import { type EndSetup, inputMessages, type RunSetup } from "./run-setup.ts";
+import { toFileEntry } from "./reply.ts";
 import { createToolHost } from "./tool-host.ts";
 
 /**
@@ -67,15 +69,17 @@ async function execute(
   transcript: Transcript,
   signal: AbortSignal,
 ): Promise<LoopResult> {
-  const { agent, config, open, presence, input, shared } = setup;
-  const { principal, id: runId, conversationId } = open.run;
-  const { registry } = deps;
+  const { agent, config, open, presence, input, shared, destination } = setup;
+  const { principal, id: runId, conversationId, lane } = open.run;
+  const { registry, outbox } = deps;
+  const sendFile = (file: FileToSend): Promise<void> =>
+    outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file)]);
   const offered = registry.specs(grantedTools(config, agent, principal, registry.names()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(
       {
         model: deps.backends.model(config, agent.backend),
-        tools: createToolHost(registry, config, { agent, principal, runId, conversationId, shared }),
+        tools: createToolHost(registry, config, { agent, principal, runId, conversationId, shared, sendFile }),
         offered,
         journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },

@@ -2,6 +2,7 @@ import type { ToolHost } from "../agent/tool-call.ts";
 import type { Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { decideTool } from "../policy/grant.ts";
+import type { ToolContext } from "../tools/define.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
@@ -14,9 +15,10 @@ export function createToolHost(
     readonly runId: string;
     readonly conversationId: string;
     readonly shared: boolean;
+    readonly sendFile: ToolContext["sendFile"];
   },
 ): ToolHost {
-  const { agent, principal, runId, conversationId, shared } = scope;
+  const { agent, principal, runId, conversationId, shared, sendFile } = scope;
   return {
     find: (name) => registry.get(name),
     decide: (name) =>
@@ -32,6 +34,7 @@ export function createToolHost(
       now: () => new Date(),
       callKey: `${runId}:${callSeq}`,
       signal,
+      sendFile,
     }),
   };
 }

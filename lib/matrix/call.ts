@@ -14,6 +14,8 @@ export interface CallOptions {
   readonly query?: URLSearchParams | undefined;
   /** Sent as JSON. */
   readonly body?: object;
+  /** Sent as they are, in place of `body`. */
+  readonly upload?: { readonly bytes: Uint8Array; readonly type: string; readonly filename?: string | undefined };
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
 }
@@ -45,13 +47,17 @@ export async function fetchMatrix(
   const query = new URLSearchParams(options.query);
   if (options.user !== undefined) query.set("user_id", options.user);
   if (options.device !== undefined) query.set("device_id", options.device);
+  const { body, upload } = options;
+  if (upload?.filename !== undefined) query.set("filename", upload.filename);
+  const type = upload?.type ?? (body && "application/json");
+  const content = upload?.bytes ?? (body && JSON.stringify(body));
   const request = {
     method,
     headers: {
       authorization: `Bearer ${matrix.asToken.reveal()}`,
-      ...(options.body && { "content-type": "application/json" }),
+      ...(type !== undefined && { "content-type": type }),
     },
-    ...(options.body && { body: JSON.stringify(options.body) }),
+    ...(content !== undefined && { body: content }),
     signal: options.signal,
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
   };

@@ -1,15 +1,18 @@
+import { isFileBody, toFileBody } from "../channel/file-body.ts";
 import type { Channel, Destination, SendOutcome } from "../channel/types.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { MatrixClient } from "./client.ts";
+import { ElsewhereError, type MatrixCrypto, NotReadyError } from "./crypto/crypto.ts";
+import { decryptFile } from "./encrypted-file.ts";
 import { hasErrcode, MatrixError } from "./error.ts";
 import { agentOf } from "./ids.ts";
 import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
 import { requireMxc } from "./mxc.ts";
 import { createMatrixPresence } from "./presence.ts";
 import { OncePer } from "../rate-limit.ts";
-import { ElsewhereError, type MatrixCrypto, NotReadyError } from "./crypto/crypto.ts";
 import { type SendDeps, sendToRoom } from "./send.ts";
+import { fileContent, type MatrixFileBody } from "./upload.ts";
 
 /** What the channel is made of. */
 export interface MatrixChannelDeps extends SendDeps {
@@ -28,26 +31,36 @@ const tokenTroubleMs = 30_000;
 export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
   const { config, client, log } = deps;
   const lines = new OncePer(60_000);
+  /** In a direct chat it is plain what an answer is about. */
+  const isShared = ({ user, room }: MatrixDestination): boolean =>
+    agentOf(config(), user)?.matrix?.rooms.includes(room) === true;
+
+  /** What is sent: a text as it was made, a file once it is uploaded, for an encrypted room as such. */
+  const contentOf = async (user: string, body: unknown, encrypted: boolean, signal: AbortSignal): Promise<object> =>
+    isFileBody(body) ? fileContent(client, user, body, encrypted, signal) : matrixBody(body);
 
   return {
     name: "matrix",
     idempotentSend: true,
 
     render(markdown, destination) {
-      const { user, room } = matrixOnly(destination);
-      // In a direct chat it is plain what an answer is about.
-      const shared = agentOf(config(), user)?.matrix?.rooms.includes(room) === true;
-      return bodiesOf(markdown, (index) => relationOf(matrixOnly(destination), shared && index === 0));
+      const to = matrixOnly(destination);
+      const shared = isShared(to);
+      return bodiesOf(markdown, (index) => relationOf(to, shared && index === 0));
+    },
+
+    renderFile(file, destination): MatrixFileBody {
+      const to = matrixOnly(destination);
+      const related = relationOf(to, isShared(to));
+      return { ...toFileBody(file), ...(related && { "m.relates_to": related }) };
     },
 
     async send(message, signal) {
       try {
         const { user, room } = matrixOnly(message.destination);
-        const sent = await sendToRoom(
-          deps,
-          { user, room, key: message.key, content: matrixBody(message.body), ciphertext: message.ciphertext },
-          signal,
-        );
+        const content = (encrypted: boolean): Promise<object> => contentOf(user, message.body, encrypted, signal);
+        const { key, ciphertext } = message;
+        const sent = await sendToRoom(deps, { user, room, key, content, ciphertext }, signal);
         return { state: "sent", remoteId: sent };
       } catch (thrown) {
         // Deleted, or a first start that has not come to it yet: made, and the send tried again.
@@ -65,7 +78,8 @@ export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
     present: (destination) => createMatrixPresence(deps, matrixOnly(destination)),
 
     async fetchAttachment(attachment, destination, limit, signal) {
-      return client.download(matrixOnly(destination).user, requireMxc(attachment.ref), limit, signal);
+      const bytes = await client.download(matrixOnly(destination).user, requireMxc(attachment.ref), limit, signal);
+      return attachment.encryption ? decryptFile(bytes, attachment.encryption) : bytes;
     },
   };
 }

@@ -5,8 +5,8 @@
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { callMatrix, fetchMatrix, path } from "./call.ts";
-import { hasErrcode } from "./error.ts";
-import type { MediaRef } from "./mxc.ts";
+import { hasErrcode, MatrixError } from "./error.ts";
+import { type MediaRef, parseMxc } from "./mxc.ts";
 
 /** Which device each agent's user has: one, and sends name it, as Synapse keeps a transaction id for a day only with a device. */
 export interface DeviceIds {
@@ -58,11 +58,20 @@ export interface MatrixClient {
   redact(user: string, room: string, event: string, txnId: string, signal?: AbortSignal): Promise<void>;
   /** The bytes of a file; throws ClawError `too_large` past `limit`. */
   download(user: string, media: MediaRef, limit: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Puts a file on the homeserver and returns its mxc:// URI; without a name, the homeserver learns none. */
+  upload(
+    user: string,
+    bytes: Uint8Array,
+    file: { readonly name?: string; readonly type: string },
+    signal?: AbortSignal,
+  ): Promise<string>;
   /** Asks the homeserver to reach the gateway; throws MatrixError M_CONNECTION_FAILED, M_BAD_STATUS … where it cannot. */
   ping(txnId: string, signal?: AbortSignal): Promise<void>;
 }
 
 const client = "/_matrix/client/v3";
+/** Uploads stayed here when downloads moved to the client API (spec v1.11). */
+const uploadPath = "/_matrix/media/v3/upload";
 /** Held by a push that waits for it. */
 const quickMs = 3_000;
 
@@ -159,6 +168,15 @@ export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = 
           say: "That file is too large.",
         });
       }
+    },
+
+    async upload(user, bytes, { name, type }, signal) {
+      const upload = { bytes, type, filename: name };
+      const answer = await call("POST", uploadPath, { user, upload, signal, timeoutMs: 60_000 });
+      const uri = answer["content_uri"];
+      // No status, so that it counts as what may pass: an answer that is not the homeserver's.
+      if (typeof uri !== "string" || !parseMxc(uri)) throw new MatrixError(`POST ${uploadPath}`, {});
+      return uri;
     },
 
     async ping(txnId, signal) {

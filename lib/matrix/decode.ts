@@ -1,6 +1,7 @@
 /** Pushed events to our words. Pure; what others send is read field by field and never trusted to have a shape. */
 import type { Attachment } from "../channel/types.ts";
 import type { RoomMembership } from "../ledger/matrix-rooms.ts";
+import { readEncryption } from "./encrypted-file.ts";
 import type { EncryptedEvent, MatrixEvent, MatrixMessage } from "./event.ts";
 import { splitFallback, withoutHtmlFallback } from "./fallback.ts";
 import { isEventId, isRoomId, isUserId } from "./ids.ts";
@@ -151,7 +152,11 @@ function decodeEdit(basis: Basis, target: unknown, newContent: unknown, encrypte
 
 /** Spec: `body` is a caption only where `filename` is there and differs from it. */
 function withFile(message: MatrixMessage, kind: Attachment["kind"], content: Json): MatrixEvent {
-  const { url, filename } = content;
+  const { filename, file } = content;
+  const isEncrypted = typeof file === "object" && file !== null;
+  const encryption = isEncrypted ? readEncryption(record(file)) : undefined;
+  if (isEncrypted && !encryption) return poison("an encrypted attachment that cannot be read");
+  const url = isEncrypted ? record(file)["url"] : content["url"];
   if (typeof url !== "string" || !parseMxc(url)) return poison("an attachment that is not an mxc:// URI");
   const captioned = typeof filename === "string" && filename !== message.text;
   const { mimetype, size } = record(content["info"]);
@@ -161,6 +166,7 @@ function withFile(message: MatrixMessage, kind: Attachment["kind"], content: Jso
     name: (typeof filename === "string" ? filename : message.text).slice(0, 255),
     ...(typeof mimetype === "string" && { mime: mimetype.slice(0, 255) }),
     ...(Number.isSafeInteger(size) && Number(size) >= 0 && { size: Number(size) }),
+    ...(encryption && { encryption }),
   };
   return { ...message, text: captioned ? message.text : "", attachments: [attachment] };
 }

@@ -1,4 +1,5 @@
-import type { Api, RawApi } from "grammy/web";
+import { buffer } from "node:stream/consumers";
+import type { Api, InputFile, RawApi } from "grammy/web";
 import type { ApiError } from "grammy/types";
 import type { TelegramBot } from "../config/config.ts";
 import { type Failure, failureOf } from "./failure.ts";
@@ -37,6 +38,12 @@ export async function callTelegram<M extends Method>(
   }
 }
 
+/** Bytes as a call's payload takes them. */
+export async function inputFile(bytes: Uint8Array, name: string): Promise<InputFile> {
+  const { InputFile } = await import("grammy/web");
+  return new InputFile(bytes, name);
+}
+
 const apis = new Map<string, Api>();
 
 // Not its `raw`: awaiting that would call a method named "then".
@@ -47,25 +54,29 @@ async function apiOf(bot: TelegramBot, timeoutMs: number): Promise<Api> {
   if (known) return known;
   // On first use: a gateway without Telegram does not pay for it. The web build is the one without node-fetch.
   const { Api } = await import("grammy/web");
-  const fetch = (url: string, init: { body: string; headers: Record<string, string>; signal: AbortSignal }) =>
-    post(url, init, timeoutMs);
+  const fetch = (url: string, init: FetchInit) => post(url, init, timeoutMs);
   // Ours is the timeout that knows whether something was sent; grammY's own stands behind it.
   const api = new Api(token, { apiRoot: bot.api_root, fetch: fetch as never, timeoutSeconds: timeoutMs / 1000 + 5 });
   apis.set(key, api);
   return api;
 }
 
-async function post(
-  url: string,
-  init: { body: string; headers: Record<string, string>; signal: AbortSignal },
-  timeoutMs: number,
-): Promise<{ json: () => unknown }> {
+/** What grammY hands over: JSON as a string, a form with a file in it as a stream. */
+interface FetchInit {
+  readonly body: string | AsyncIterable<Uint8Array>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+async function post(url: string, init: FetchInit, timeoutMs: number): Promise<{ json: () => unknown }> {
+  const { body: given } = init;
+  const content = typeof given === "string" ? given : await buffer(given);
   const { status, body } = await exchange(
     url,
     {
       method: "POST",
-      headers: { "content-type": "application/json" },
-      body: init.body,
+      headers: { "content-type": init.headers["content-type"] ?? "application/json" },
+      body: content,
       signal: init.signal,
       timeoutMs,
     },

@@ -1,5 +1,6 @@
 import { createPresence } from "../channel/presence.ts";
-import type { Channel, Destination, Presence } from "../channel/types.ts";
+import { isFileBody, toFileBody } from "../channel/file-body.ts";
+import type { Channel, Destination, Presence, SendOutcome } from "../channel/types.ts";
 import type { Config, TelegramBot } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -7,6 +8,7 @@ import { callTelegram } from "./api.ts";
 import { fetchTelegramFile } from "./attachment.ts";
 import { isTelegramBody, renderTelegram } from "./render.ts";
 import { sendTelegram, type TelegramDestination } from "./send.ts";
+import { sendTelegramFile, type TelegramFileBody } from "./send-file.ts";
 
 /** Telegram shows a chat action for 5 s. */
 const refreshTypingMs = 4_500;
@@ -26,11 +28,17 @@ export function createTelegramChannel(options: { readonly config: () => Config; 
     name: "telegram",
     idempotentSend: false,
     render: renderTelegram,
+    renderFile(file, destination): TelegramFileBody {
+      const replyTo = destination.channel === "telegram" ? destination.replyTo : undefined;
+      return { ...toFileBody(file), ...(replyTo !== undefined && { replyTo }) };
+    },
     async send({ destination, body }, signal) {
       const found = find(destination);
       if (!found) return { state: "failed", reason: `not for a bot of the config: ${nameOf(destination)}` };
-      if (!isTelegramBody(body)) return { state: "failed", reason: "the stored body is not a Telegram message" };
-      const outcome = await sendTelegram(found.bot, found.to, body, signal);
+      let outcome: SendOutcome;
+      if (isFileBody(body)) outcome = await sendTelegramFile(found.bot, found.to, body, signal);
+      else if (isTelegramBody(body)) outcome = await sendTelegram(found.bot, found.to, body, signal);
+      else return { state: "failed", reason: "the stored body is not a Telegram message" };
       if (outcome.state !== "sent") log.warn({ bot: found.bot.name, ...outcome }, "telegram message not sent");
       return outcome;
     },

@@ -17,12 +17,8 @@ export async function sendTelegram(
   signal: AbortSignal,
 ): Promise<SendOutcome> {
   const payload = {
-    chat_id: destination.chat,
+    ...placeOf(destination, body.replyTo),
     text: body.text,
-    ...(destination.topic !== undefined && { message_thread_id: destination.topic }),
-    ...(body.replyTo !== undefined && {
-      reply_parameters: { message_id: body.replyTo, allow_sending_without_reply: true },
-    }),
     // A preview is fetched without a click: a way out for what an answer was tricked into linking to.
     link_preview_options: { is_disabled: true },
   };
@@ -33,6 +29,20 @@ export async function sendTelegram(
     answer = await callTelegram(bot, "sendMessage", payload, { signal });
   return answer.ok ? { state: "sent", remoteId: String(answer.result.message_id) } : outcomeOf(answer.failure, bot);
 }
+
+/** Where a message goes and what it answers. */
+export const placeOf = (
+  { chat, topic }: TelegramDestination,
+  replyTo: number | undefined,
+): {
+  chat_id: number;
+  message_thread_id?: number;
+  reply_parameters?: { message_id: number; allow_sending_without_reply: true };
+} => ({
+  chat_id: chat,
+  ...(topic !== undefined && { message_thread_id: topic }),
+  ...(replyTo !== undefined && { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
+});
 
 const isAboutFormat = (failure: Failure): boolean =>
   failure.kind === "answered" && failure.status === 400 && /entit|parse|too long/i.test(failure.reason);

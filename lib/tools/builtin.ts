@@ -1,6 +1,7 @@
 import type { RawConfig } from "../config/schema.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
+import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
 import { timeNow } from "./time.ts";
 
@@ -15,6 +16,7 @@ export const builtinTools = (stores: BuiltinStores, settings: () => RawConfig["t
   timeNow,
   ...commitmentTools(stores.commitments, () => settings().commitments.max_open),
   historyTool(stores.turns, () => settings().history.days),
+  filesTool(() => settings().files.max_kb),
 ];
 
 const nowhere = (): never => {

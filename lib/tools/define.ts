@@ -23,6 +23,19 @@ export interface ToolContext {
   /** The same on every attempt of this call: makes a `keyed` effect happen once. */
   readonly callKey: string;
   readonly signal: AbortSignal;
+  /** Sends a file where the answer will go, before it; a second one of the same key is dropped. */
+  readonly sendFile: (file: FileToSend) => Promise<void>;
+}
+
+/** A file as a tool hands it over. */
+export interface FileToSend {
+  /** `callKey`, so that a repeat after a crash sends nothing more. */
+  readonly key: string;
+  /** Without path separators and control characters. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Plain text. */
+  readonly caption?: string;
 }
 
 /** A tool with its safety facts. `run` returns what the model reads; a throw becomes an error result. */

@@ -5,6 +5,22 @@ const texts = new Set(["sendMessage", "editMessageText"]);
 /** Whether a method takes a text to be checked. */
 export const isText = (method: string): boolean => texts.has(method);
 
+/** Whether a method takes a file to be checked. */
+export const isFile = (method: string): boolean => method === "sendPhoto" || method === "sendDocument";
+
+/** Why the Bot API would refuse a file; it takes one by upload alone, since nothing here has a file_id to send again. */
+export function problemWithFile(method: string, payload: Readonly<Record<string, unknown>>): string | undefined {
+  const { chat_id, caption = "" } = payload;
+  const file = payload[method === "sendPhoto" ? "photo" : "document"] as { name: string; bytes: Buffer } | undefined;
+  if (typeof chat_id !== "number") return "Bad Request: chat_id is empty";
+  if (!file?.bytes) return `Bad Request: there is no ${method === "sendPhoto" ? "photo" : "document"} in the request`;
+  if (file.bytes.length === 0) return "Bad Request: file must be non-empty";
+  if (typeof caption !== "string" || caption.length > 1024) return "Bad Request: message caption is too long";
+  if (method === "sendPhoto" && !/^(\x89PNG|\xff\xd8\xff|RIFF)/.test(file.bytes.toString("latin1", 0, 4)))
+    return "Bad Request: IMAGE_PROCESS_FAILED";
+  return undefined;
+}
+
 /** Why the Bot API would refuse a message, in its words. Stricter than it about entities, which it would mend silently. */
 export function problemWith(payload: Readonly<Record<string, unknown>>): string | undefined {
   const { chat_id, text, entities } = payload;

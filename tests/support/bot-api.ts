@@ -4,7 +4,8 @@ import type { IncomingMessage, Server } from "node:http";
 import type { ApiError, Message, Update, UserFromGetMe, WebhookInfo } from "@grammyjs/types";
 import { type HttpBindings, serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { isText, problemWith } from "./bot-api-checks.ts";
+import { isFile, isText, problemWith, problemWithFile } from "./bot-api-checks.ts";
+import { type FormFile, parseForm, payloadOf } from "./multipart.ts";
 
 /** One call of a method, as it came in. */
 export interface BotApiCall {
@@ -27,6 +28,15 @@ export interface Pushed {
   readonly attempts: number;
 }
 
+/** A file as it stands in a chat. */
+export interface SentFile extends FormFile {
+  readonly as: "photo" | "document";
+  readonly chat: number;
+  /** Counted with the texts: what came earlier has the lower one. */
+  readonly messageId: number;
+  readonly caption: string | undefined;
+}
+
 export interface BotApi {
   /** For `api_root`. */
   readonly url: string;
@@ -36,6 +46,8 @@ export interface BotApi {
   readonly files: Map<string, { path?: string; bytes: Uint8Array; size?: number }>;
   /** Text messages that stand in a chat (in all of them), oldest first; edited ones as they are now, deleted ones gone. */
   sent(chat?: number): Message.TextMessage[];
+  /** Photos and documents that stand in a chat (in all of them), oldest first. */
+  sentFiles(chat?: number): SentFile[];
   /** The first call, past or future, that satisfies. Rejects after `ms`. */
   waitFor(satisfies: (call: BotApiCall) => boolean, ms?: number): Promise<BotApiCall>;
   /** The next `times` calls of a method fail. */
@@ -59,6 +71,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
   const calls: BotApiCall[] = [];
   const messages = new Map<number, Message.TextMessage>();
   const files: BotApi["files"] = new Map();
+  const sentFiles: SentFile[] = [];
   const webhooks = new Map<string, WebhookInfo & { secret_token?: string }>();
   const failures = new Map<string, { times: number; how: Failure | ((call: BotApiCall) => Failure) }>();
   const waiting = new Set<{ satisfies: (call: BotApiCall) => boolean; resolve: (call: BotApiCall) => void }>();
@@ -85,6 +98,8 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     sendMessage: (payload, token) => keep(payload, token, ++lastMessage),
     sendRichMessage: ({ rich_message, ...payload }, token) =>
       keep({ ...payload, text: JSON.stringify(rich_message) }, token, ++lastMessage),
+    sendDocument: (payload, token) => keepFile("document", payload, token),
+    sendPhoto: (payload, token) => keepFile("photo", payload, token),
     editMessageText(payload, token) {
       const known = messages.get(Number(payload["message_id"]));
       if (!known) return problem(400, "Bad Request: message to edit not found");
@@ -149,6 +164,19 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     return message;
   }
 
+  function keepFile(as: "photo" | "document", payload: Record<string, unknown>, token: string): object {
+    const { name, bytes } = payload[as] as FormFile;
+    const [chat, caption] = [Number(payload["chat_id"]), payload["caption"] as string | undefined];
+    sentFiles.push({ as, chat, messageId: ++lastMessage, caption, name, bytes });
+    return {
+      message_id: lastMessage,
+      date: Math.floor(Date.now() / 1000),
+      from: me(token),
+      chat: { id: chat },
+      caption,
+    };
+  }
+
   function record(call: BotApiCall): void {
     calls.push(call);
     if (calls.length > maxCalls) calls.splice(0, maxCalls / 4);
@@ -168,6 +196,10 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
       const description = problemWith(call.payload);
       if (description !== undefined) return problem(400, description);
     }
+    if (isFile(call.method)) {
+      const description = problemWithFile(call.method, call.payload);
+      if (description !== undefined) return problem(400, description);
+    }
     const result = act(call.payload, call.token);
     return result instanceof Problem ? result : { ok: true, result };
   }
@@ -175,7 +207,10 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
   const answer = async (context: Context<{ Bindings: HttpBindings }>): Promise<Response> => {
     const [, token = "", method = ""] = /^\/bot([^/]+)\/(\w+)$/.exec(context.req.path) ?? [];
     if (!/^\d+:[\w-]+$/.test(token)) return asResponse(problem(404, "Not Found"));
-    const payload = (await context.req.json().catch(() => ({}))) as Record<string, unknown>;
+    const type = context.req.header("content-type") ?? "";
+    const payload = type.startsWith("multipart/form-data")
+      ? payloadOf(parseForm(Buffer.from(await context.req.arrayBuffer()), type))
+      : ((await context.req.json().catch(() => ({}))) as Record<string, unknown>);
     const call: BotApiCall = { method, token, payload, at: performance.now() };
     const failure = failureFor(call);
     if (failure === "hang") {
@@ -218,6 +253,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
       [...messages.values()]
         .filter((message) => chat === undefined || message.chat.id === chat)
         .toSorted((a, b) => a.message_id - b.message_id),
+    sentFiles: (chat) => sentFiles.filter((file) => chat === undefined || file.chat === chat),
     async waitFor(satisfies, ms = 5_000) {
       const past = calls.find(satisfies);
       if (past) return past;
@@ -238,6 +274,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
       connections = 0;
       calls.length = 0;
       messages.clear();
+      sentFiles.length = 0;
       failures.clear();
     },
     async stop() {

@@ -90,6 +90,7 @@ export async function play(options: {
       now: () => new Date(0),
       callKey,
       signal,
+      sendFile: async () => {},
     }),
   };
   const transcript = emptyTranscript();

@@ -14,6 +14,7 @@ export const tools = [
   "commitments_add",
   "commitments_complete",
   "history_search",
+  "files_send",
 ] as const;
 
 /** Values for every secret `valid` and openclaw.example.toml refer to. */

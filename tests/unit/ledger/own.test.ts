@@ -56,6 +56,7 @@ const search = (principal: Principal | undefined, shared: boolean, query = "boil
       now: () => new Date(),
       callKey: "k",
       signal: new AbortController().signal,
+      sendFile: async () => {},
     },
   );
 

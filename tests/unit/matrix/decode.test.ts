@@ -63,6 +63,47 @@ describe("decoding a message", () => {
     assert.equal(message("v.mp4", {}, { ...file, msgtype: "m.video" }).attachments[0]?.kind, "document");
   });
 
+  const encrypted = {
+    v: "v2",
+    url: "mxc://home.example/abc",
+    key: { kty: "oct", alg: "A256CTR", k: "A".repeat(43), ext: true, key_ops: ["encrypt", "decrypt"] },
+    iv: "A".repeat(22),
+    hashes: { sha256: "B".repeat(42) + "A" },
+  };
+
+  test("an encrypted file keeps what opens it, and its own address counts", () => {
+    const info = { mimetype: "image/png", size: 7 };
+    const event = message(
+      "cat.png",
+      {},
+      { msgtype: "m.image", file: encrypted, url: "mxc://home.example/other", info },
+    );
+    assert.deepEqual(event.attachments, [
+      {
+        kind: "image",
+        ref: "mxc://home.example/abc",
+        name: "cat.png",
+        mime: "image/png",
+        size: 7,
+        encryption: { key: encrypted.key.k, iv: encrypted.iv, sha256: encrypted.hashes.sha256 },
+      },
+    ]);
+  });
+
+  const unreadable: [string, object, RegExp][] = [
+    ["of version 1", { v: "v1" }, /cannot be read/],
+    ["with half a key", { key: { ...encrypted.key, k: "A".repeat(22) } }, /cannot be read/],
+    ["without a hash", { hashes: null }, /cannot be read/],
+    ["elsewhere", { url: "http://169.254.169.254/x" }, /mxc/],
+    ["nowhere", { url: undefined }, /mxc/],
+  ];
+  for (const [what, change, reason] of unreadable)
+    test(`an encrypted file ${what} is poison`, () => {
+      const content = { msgtype: "m.file", url: "mxc://home.example/abc", file: { ...encrypted, ...change } };
+      const event = decode(said("x", {}, content), now);
+      assert.match(event.kind === "poison" ? event.reason : "", reason);
+    });
+
   for (const url of [
     "file:///etc/passwd",
     "http://169.254.169.254/x",

@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import type { Channel, Destination, SendOutcome } from "../../../lib/channel/types.ts";
 import { ClawError } from "../../../lib/errors.ts";
 import { createMatrixChannel } from "../../../lib/matrix/channel.ts";
+import { encryptFile } from "../../../lib/matrix/encrypted-file.ts";
 import { startHomeserver, type StandInHomeserver } from "../../support/homeserver.ts";
 import { createMatrixClient } from "../../../lib/matrix/client.ts";
 import { memoryLog, noCrypto, oneDevice, ops, owner, testConfig } from "./support.ts";
@@ -177,6 +178,21 @@ describe("attachments", () => {
     assert.equal((await fetchIt(ref)).length, 100);
     await assert.rejects(fetchIt(ref, 99), (thrown) => thrown instanceof ClawError && thrown.code === "too_large");
     assert.equal(homeserver.calls.at(-1)?.user, ops);
+  });
+
+  test("that are encrypted come decrypted, and not at all where they were changed", async () => {
+    const { bytes, fileAt } = encryptFile(Buffer.from("canary"));
+    const ref = homeserver.addMedia(bytes, "application/octet-stream");
+    const { key, iv, hashes } = fileAt(ref);
+    const fetchWith = (sha256: string): Promise<Uint8Array> =>
+      channel.fetchAttachment(
+        { kind: "image", ref, encryption: { key: key.k, iv, sha256 } },
+        newRoom(),
+        bytes.length,
+        signal,
+      );
+    assert.equal(Buffer.from(await fetchWith(hashes.sha256)).toString(), "canary");
+    await assert.rejects(fetchWith("A".repeat(43)), { say: "That file arrived damaged. Please send it again." });
   });
 
   for (const ref of [

@@ -17,7 +17,7 @@ test("access lists each person once an agent, by the groups that name it", (t) =
   assert.deepEqual(
     helper?.people.map(({ principal, groups, granted }) => [principal, groups, granted.length]),
     [
-      ["matrix:@me:home.example", ["owners", "family"], 5],
+      ["matrix:@me:home.example", ["owners", "family"], 6],
       ["matrix:@kid:home.example", ["family"], 2],
     ],
   );

@@ -12,6 +12,7 @@ export const testContext = (more: Partial<ToolContext> = {}): ToolContext => ({
   now: () => new Date("2026-03-29T00:59:00Z"),
   callKey: "run-1:call-1",
   signal: new AbortController().signal,
+  sendFile: async () => {},
   ...more,
 });
 
