@@ -230,7 +230,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     locks,
     worker: locks.worker,
     tell,
-    sendToRoom: (message) => sendToRoom(matrixSend, message),
+    sendToRoom: ({ content, ...message }) => sendToRoom(matrixSend, { ...message, content: async () => content }),
     deliver: (lane) => deliver(deps, lane, matrixStop.signal),
     log,
   });

@@ -43,7 +43,7 @@ export async function askGateway(
 ): Promise<number> {
   await sql`update matrix_requests set state = 'failed' where user_id = ${user} and kind = ${kind} and state = 'open'`;
   const [row] = await sql<{ id: number }[]>`
-    insert into matrix_requests (user_id, kind, asked) values (${user}, ${kind}, ${sql.json(asked as never)}) returning id`;
+    insert into matrix_requests (user_id, kind, asked) values (${user}, ${kind}, ${sql.json(asked)}) returning id`;
   if (!row) throw new Error("an insert returned no row");
   return row.id;
 }

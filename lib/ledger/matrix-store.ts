@@ -89,7 +89,7 @@ export async function commitStore(
       on conflict (user_id, database, store, key) do update set value = excluded.value
     ), deletes as (
       delete from matrix_crypto kept
-      using fence, jsonb_to_recordset(${sql.json(deletes as never)}) as gone (database text, store text, key text)
+      using fence, jsonb_to_recordset(${sql.json(deletes)}) as gone (database text, store text, key text)
       where kept.user_id = fence.user_id and kept.database = gone.database and kept.store = gone.store and kept.key = gone.key
     )
     select exists (select 1 from fence) as held`;

@@ -28,7 +28,7 @@ export function createMatrixPresence(
   let sent = 0;
   const send = (content: object): Promise<string> => {
     sent += 1;
-    return sendToRoom(deps, { user, room, key: `progress:${nonce}:${sent}`, content });
+    return sendToRoom(deps, { user, room, key: `progress:${nonce}:${sent}`, content: async () => content });
   };
 
   // With the typing, or else after an answer that was quicker than that, and not in its way.

@@ -33,7 +33,7 @@ export interface RoomMessage {
   /** Default: m.room.message. */
   readonly type?: string;
   /** Made when it is known whether the room is encrypted: a file is uploaded encrypted for one that is. */
-  readonly content: object | ((encrypted: boolean) => Promise<object>);
+  readonly content: (encrypted: boolean) => Promise<object>;
   /** The encrypted content (JSON) of an earlier attempt. */
   readonly ciphertext?: string | undefined;
 }
@@ -75,8 +75,7 @@ export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: 
   const { user, room, key, type = "m.room.message", ciphertext } = message;
   if (ciphertext !== undefined) return put(deps, message, EncryptedContent.parse(ciphertext), signal);
   const found = await UnencryptedContent.for(deps, message, signal);
-  const made = typeof message.content === "function" ? message.content("settings" in found) : message.content;
-  const content = { ...(await made), "dev.openclaw.key": key };
+  const content = { ...(await message.content("settings" in found)), "dev.openclaw.key": key };
   if ("plain" in found) return put(deps, message, found.plain(content), signal);
   const encrypted = await deps.crypto.encrypt({ user, room, key, type, content }, found.settings, signal);
   return put(deps, message, encrypted, signal);

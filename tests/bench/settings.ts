@@ -118,5 +118,5 @@ backend = "main"
 prompt = "prompts/${agent === "helper" ? "helper" : "ops"}.md"
 tools = ["*"]
 telegram = true
-matrix = { localpart = "agent_${agent}", rooms = ["${roomOf(agent)}"], answer = "always" }
+matrix = { localpart = "agent_${agent}", rooms = ["${roomOf(agent)}"], answer = "always", require_encryption = false }
 `;

@@ -15,7 +15,7 @@ const withMatrix = (toml: string, homeserver: string): string => `${toml
   .replace('"telegram:1001"', `"telegram:1001", "matrix:${owner}"`)
   .replace(
     'tools = ["time_now", "commitments_*", "history_search"]',
-    '$&\nmatrix = { localpart = "agent_ops", rooms = ["!ops:home.example"], answer = "always" }',
+    '$&\nmatrix = { localpart = "agent_ops", rooms = ["!ops:home.example"], answer = "always", require_encryption = false }',
   )}
 [matrix]
 homeserver = "${homeserver}"

@@ -13,7 +13,7 @@ export const withMatrix = (toml: string, homeserver: string): string => `${toml
   .replace('"telegram:1001"', `"telegram:1001", "matrix:${matrixOwner}"`)
   .replace(
     /^tools = \["time_now", "commitments_\*", "history_search".*$/m,
-    `$&\nmatrix = { localpart = "agent_ops", rooms = ["${matrixRoom}"], answer = "always" }`,
+    `$&\nmatrix = { localpart = "agent_ops", rooms = ["${matrixRoom}"], answer = "always", require_encryption = false }`,
   )}
 [matrix]
 homeserver = "${homeserver}"

@@ -16,6 +16,7 @@ import { type Belief, judgeSender, type SenderFacts } from "./believe.ts";
 import { publicKeyIn } from "./identity.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { flushRequests } from "./requests.ts";
+import type { Wasm } from "./wasm.ts";
 
 /** What reading needs besides the agent. */
 export interface ReadDeps {
@@ -200,18 +201,16 @@ async function readOne(
 }
 
 /** A few words for the inbox: a withheld code, or what kind of failure. */
-function reasonOf(
-  wasm: CryptoMember["machine"]["wasm"],
-  { code, withheldCode }: { code: number; withheldCode: string | undefined },
-): string {
+function reasonOf(wasm: typeof Wasm, { code, withheldCode }: Wasm.MegolmDecryptionError): string {
   if (withheldCode !== undefined) return `withheld: ${withheldCode}`;
-  return code === wasm.DecryptionErrorCode.MissingRoomKey || code === wasm.DecryptionErrorCode.UnknownMessageIndex
+  const { MissingRoomKey, UnknownMessageIndex } = wasm.DecryptionErrorCode;
+  return code === MissingRoomKey || code === UnknownMessageIndex
     ? "no key"
-    : `cannot be decrypted (${wasm.DecryptionErrorCode[code] ?? code})`;
+    : `cannot be decrypted (${wasm.DecryptionErrorCode[code]})`;
 }
 
 async function factsOf(
-  wasm: CryptoMember["machine"]["wasm"],
+  wasm: typeof Wasm,
   olm: OlmMachine,
   event: EncryptedEvent,
   decrypted: Awaited<ReturnType<OlmMachine["decryptRoomEvent"]>>,

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { InboundMessage } from "../../../lib/channel/types.ts";
 import type { InboxEntry } from "../../../lib/ledger/inbox.ts";
 import type { Seat } from "../../../lib/ledger/matrix-rooms.ts";
+import { refusal } from "../../../lib/matrix/admit.ts";
 import { helper, kid, ops, opsRoom, owner, put, said, seat, stranger, testConfig, testFunction } from "./support.ts";
 
 const direct = "!direct:home.example";
@@ -105,23 +106,54 @@ describe("where an agent answers", () => {
     assert.equal(bodyOf(entry).shared, true);
   });
 
-  test("in an encrypted room nothing is taken", async () => {
-    const seats = { [opsRoom]: [seat(ops, { encrypted: true })] };
-    const [entry] = await pushed(said("Ops: hello"), { seats });
-    assert.deepEqual([entry?.state, entry?.reason, entry?.body], ["refused", "encrypted", undefined]);
+  test("what comes without encryption into an encrypted room is not read, and the room is told", async () => {
+    const { app, inbox, told } = testFunction({ seats: { [opsRoom]: [seat(ops, { encrypted: true })] } });
+    await put(app, [said("Ops: hello")]);
+    const [entry] = inbox.all();
+    assert.deepEqual([entry?.state, entry?.reason, entry?.body], ["refused", refusal.unencryptedMessage, undefined]);
+    assert.match(told[0]?.text ?? "", /without encryption, and this room has it/);
   });
 
-  test("an encrypted message is refused with one clear line in ten minutes", async () => {
-    const { app, inbox, logText, encrypted } = testFunction();
-    const event = (): object => said("", { type: "m.room.encrypted", content: { ciphertext: "canary-cipher" } });
-    await put(app, [event(), event(), event()]);
+  test("a room without encryption is not read where the agent requires it, and is told", async () => {
+    const { app, inbox, told } = testFunction({ config: () => testConfig({ encrypted: true }) });
+    await put(app, [said("Ops: hello")]);
+    const [entry] = inbox.all();
+    assert.deepEqual([entry?.state, entry?.reason, entry?.body], ["refused", refusal.unencryptedRoom, undefined]);
+    assert.match(told[0]?.text ?? "", /Turn on encryption/);
+  });
+
+  test("an edit without encryption changes nothing in an encrypted room", async () => {
+    const { app, inbox } = testFunction({ seats: { [opsRoom]: [seat(ops, { encrypted: true })] } });
+    const relation = { "m.relates_to": { rel_type: "m.replace", event_id: "$e" }, "m.new_content": { body: "forged" } };
+    await put(app, [said("* forged", {}, relation)]);
+    assert.deepEqual(inbox.all(), []);
+  });
+
+  test("an encrypted event waits for each agent there that its sender may use, and for no other", async () => {
+    const { app, inbox, encrypted } = testFunction({ seats: { [opsRoom]: [seat(ops), seat(helper)] } });
+    const event = (sender: string): object =>
+      said("", { type: "m.room.encrypted", sender, event_id: `$of${sender}`, content: { ciphertext: "sealed" } });
+    await put(app, [event(owner), event(stranger)]);
     assert.deepEqual(
-      inbox.all().map((entry) => [entry.kind, entry.state, entry.reason]),
-      Array.from({ length: 3 }, () => ["other", "refused", "encrypted"]),
+      inbox.all().map((entry) => [entry.kind, entry.state, entry.lane, entry.reason]),
+      [
+        ["encrypted", "new", `matrix-encrypted:${ops}`, undefined],
+        ["encrypted", "refused", `matrix-encrypted:${helper}`, "room is not allowed"],
+      ],
     );
-    assert.equal(logText().match(/encrypted, which is not supported yet: nothing was answered/g)?.length, 1);
-    assert.doesNotMatch(logText(), /canary-cipher/);
     assert.equal(encrypted.size, 0, "any member can send such an event: only the room's state counts");
+  });
+
+  test("pushed to-device messages and device lists wake those they concern, and are not used", async () => {
+    const { app, inbox, woken } = testFunction();
+    const transaction = (more: object): Promise<Response> =>
+      put(app, [], { body: JSON.stringify({ events: [], ...more }) });
+    await transaction({ "de.sorunome.msc2409.to_device": [{ to_user_id: helper }, { to_user_id: stranger }, null] });
+    assert.deepEqual(woken.splice(0), [helper]);
+    await transaction({ "org.matrix.msc3202.device_lists": { changed: [owner], left: [] } });
+    assert.deepEqual(woken.splice(0), [ops, helper]);
+    await transaction({ "org.matrix.msc3202.device_lists": { changed: [] } });
+    assert.deepEqual([woken, inbox.all()], [[], []]);
   });
 
   test("a room that turns encryption on is known as encrypted", async () => {

@@ -144,9 +144,9 @@ describe("a file", () => {
     flagged.add(known.room);
     for (const to of [newRoom(true), known]) {
       assert.equal((await send(to)).state, "failed");
-      const { file, url } = contents.at(-1) as { file?: { url: string }; url?: string };
+      const { file, url } = contents.at(-1) as { file: { url: string }; url?: string };
       assert.equal(url, undefined);
-      assert.doesNotMatch(await bytesAt(file?.url), /canary/);
+      assert.doesNotMatch(await bytesAt(file.url), /canary/);
       assert.ok(readEncryption(file));
     }
     assert.equal(contents.length, 2);
