@@ -32,7 +32,7 @@ export class AgentMachine {
   readonly #machine: OlmMachine;
   readonly #recorder: Recorder;
   #last: Promise<unknown> = Promise.resolve();
-  #broken: unknown;
+  #broken: Error | undefined;
   #schema: StoreSchema | undefined;
 
   private constructor(wasm: typeof Wasm, options: MachineOptions, machine: OlmMachine, recorder: Recorder) {
@@ -86,7 +86,7 @@ export class AgentMachine {
   }
 
   /** Why the machine is of no use any more; undefined while it is. */
-  get broken(): unknown {
+  get broken(): Error | undefined {
     return this.#broken;
   }
 
@@ -119,7 +119,7 @@ export class AgentMachine {
     try {
       await this.#commit(result, also);
     } catch (thrown) {
-      this.#broken = thrown;
+      this.#broken = thrown instanceof Error ? thrown : new Error("the commit failed", { cause: thrown });
       throw thrown;
     }
     checkpoint("crypto.committed");
