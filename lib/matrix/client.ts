@@ -2,6 +2,7 @@
  * The client-server calls the gateway needs, as the application service, masquerading as an agent's user. Sending
  * messages is not among them: that is send.ts alone.
  */
+import { randomBytes } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { callMatrix, fetchMatrix, path } from "./call.ts";
@@ -15,6 +16,9 @@ export interface DeviceIds {
 
 /** The device of an agent that never needed another. */
 export const firstDeviceId = "OPENCLAW";
+
+/** A fresh one, for an agent whose device cannot be used any more. */
+export const newDeviceId = (): string => `${firstDeviceId}_${randomBytes(4).toString("hex").toUpperCase()}`;
 
 const fixedDevices: DeviceIds = { of: async () => firstDeviceId };
 

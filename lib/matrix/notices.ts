@@ -19,6 +19,12 @@ export interface Notice {
 /** Says a line; never throws, and nobody waits for it. */
 export type Tell = (notice: Notice) => void;
 
+/**
+ * Whether a message is for everybody in the room, on whatever device: a notice, which says nothing of what people said, or a
+ * step of a verification. The very people it is about could not read it otherwise.
+ */
+export const isForAll = (key: string): boolean => key.startsWith("notice:") || key.startsWith("verification:");
+
 /** Once an hour a subject. */
 export const hourly = (...subject: string[]): string =>
   ["notice", Math.floor(Date.now() / 3_600_000), ...subject].join(":");

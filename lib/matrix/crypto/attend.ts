@@ -11,23 +11,20 @@ const tellAfterMs = 30_000;
 const keepMs = 7 * 86_400_000;
 
 /**
- * Reads what is new, with a pull first where asked, and one more where a key is missing; after every pull that brought
- * something, what could not be read before is tried again. One at a time for an agent.
+ * Reads what is new, each time after a pull: an event's key was sent before it, and a sender is weighed by the devices and
+ * the identity of now. After a pull that brought something, what could not be read before is tried again. One at a time for
+ * an agent; `pullFirst`: also where nothing is new.
  */
 export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean): Promise<void> {
   return member.mutex.run("attend", async () => {
     const { sql, keyring, user } = member;
     let brought = pullFirst && (await pull(member)).messages > 0;
-    const pulledAt = member.pulling.at;
-    let missing = 0;
     for (;;) {
       const rows = await freshEncrypted(sql, keyring.bodies, user);
       if (rows.length === 0) break;
-      missing += await readRows(deps, member, rows);
-    }
-    // Sent before the event was, the key is in the device's inbox by now.
-    if (missing > 0 && (!pullFirst || member.pulling.at === pulledAt))
       brought = (await pull(member)).messages > 0 || brought;
+      await readRows(deps, member, rows);
+    }
     if (brought) await retry(deps, member);
   });
 }

@@ -36,7 +36,7 @@ export async function ensureIdentity(member: CryptoMember): Promise<void> {
   troubles.set(
     "identity",
     reset
-      ? `the identity on the homeserver is another one: somebody has reset it. \`claw matrix reset ${member.agent}\` makes a new one`
+      ? `the identity on the homeserver is another one: somebody has reset it. \`claw matrix reset ${member.agent} --identity\` makes a new one`
       : after.signedDevices.has(deviceId)
         ? undefined
         : `its device ${deviceId} is not signed by its identity on the homeserver`,
@@ -152,6 +152,8 @@ async function loadBackup(member: CryptoMember): Promise<Identity | undefined> {
   const { user } = member;
   const [row] = await member.sql<{ identity: Uint8Array | null }[]>`
     select identity from matrix_devices where user_id = ${user}`;
+  // Empty: a new identity is wanted (`claw matrix reset --identity`).
+  if (row?.identity?.length === 0) return undefined;
   const sealed = row?.identity ?? (await backupOnHomeserver(member));
   if (!sealed) return undefined;
   try {

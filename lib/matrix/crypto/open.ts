@@ -1,11 +1,10 @@
 /** Makes an agent ready to read and answer encrypted messages, in this process. */
-import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/config.ts";
 import type { Sql } from "../../db/client.ts";
 import { renameDevice, setTrouble, takeDevice } from "../../ledger/matrix-devices.ts";
 import type { Log } from "../../log.ts";
 import type { Keyring } from "../../seal.ts";
-import { firstDeviceId, type MatrixClient } from "../client.ts";
+import { firstDeviceId, type MatrixClient, newDeviceId } from "../client.ts";
 import { ensureIdentity } from "./identity.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { AgentMachine } from "./machine.ts";
@@ -81,7 +80,7 @@ async function freshDevice(
 ): Promise<string> {
   const { devices } = await queryOwnKeys(config(), user, signal);
   if (!devices.has(deviceId)) return deviceId;
-  const fresh = `${firstDeviceId}_${randomBytes(4).toString("hex").toUpperCase()}`;
+  const fresh = newDeviceId();
   await renameDevice(sql, user, epoch, fresh);
   log.warn(
     { user, lost: deviceId, device: fresh },

@@ -50,9 +50,8 @@ type Outcome =
     }
   | { readonly row: EncryptedRow; readonly state: "unreadable"; readonly reason: string };
 
-/** Reads these rows; returns how many could not be. */
-export async function readRows(deps: ReadDeps, member: CryptoMember, rows: readonly EncryptedRow[]): Promise<number> {
-  if (rows.length === 0) return 0;
+/** Reads these rows. Call after a pull: senders are weighed by what is known. */
+export async function readRows(deps: ReadDeps, member: CryptoMember, rows: readonly EncryptedRow[]): Promise<void> {
   const { machine, user, log } = member;
   await know(member, [...new Set(rows.map(({ event }) => event.sender))]);
   const outcomes = await machine.unit((olm) => decryptAll(member, olm, rows));
@@ -71,7 +70,6 @@ export async function readRows(deps: ReadDeps, member: CryptoMember, rows: reado
     else if (isVerification(outcome.event)) await deps.verification(member, outcome.event);
     else if (!outcome.belief.believed)
       log.warn({ user, sender: outcome.event.sender, why: outcome.belief.why }, "matrix: a sender is not believed");
-  return outcomes.filter(({ state }) => state === "unreadable").length;
 }
 
 /** The senders' devices must be known before their messages are weighed. */

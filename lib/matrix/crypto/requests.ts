@@ -49,7 +49,7 @@ export async function flushRequests(member: CryptoMember): Promise<void> {
   }
 }
 
-/** Verifications over rooms hand out their messages themselves; here there is none. */
+/** Messages to rooms are of verifications, which send them (verification.ts). */
 const isKeyRequest = (request: OutgoingRequest): request is KeyRequest => !("room_id" in request);
 
 function endpointOf({ machine }: CryptoMember, request: KeyRequest): readonly [method: string, path: string] {

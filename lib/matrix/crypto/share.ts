@@ -16,18 +16,22 @@ export interface ShareDeps {
   readonly tell: Tell;
 }
 
+const freshMs = 500;
+
 /** A room's m.room.encryption content, as the homeserver has it. */
 export type RoomSettings = Readonly<Record<string, unknown>>;
 
 /**
- * Shares the room's key with the joined members' devices and says in the room whose cannot read it. `room` is held by the
- * caller's mutex. Throws where somebody could not be asked or told: nothing must then be sent.
+ * Shares the room's key with the joined members' devices and says in the room whose cannot read it; `forAll` leaves nobody
+ * out. A key that some had who are left out now is replaced by the machine itself. `room` is held by the caller's mutex.
+ * Throws where somebody could not be asked or told: nothing must then be sent.
  */
 export async function shareRoomKey(
   deps: ShareDeps,
   member: CryptoMember,
   room: string,
   roomSettings: RoomSettings,
+  forAll: boolean,
   signal?: AbortSignal,
 ): Promise<void> {
   const { client, tell } = deps;
@@ -36,21 +40,22 @@ export async function shareRoomKey(
   const [members, visibility] = await Promise.all([
     client.joinedMembers(user, room, signal),
     client.getState(user, room, "m.room.history_visibility", "", signal),
-    // Without the flags nothing tells us of new devices.
-    pull(member),
+    // Without the flags nothing tells us of new devices. The pull that a message was read after will do for a quick answer.
+    performance.now() - member.pulling.at > freshMs ? pull(member) : undefined,
   ]);
   if (!members.includes(user)) throw new ClawError("channel_failed", `${user} is not in ${room} any more`);
   const ids = (): UserId[] => members.map((each) => new wasm.UserId(each));
   await machine.unit((olm) => olm.updateTrackedUsers(ids()));
   await flushRequests(member);
-  const strangers = await strangersAmong(member, members);
+  const strangers = forAll ? new Map<string, string>() : await strangersAmong(member, members);
   for (const [person, masterKey] of strangers) tell(strangerNotice(user, room, person, masterKey));
   const readers = members.filter((each) => !strangers.has(each));
   await mutex.run("claim", async () => {
     const claim = await machine.unit((olm) => olm.getMissingSessions(readers.map((each) => new wasm.UserId(each))));
     if (claim) await sendKeyRequest(member, claim);
   });
-  const settings = settingsFor(wasm, roomSettings, visibility, settingsOf(member)?.matrix?.share_keys_with);
+  const shareWith = forAll ? "all" : settingsOf(member)?.matrix?.share_keys_with;
+  const settings = settingsFor(wasm, roomSettings, visibility, shareWith);
   const requests = await machine.unit((olm) =>
     olm.shareRoomKey(
       new wasm.RoomId(room),
@@ -63,7 +68,10 @@ export async function shareRoomKey(
   if (left.length > 0) tell(leftOutNotice(user, room, left));
 }
 
-/** Members whose identity is not the one they are known by, with the one they show. */
+/**
+ * Members whose identity is not the one they are known by, with the one they show. The machine refuses to send anything to
+ * somebody who was verified and has another identity since; where the operator trusts that one, so does it.
+ */
 async function strangersAmong(member: CryptoMember, members: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (settingsOf(member)?.matrix?.sender_trust === "any") return new Map();
   const { wasm } = member.machine;
@@ -74,6 +82,7 @@ async function strangersAmong(member: CryptoMember, members: readonly string[]):
       const identity = await olm.getIdentity(new wasm.UserId(user));
       const shown = identity && publicKeyIn(identity.masterKey);
       if (masterKey !== undefined && shown !== undefined && shown !== masterKey) strangers.set(user, shown);
+      else if (identity?.hasVerificationViolation()) await identity.withdrawVerification();
     }
     return strangers;
   });
