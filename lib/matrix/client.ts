@@ -55,6 +55,9 @@ export interface MatrixClient {
     key?: string,
     signal?: AbortSignal,
   ): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** The user's own account data of a type; undefined where there is none. */
+  accountData(user: string, type: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>> | undefined>;
+  setAccountData(user: string, type: string, content: object, signal?: AbortSignal): Promise<void>;
   /** `forMs` 0 ends it. */
   typing(user: string, room: string, forMs: number, signal?: AbortSignal): Promise<void>;
   /** Marks an event as read, publicly. */
@@ -144,6 +147,14 @@ export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = 
     async getState(user, room, type, key = "", signal) {
       const callPath = client + path`/rooms/${room}/state/${type}/${key}`;
       return ignoring(call("GET", callPath, { user, signal, timeoutMs: 10_000 }), "M_NOT_FOUND");
+    },
+
+    async accountData(user, type, signal) {
+      return ignoring(call("GET", client + path`/user/${user}/account_data/${type}`, { user, signal }), "M_NOT_FOUND");
+    },
+
+    async setAccountData(user, type, body, signal) {
+      await call("PUT", client + path`/user/${user}/account_data/${type}`, { user, body, signal });
     },
 
     async typing(user, room, forMs, signal) {

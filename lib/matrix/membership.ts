@@ -15,7 +15,10 @@ import { agentOf } from "./ids.ts";
 export interface MembershipDeps {
   readonly config: () => Config;
   readonly rooms: Pick<MatrixRooms, "set" | "of" | "markEncrypted">;
-  readonly client: Pick<MatrixClient, "join" | "leave" | "joinedRooms" | "joinedMembers" | "getState">;
+  readonly client: Pick<
+    MatrixClient,
+    "join" | "leave" | "joinedRooms" | "joinedMembers" | "getState" | "accountData" | "setAccountData"
+  >;
   readonly crypto: Pick<MatrixCrypto, "forget">;
   readonly log: Log;
 }
@@ -140,6 +143,7 @@ async function answerInvite(
   if (direct && !(await isPair(deps, facts, signal)))
     return decline(deps, facts, "said to be a direct chat, but others are there", signal);
   deps.log.info({ user, room, inviter: sender, direct }, "matrix: an agent joined a room");
+  if (direct) await noteDirect(deps, facts, signal);
   await noteEncryption(deps, user, room, signal);
   return { state: "done" };
 }
@@ -160,6 +164,25 @@ async function decline(
   await rooms.set(user, room, "leave");
   log.warn({ user, room, inviter: sender, reason }, "matrix: an invite was declined");
   return { state: "refused", reason };
+}
+
+/** Lists the room as a direct chat in the agent's account, as a client does (spec: m.direct). Nothing here hangs on it. */
+async function noteDirect(
+  { client, log }: MembershipDeps,
+  facts: MembershipFacts,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { user, room, sender } = facts;
+  try {
+    const before = (await client.accountData(user, "m.direct", signal)) ?? {};
+    const listed = before[sender];
+    const rooms: unknown[] = Array.isArray(listed) ? listed : [];
+    if (!rooms.includes(room))
+      await client.setAccountData(user, "m.direct", { ...before, [sender]: [...rooms, room] }, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof MatrixError)) throw thrown;
+    log.warn({ err: thrown, user, room }, "matrix: a direct chat could not be listed in the agent's account data");
+  }
 }
 
 /** `is_direct` is only the inviter's word. Throws where it cannot be known, so that the task is repeated. */

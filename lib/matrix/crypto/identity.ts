@@ -3,8 +3,6 @@
  * Postgres and, for when that is lost, in the agent's account data on the homeserver. A reset would warn every contact.
  */
 import { ClawError } from "../../errors.ts";
-import { path } from "../call.ts";
-import { hasErrcode } from "../error.ts";
 import type { CryptoMember } from "./member.ts";
 import { callAsDevice, flushRequests, sendKeyRequest } from "./requests.ts";
 import { type OwnKeys, queryOwnKeys } from "./own-keys.ts";
@@ -165,16 +163,9 @@ async function loadBackup(member: CryptoMember): Promise<Identity | undefined> {
   }
 }
 
-const backupPath = (user: string): string => client + path`/user/${user}/account_data/${backupType}`;
-
-async function backupOnHomeserver(member: CryptoMember): Promise<Uint8Array | undefined> {
-  try {
-    const { sealed } = JSON.parse(await callAsDevice(member, "GET", backupPath(member.user))) as { sealed?: unknown };
-    return typeof sealed === "string" ? Buffer.from(sealed, "base64") : undefined;
-  } catch (thrown) {
-    if (hasErrcode(thrown, "M_NOT_FOUND")) return undefined;
-    throw thrown;
-  }
+async function backupOnHomeserver({ client, user, signal }: CryptoMember): Promise<Uint8Array | undefined> {
+  const sealed = (await client.accountData(user, backupType, signal))?.["sealed"];
+  return typeof sealed === "string" ? Buffer.from(sealed, "base64") : undefined;
 }
 
 async function saveBackup(member: CryptoMember): Promise<void> {
@@ -188,7 +179,8 @@ async function saveBackup(member: CryptoMember): Promise<void> {
     where user_id = ${user} and epoch = ${member.epoch}`;
   const there = await backupOnHomeserver(member);
   if (there && isSame(member, there, master)) return;
-  await callAsDevice(member, "PUT", backupPath(user), { sealed: Buffer.from(sealed).toString("base64") });
+  const content = { sealed: Buffer.from(sealed).toString("base64") };
+  await member.client.setAccountData(user, backupType, content, member.signal);
 }
 
 function isSame({ keyring, user }: CryptoMember, sealed: Uint8Array, master: string): boolean {

@@ -2,6 +2,7 @@ import type { Agent, Config } from "../../config/config.ts";
 import type { Sql } from "../../db/client.ts";
 import type { Log } from "../../log.ts";
 import type { Keyring } from "../../seal.ts";
+import type { MatrixClient } from "../client.ts";
 import type { KeyedMutex } from "./keyed-mutex.ts";
 import type { AgentMachine } from "./machine.ts";
 import type { Troubles } from "./troubles.ts";
@@ -17,6 +18,7 @@ export interface CryptoMember {
   readonly config: () => Config;
   readonly sql: Sql;
   readonly keyring: Keyring;
+  readonly client: MatrixClient;
   readonly log: Log;
   /** Aborts when the agent is given up. */
   readonly signal: AbortSignal;

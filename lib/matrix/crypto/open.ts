@@ -47,6 +47,7 @@ export async function openMember(
     config,
     sql,
     keyring,
+    client,
     log,
     signal,
     troubles: new Troubles((first) => {
