@@ -4,7 +4,7 @@
  */
 import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { TransactionSql } from "postgres";
-import { type EncryptedRow, finishEncrypted, markUnreadable } from "../../ledger/matrix-encrypted.ts";
+import { type EncryptedRow, finishEncrypted, markUnreadable, takePlace } from "../../ledger/matrix-encrypted.ts";
 import type { InboxEntry, TransactionalInbox } from "../../ledger/inbox.ts";
 import { type KnownIdentity, knownIdentities, noteRefused, pinIdentity } from "../../ledger/matrix-identities.ts";
 import { eventSource, matrixLane } from "../../ledger/matrix-events.ts";
@@ -14,6 +14,7 @@ import type { EncryptedEvent, MatrixEvent } from "../event.ts";
 import { disbeliefNotice, type Notice, type Tell } from "../notices.ts";
 import { type Belief, judgeSender, type SenderFacts } from "./believe.ts";
 import { publicKeyIn } from "./identity.ts";
+import { megolmPlace } from "./megolm-place.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { flushRequests } from "./requests.ts";
 import type { Wasm } from "./wasm.ts";
@@ -104,6 +105,8 @@ async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonl
     if (outcome.state !== "read" || isVerification(outcome.event)) continue;
     const { event, belief, row, facts } = outcome;
     if (deps.selftest(member, event)) continue;
+    // The homeserver allows or refuses everything else by its type, which it cannot see here.
+    if (event.type !== "m.room.message" && event.type !== "m.reaction") continue;
     if (belief.believed)
       events.push(decode({ ...row.event, type: event.type, content: event.content }, new Date(), true));
     else if (event.type === "m.room.message" && event.content["msgtype"] !== "m.notice") {
@@ -139,6 +142,7 @@ async function commit(
 ): Promise<ReadonlySet<string>> {
   // Taken back by a redaction meanwhile: it is not read after all.
   const gone = new Set<string>();
+  const copies: InboxEntry[] = [];
   for (const outcome of outcomes) {
     const { row } = outcome;
     if (outcome.state === "unreadable") {
@@ -151,6 +155,15 @@ async function commit(
       continue;
     }
     if (!(await finishEncrypted(tx, row.id))) gone.add(eventSource(event.event_id, member.user));
+    const place = megolmPlace(row.event);
+    if (!place || !(await takePlace(tx, member.user, place, event.event_id))) {
+      gone.add(eventSource(event.event_id, member.user));
+      copies.push(refusedEntry(member, row, "the same words as another event: a copy"));
+      member.log.error(
+        { user: member.user, sender: event.sender, event: event.event_id },
+        "matrix: a message was sent again under another id, by its sender's client or by somebody else: it is not acted on",
+      );
+    }
     if (belief.believed && belief.pin !== undefined) await pinIdentity(tx, event.sender, belief.pin);
     if (!belief.believed)
       await noteRefused(tx, event.sender, {
@@ -158,10 +171,7 @@ async function commit(
         device: belief.why === "unsigned device" ? facts.device : undefined,
       });
   }
-  return inbox.acceptWithin(
-    tx,
-    entries.filter(({ source }) => !gone.has(source)),
-  );
+  return inbox.acceptWithin(tx, [...entries.filter(({ source }) => !gone.has(source)), ...copies]);
 }
 
 async function readOne(
