@@ -179,7 +179,10 @@ describe("a recorder", () => {
     });
     recorder.take();
     assert.deepEqual(recorder.keysWith("things", "plain", "room1"), ["room1:a", "room1:b"]);
+    assert.deepEqual(recorder.changedKeys("things", "plain"), []);
     recorder.delete("things", "plain", "room1:a");
+    assert.deepEqual(recorder.changedKeys("things", "plain"), ["room1:a"]);
+    assert.deepEqual(recorder.changedKeys("things", "paths"), []);
     assert.deepEqual(recorder.take().deletes, [{ database: "things", store: "plain", key: '"room1:a"' }]);
     assert.deepEqual(recorder.keysWith("things", "plain", "room1"), ["room1:b"]);
   });
