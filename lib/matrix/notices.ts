@@ -26,6 +26,9 @@ export const hourly = (...subject: string[]): string =>
 /** Once for ever a subject. */
 export const once = (...subject: string[]): string => ["notice", ...subject].join(":");
 
+/** Whether a message is one of these, by its key: it holds nothing that was said, and everybody is to read it. */
+export const isNotice = (key: string): boolean => key.startsWith("notice:");
+
 type About = Pick<MatrixMessage, "room" | "thread" | "eventId">;
 
 const basis = (user: string, { room, thread, eventId }: About) => ({ user, room, thread, replyTo: eventId });
@@ -76,6 +79,9 @@ export const disbeliefNotice = (
   text: disbelieved[why](device === undefined ? "" : ` (${device})`),
 });
 
+/** What the keys of a room's `leftOutNotice`s begin with; the devices follow. */
+export const leftOutKey = (user: string, room: string): string => `${once("left-out", user, room)}:`;
+
 /** Of devices that cannot read what is said from now on, once each. */
 export const leftOutNotice = (
   user: string,
@@ -84,7 +90,12 @@ export const leftOutNotice = (
 ): Notice => ({
   user,
   room,
-  key: once("left-out", user, room, ...left.map((each) => `${each.user} ${each.device}`).sort()),
+  key:
+    leftOutKey(user, room) +
+    left
+      .map((each) => `${each.user} ${each.device}`)
+      .sort()
+      .join(":"),
   text: `Not every session here can read me, as its owner has not verified it: ${left
     .map((each) => `\`${each.user}\` ${each.device}`)
     .join(", ")}. Verifying it with another session of its owner mends that.`,

@@ -48,6 +48,8 @@ export interface EncryptedStage {
   inbox(event: string): Promise<{ source: string; kind: string; state: string; reason: string | null }[]>;
   /** Lets an event that waits to be read grow older. */
   age(event: string, seconds: number): Promise<void>;
+  /** Reloads the config with other further keys of the agent's `matrix` table. */
+  reconfigure(matrix: string): void;
   /** Texts the model was asked about, in order. */
   asked(): string[];
   stop(): Promise<void>;
@@ -74,6 +76,13 @@ export const encryptedConfig = (toml: string, homeserver: string, matrix = ""): 
       /^matrix = \{.*\}$/m,
       `matrix = { localpart = "agent_ops", rooms = [${roomIds.map((id) => `"${id}"`).join(", ")}], answer = "always"${matrix && `, ${matrix}`} }`,
     );
+
+/** Takes back what `encryptedConfig` has put in, so that it can be put in otherwise. */
+const withoutMatrix = (toml: string): string =>
+  toml
+    .replace(/^matrix = \{.*\}\n/m, "")
+    .replace(/\[matrix\]\n(.+\n)+/, "")
+    .replace(`, "matrix:${matrixOwner}", "matrix:${friend}"`, "");
 
 export async function startEncryptedStage(options: EncryptedStageOptions = {}): Promise<EncryptedStage> {
   const homeserver = await startMatrixStandIn({ flags: options.flags ?? false });
@@ -147,6 +156,11 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
     async age(event, seconds) {
       await gateway.sql`update inbox set received_at = received_at - ${seconds}::int * interval '1 second'
         where source like ${`matrix:${event}:%`} and kind = 'encrypted' and state = 'new'`;
+    },
+    reconfigure(matrix) {
+      const plain = withoutMatrix(stage.toml);
+      gateway.rewrite(encryptedConfig(plain, homeserver.url, matrix));
+      gateway.holder.reload();
     },
     asked: () =>
       stage.model.requests.map(({ body }) => bare(lastUser(body["messages"] as ScriptedRequest["messages"]))),

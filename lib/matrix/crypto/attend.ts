@@ -19,27 +19,29 @@ export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean)
     const { sql, keyring, user } = member;
     let brought = pullFirst && (await pull(member)).messages > 0;
     const pulledAt = member.pulling.at;
-    let missing = 0;
+    const missing = new Set<number>();
     for (;;) {
       const rows = await freshEncrypted(sql, keyring.bodies, user);
       if (rows.length === 0) break;
-      missing += await readRows(deps, member, rows);
+      for (const id of await readRows(deps, member, rows)) missing.add(id);
     }
     // Sent before the event was, the key is in the device's inbox by now.
-    if (missing > 0 && (!pullFirst || member.pulling.at === pulledAt))
+    if (missing.size > 0 && (!pullFirst || member.pulling.at === pulledAt))
       brought = (await pull(member)).messages > 0 || brought;
-    if (brought) await retry(deps, member);
+    const unread = brought ? await retry(deps, member) : missing;
+    for (const id of missing) if (unread.has(id)) member.troubles.decrypted(false);
   });
 }
 
-/** Tries all that could not be read, once. */
-async function retry(deps: ReadDeps, member: CryptoMember): Promise<void> {
+/** Tries all that could not be read, once; returns the rows that still cannot be. */
+async function retry(deps: ReadDeps, member: CryptoMember): Promise<ReadonlySet<number>> {
+  const unread = new Set<number>();
   for (let after = 0; ;) {
     const rows = await unreadableAfter(member.sql, member.keyring.bodies, member.user, after);
     const last = rows.at(-1);
-    if (!last) return;
+    if (!last) return unread;
     after = last.id;
-    await readRows(deps, member, rows);
+    for (const id of await readRows(deps, member, rows)) unread.add(id);
   }
 }
 

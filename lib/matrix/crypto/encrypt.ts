@@ -2,6 +2,7 @@
 import { messageOf } from "../../errors.ts";
 import { MatrixError } from "../error.ts";
 import type { CryptoMember } from "./member.ts";
+import { isNotice } from "../notices.ts";
 import { type RoomSettings, type ShareDeps, shareRoomKey } from "./share.ts";
 
 /** What encrypting needs besides the agent. */
@@ -55,7 +56,7 @@ export function encryptFor(
   const { room, type, content, key } = message;
   return mutex.run(`room ${room}`, async () => {
     try {
-      await shareRoomKey(deps, member, room, settings, signal);
+      await shareRoomKey(deps, member, { room, settings, toAll: isNotice(key) }, signal);
       const text = await machine.unit(
         (olm) => olm.encryptRoomEvent(new machine.wasm.RoomId(room), type, JSON.stringify(content)),
         async (tx, ciphertext) => tx`update outbox set ciphertext = ${ciphertext} where key = ${key}`,

@@ -35,6 +35,8 @@ export interface Pulling {
   at: number;
   /** The last position and key count that are committed, and when, by performance.now(). */
   savedAt: number;
+  /** The homeserver says that it shows others of the agent has changed, and nobody has looked yet. */
+  ownKeysChanged: boolean;
   /** Shared by those who ask at once. */
   underWay: Promise<PullOutcome> | undefined;
 }

@@ -2,6 +2,8 @@
  * To-device messages are pulled by a masqueraded /sync: pushed ones are lost where a transaction is repeated (facts:
  * element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
  */
+import { hasErrcode } from "../error.ts";
+import { ensureIdentity, restoreDevice } from "./identity.ts";
 import { callAsDevice, flushRequests } from "./requests.ts";
 import type { CryptoMember, PullOutcome } from "./member.ts";
 
@@ -25,7 +27,11 @@ export function pull(member: CryptoMember): Promise<PullOutcome> {
   pulling.underWay ??= mutex.run("pull", async () => {
     pulling.underWay = undefined;
     try {
-      const outcome = await pullAll(member);
+      const outcome = await pullAll(member).catch(async (thrown: unknown) => {
+        if (!hasErrcode(thrown, "M_UNKNOWN_DEVICE")) throw thrown;
+        await restoreDevice(member);
+        return pullAll(member);
+      });
       pulling.at = performance.now();
       troubles.set("pull", undefined);
       return outcome;
@@ -98,6 +104,10 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
     pulling.since = answer.next_batch;
     if (performance.now() - pulling.savedAt > saveEveryMs) await save(member.sql);
   }
+  // What others see of the agent: its device was deleted, or its identity replaced.
+  pulling.ownKeysChanged ||= changed.includes(member.user);
+  if (pulling.ownKeysChanged) await ensureIdentity(member);
+  pulling.ownKeysChanged = false;
   // Once is the moment before fresh ones are uploaded.
   troubles.set(
     "keys",
