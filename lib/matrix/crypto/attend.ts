@@ -17,7 +17,7 @@ const keepMs = 7 * 86_400_000;
 export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean): Promise<void> {
   return member.mutex.run("attend", async () => {
     const { sql, keyring, user } = member;
-    let brought = pullFirst && (await pull(member)).messages > 0;
+    if (pullFirst) await pull(member);
     const pulledAt = member.pulling.at;
     const missing = new Set<number>();
     for (;;) {
@@ -26,22 +26,28 @@ export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean)
       for (const id of await readRows(deps, member, rows)) missing.add(id);
     }
     // Sent before the event was, the key is in the device's inbox by now.
-    if (missing.size > 0 && (!pullFirst || member.pulling.at === pulledAt))
-      brought = (await pull(member)).messages > 0 || brought;
-    const unread = brought ? await retry(deps, member) : missing;
+    if (missing.size > 0 && (!pullFirst || member.pulling.at === pulledAt)) await pull(member);
+    const unread = member.pulling.brought ? await retry(deps, member) : missing;
     for (const id of missing) if (unread.has(id)) member.troubles.decrypted(false);
   });
 }
 
 /** Tries all that could not be read, once; returns the rows that still cannot be. */
 async function retry(deps: ReadDeps, member: CryptoMember): Promise<ReadonlySet<number>> {
+  const { pulling, sql, keyring, user } = member;
   const unread = new Set<number>();
-  for (let after = 0; ;) {
-    const rows = await unreadableAfter(member.sql, member.keyring.bodies, member.user, after);
-    const last = rows.at(-1);
-    if (!last) return unread;
-    after = last.id;
-    for (const id of await readRows(deps, member, rows)) unread.add(id);
+  pulling.brought = false;
+  try {
+    for (let after = 0; ;) {
+      const rows = await unreadableAfter(sql, keyring.bodies, user, after);
+      const last = rows.at(-1);
+      if (!last) return unread;
+      after = last.id;
+      for (const id of await readRows(deps, member, rows)) unread.add(id);
+    }
+  } catch (thrown) {
+    pulling.brought = true;
+    throw thrown;
   }
 }
 

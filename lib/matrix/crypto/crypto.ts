@@ -226,7 +226,7 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
       const { member, again, notBefore } = holding;
       if (!member || performance.now() < notBefore) continue;
       const due = performance.now() - member.pulling.at > pullEveryMs;
-      if (due || again || desk.isBusy(member))
+      if (due || again || member.pulling.brought || desk.isBusy(member))
         wakeOne(holding.user, due || again?.pull === true || desk.isBusy(member));
     }
   }

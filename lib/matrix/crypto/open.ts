@@ -62,6 +62,8 @@ export async function openMember(
       at: performance.now(),
       savedAt: 0,
       ownKeysChanged: false,
+      // By an earlier holder, who may not have come to it.
+      brought: true,
       underWay: undefined,
     },
   };
