@@ -15,7 +15,7 @@ export interface EncryptedStageOptions {
   readonly script?: Script;
   /** Further keys of the agent's `matrix` table, as TOML. */
   readonly matrix?: string;
-  readonly agent?: string;
+  readonly backend?: string;
   readonly owner?: PersonOptions;
   /** Whether the homeserver pushes to-device messages and device lists too. */
   readonly flags?: boolean;
@@ -89,7 +89,7 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
   homeserver.addAgent(matrixAgent);
   const stage = await startStage({
     script: options.script ?? echo,
-    ...(options.agent !== undefined && { agent: options.agent }),
+    ...(options.backend !== undefined && { backend: options.backend }),
     config: (toml) => {
       const made = encryptedConfig(toml, homeserver.url, options.matrix);
       return options.config?.(made) ?? made;
