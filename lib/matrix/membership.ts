@@ -4,7 +4,7 @@ import type { PendingMembership } from "../ledger/matrix-events.ts";
 import type { MatrixRooms, RoomMembership } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
 import { mayTalk } from "../policy/access.ts";
-import { matrixPrincipal } from "./admit.ts";
+import { matrixPrincipal, mayBeIn } from "./admit.ts";
 import type { MatrixClient } from "./client.ts";
 import type { MatrixCrypto } from "./crypto/crypto.ts";
 import { MatrixError } from "./error.ts";
@@ -127,7 +127,12 @@ async function answerInvite(
 ): Promise<MembershipOutcome> {
   const { user, room, sender } = facts;
   const verdict = judgeInvite(deps.config(), facts);
-  if (typeof verdict === "object") return joined ? { state: "done" } : decline(deps, facts, verdict.refused, signal);
+  if (typeof verdict === "object") {
+    if (joined) return { state: "done" };
+    const replaced = await replacedRoom(deps, facts, signal);
+    if (replaced !== undefined) return followTombstone(deps, { ...facts, room: replaced }, room, signal);
+    return decline(deps, facts, verdict.refused, signal);
+  }
 
   const direct = verdict === "direct";
   // Before the join: a message pushed right after it must find the agent in the room.
@@ -146,6 +151,22 @@ async function answerInvite(
   if (direct) await noteDirect(deps, facts, signal);
   await noteEncryption(deps, user, room, signal);
   return { state: "done" };
+}
+
+/** Our room that says that it was replaced by this one: whoever upgrades a private room invites everybody to the new one. */
+async function replacedRoom(
+  { client, rooms, config }: MembershipDeps,
+  { user, room, sender }: MembershipFacts,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const agent = agentOf(config(), user);
+  if (!agent || !mayTalk(config(), matrixPrincipal(sender), agent)) return undefined;
+  for (const seat of await rooms.of(user)) {
+    if (seat.membership !== "join" || !mayBeIn(config(), agent, seat.room, seat)) continue;
+    const tombstone = await client.getState(user, seat.room, "m.room.tombstone", "", signal);
+    if (tombstone?.["replacement_room"] === room) return seat.room;
+  }
+  return undefined;
 }
 
 async function decline(

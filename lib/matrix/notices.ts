@@ -82,6 +82,9 @@ export const disbeliefNotice = (
   text: disbelieved[why](device === undefined ? "" : ` (${device})`),
 });
 
+/** What the keys of a room's `leftOutNotice`s begin with; the devices follow. */
+export const leftOutKey = (user: string, room: string): string => `${once("left-out", user, room)}:`;
+
 /** Of devices that cannot read what is said from now on, once each. */
 export const leftOutNotice = (
   user: string,
@@ -90,7 +93,12 @@ export const leftOutNotice = (
 ): Notice => ({
   user,
   room,
-  key: once("left-out", user, room, ...left.map((each) => `${each.user} ${each.device}`).sort()),
+  key:
+    leftOutKey(user, room) +
+    left
+      .map((each) => `${each.user} ${each.device}`)
+      .sort()
+      .join(":"),
   text: `Not every session here can read me, as its owner has not verified it: ${left
     .map((each) => `\`${each.user}\` ${each.device}`)
     .join(", ")}. Verifying it with another session of its owner mends that.`,

@@ -18,25 +18,35 @@ const keepMs = 7 * 86_400_000;
 export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean): Promise<void> {
   return member.mutex.run("attend", async () => {
     const { sql, keyring, user } = member;
-    let brought = pullFirst && (await pull(member)).messages > 0;
+    if (pullFirst) await pull(member);
+    const missing = new Set<number>();
     for (;;) {
       const rows = await freshEncrypted(sql, keyring.bodies, user);
       if (rows.length === 0) break;
-      brought = (await pull(member)).messages > 0 || brought;
-      await readRows(deps, member, rows);
+      await pull(member);
+      for (const id of await readRows(deps, member, rows)) missing.add(id);
     }
-    if (brought) await retry(deps, member);
+    const unread = member.pulling.brought ? await retry(deps, member) : missing;
+    for (const id of missing) if (unread.has(id)) member.troubles.decrypted(false);
   });
 }
 
-/** Tries all that could not be read, once. */
-async function retry(deps: ReadDeps, member: CryptoMember): Promise<void> {
-  for (let after = 0; ;) {
-    const rows = await unreadableAfter(member.sql, member.keyring.bodies, member.user, after);
-    const last = rows.at(-1);
-    if (!last) return;
-    after = last.id;
-    await readRows(deps, member, rows);
+/** Tries all that could not be read, once; returns the rows that still cannot be. */
+async function retry(deps: ReadDeps, member: CryptoMember): Promise<ReadonlySet<number>> {
+  const { pulling, sql, keyring, user } = member;
+  const unread = new Set<number>();
+  pulling.brought = false;
+  try {
+    for (let after = 0; ;) {
+      const rows = await unreadableAfter(sql, keyring.bodies, user, after);
+      const last = rows.at(-1);
+      if (!last) return unread;
+      after = last.id;
+      for (const id of await readRows(deps, member, rows)) unread.add(id);
+    }
+  } catch (thrown) {
+    pulling.brought = true;
+    throw thrown;
   }
 }
 

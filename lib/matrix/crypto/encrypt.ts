@@ -56,7 +56,7 @@ export function encryptFor(
   const { room, type, content, key } = message;
   return mutex.run(`room ${room}`, async () => {
     try {
-      await shareRoomKey(deps, member, room, settings, isForAll(key), signal);
+      await shareRoomKey(deps, member, { room, settings, toAll: isForAll(key) }, signal);
       const text = await machine.unit(
         (olm) => olm.encryptRoomEvent(new machine.wasm.RoomId(room), type, JSON.stringify(content)),
         async (tx, ciphertext) => tx`update outbox set ciphertext = ${ciphertext} where key = ${key}`,

@@ -23,6 +23,13 @@ export async function ensureIdentity(member: CryptoMember): Promise<void> {
   const { machine, troubles } = member;
   const known = await ownKeys(member);
   await ensureDeviceKeys(member, known);
+  const shown = await shownBefore(member);
+  // Not replaced in turn: the operator is to know, and contacts have been warned once already.
+  if (known.masterKey !== undefined && shown !== undefined && known.masterKey !== shown)
+    return troubles.set(
+      "identity",
+      `the identity on the homeserver is another one: somebody has reset it. \`claw matrix reset ${member.agent} --identity\` makes a new one`,
+    );
   const status = await machine.unit((olm) => olm.crossSigningStatus());
   const whole = status.hasMaster && status.hasSelfSigning && status.hasUserSigning;
   if (!whole) await obtain(member, known);
@@ -30,14 +37,11 @@ export async function ensureIdentity(member: CryptoMember): Promise<void> {
   const after = await ownKeys(member);
   const ours = await ownMasterKey(member);
   const { deviceId } = machine;
-  const reset = after.masterKey !== ours;
   troubles.set(
     "identity",
-    reset
-      ? `the identity on the homeserver is another one: somebody has reset it. \`claw matrix reset ${member.agent} --identity\` makes a new one`
-      : after.signedDevices.has(deviceId)
-        ? undefined
-        : `its device ${deviceId} is not signed by its identity on the homeserver`,
+    after.masterKey === ours && after.signedDevices.has(deviceId)
+      ? undefined
+      : `its device ${deviceId} is not signed by its identity on the homeserver`,
   );
   const ed25519 = await machine.unit(async (olm) => olm.identityKeys.ed25519.toBase64());
   await member.sql`
@@ -93,8 +97,6 @@ async function obtain(member: CryptoMember, known: OwnKeys): Promise<void> {
 async function publish(member: CryptoMember, known: OwnKeys): Promise<void> {
   const { machine, user } = member;
   const ours = await ownMasterKey(member);
-  const replaced = known.masterKey !== undefined && known.masterKey !== ours && !(await isFresh(member));
-  if (replaced) return;
   if (known.masterKey === ours && known.signedDevices.has(machine.deviceId)) return saveBackup(member);
   const { uploadSigningKeysRequest, uploadSignaturesRequest } = await machine.unit((olm) =>
     olm.bootstrapCrossSigning(false),
@@ -107,11 +109,17 @@ async function publish(member: CryptoMember, known: OwnKeys): Promise<void> {
   await saveBackup(member);
 }
 
-/** Whether the machine's identity has been made in this very store and was never shown: not one that was replaced. */
-async function isFresh(member: CryptoMember): Promise<boolean> {
-  const [row] = await member.sql<{ master_key: string | null }[]>`
-    select master_key from matrix_devices where user_id = ${member.user}`;
-  return row?.master_key !== (await ownMasterKey(member));
+/** The master key that others were shown, as far as this database knows. */
+async function shownBefore({ sql, user }: CryptoMember): Promise<string | undefined> {
+  const [row] = await sql<{ master_key: string | null }[]>`
+    select master_key from matrix_devices where user_id = ${user}`;
+  return row?.master_key ?? undefined;
+}
+
+/** Makes a device that was deleted on the homeserver again, with the keys it had. */
+export async function restoreDevice(member: CryptoMember): Promise<void> {
+  await member.client.ensureDevice(member.user, member.signal);
+  await ensureIdentity(member);
 }
 
 /** A homeserver that has lost the device's keys (the device was deleted there) is given them again; none is lost here. */

@@ -37,16 +37,12 @@ export interface Pulling {
   at: number;
   /** The last position and key count that are committed, and when, by performance.now(). */
   savedAt: number;
+  /** The homeserver says that it shows others of the agent has changed, and nobody has looked yet. */
+  ownKeysChanged: boolean;
+  /** To-device messages came, with keys among them perhaps, and what could not be read was not tried again since. */
+  brought: boolean;
   /** Shared by those who ask at once. */
-  underWay: Promise<PullOutcome> | undefined;
-}
-
-/** What a pull brought. */
-export interface PullOutcome {
-  /** To-device messages: with keys among them, something may be readable now. */
-  readonly messages: number;
-  /** Whether devices of others have changed. */
-  readonly devices: boolean;
+  underWay: Promise<void> | undefined;
 }
 
 /** The agent's settings as they are now; undefined where a reload has taken it away. */

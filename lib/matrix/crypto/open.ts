@@ -55,11 +55,21 @@ export async function openMember(
       setTrouble(sql, user, epoch, first).catch((err: unknown) => log.warn({ err, user }, "matrix: trouble not saved"));
     }),
     mutex: new KeyedMutex(),
-    pulling: { since: taken.syncToken, oneTimeKeys: undefined, at: 0, savedAt: 0, underWay: undefined },
+    pulling: {
+      since: taken.syncToken,
+      oneTimeKeys: undefined,
+      // It is given as long as any other for its first.
+      at: performance.now(),
+      savedAt: 0,
+      ownKeysChanged: false,
+      // By an earlier holder, who may not have come to it.
+      brought: true,
+      underWay: undefined,
+    },
   };
   try {
     await ensureIdentity(member);
-    if (taken.isNew) await removeOthers(deps, user, deviceId, signal);
+    await removeOthers(deps, user, deviceId, signal);
     await setTrouble(sql, user, epoch, member.troubles.first);
     return member;
   } catch (thrown) {

@@ -51,8 +51,12 @@ type Outcome =
     }
   | { readonly row: EncryptedRow; readonly state: "unreadable"; readonly reason: string };
 
-/** Reads these rows. Call after a pull: senders are weighed by what is known. */
-export async function readRows(deps: ReadDeps, member: CryptoMember, rows: readonly EncryptedRow[]): Promise<void> {
+/** Reads these rows; returns the ids of those that could not be. Call after a pull: senders are weighed by what is known. */
+export async function readRows(
+  deps: ReadDeps,
+  member: CryptoMember,
+  rows: readonly EncryptedRow[],
+): Promise<readonly number[]> {
   const { machine, user, log } = member;
   await know(member, [...new Set(rows.map(({ event }) => event.sender))]);
   const outcomes = await machine.unit((olm) => decryptAll(member, olm, rows));
@@ -71,6 +75,7 @@ export async function readRows(deps: ReadDeps, member: CryptoMember, rows: reado
     else if (isVerification(outcome.event)) await deps.verification(member, outcome.event);
     else if (!outcome.belief.believed)
       log.warn({ user, sender: outcome.event.sender, why: outcome.belief.why }, "matrix: a sender is not believed");
+  return outcomes.flatMap(({ state, row }) => (state === "unreadable" ? [row.id] : []));
 }
 
 /** The senders' devices must be known before their messages are weighed. */
@@ -109,7 +114,7 @@ async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonl
     if (event.type !== "m.room.message" && event.type !== "m.reaction") continue;
     if (belief.believed)
       events.push(decode({ ...row.event, type: event.type, content: event.content }, new Date(), true));
-    else if (event.type === "m.room.message" && event.content["msgtype"] !== "m.notice") {
+    else if (event.content["msgtype"] !== "m.notice") {
       const { thread } = row;
       const about = { room: event.room_id, eventId: event.event_id, sender: event.sender, thread };
       notices.push(disbeliefNotice(member.user, about, belief.why, facts.device?.id));
@@ -117,7 +122,7 @@ async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonl
     }
   }
   const understood = await deps.understand(member.config(), events, {
-    digest: `decrypted ${member.user}`,
+    digest: `decrypted:${outcomes[0]?.row.event.event_id ?? ""}:${member.user}`,
     only: member.user,
   });
   return { entries: [...understood.entries, ...refused], notices: [...notices, ...understood.notices] };
@@ -203,7 +208,6 @@ async function readOne(
     };
   } catch (thrown) {
     if (!(thrown instanceof wasm.MegolmDecryptionError)) throw thrown;
-    if (row.reason === undefined) troubles.decrypted(false);
     return { row, state: "unreadable", reason: reasonOf(wasm, thrown) };
   }
 }
