@@ -11,7 +11,7 @@ import type { Bench, Row } from "./context.ts";
 import { synapseCalls } from "./matrix-calls.ts";
 import type { SynapseClientCalls } from "./protocol.ts";
 import { roundTripRow } from "./rows-encrypted.ts";
-import { freePort, matrixTokens, type Place, userOf, writeSettings } from "./settings.ts";
+import { freePort, matrixTokens, type Place, type Settings, userOf, writeSettings } from "./settings.ts";
 import { type Shipped, startShipped } from "./shipped.ts";
 import { round } from "./statistics.ts";
 
@@ -65,7 +65,7 @@ async function start(port: number): Promise<Synapse> {
 async function measure(bench: Bench, synapse: Synapse, port: number): Promise<Row> {
   const client = startChild<SynapseClientCalls>("./synapse-client.ts");
   let gateway: Shipped | undefined;
-  let remove = (): void => {};
+  let settings: Settings | undefined;
   try {
     const user = await synapse.registerUser("me", "bench-password");
     const room = await client.call("open", { url: synapse.url, user });
@@ -76,8 +76,8 @@ async function measure(bench: Bench, synapse: Synapse, port: number): Promise<Ro
       homeserver: synapse.url,
       cast: [{ name: "ops", rooms: [room] }],
     };
-    const settings = writeSettings(bench.addresses, place);
-    ({ remove } = settings);
+    settings = writeSettings(bench.addresses, place);
+
     gateway = await startShipped(settings, { flags: bench.flags });
     const agent = userOf("ops");
     await client.call("invite", { room, user: agent });
@@ -109,7 +109,7 @@ async function measure(bench: Bench, synapse: Synapse, port: number): Promise<Ro
   } finally {
     await client.stop();
     await gateway?.stop();
-    remove();
+    settings?.remove();
     for (const line of new Set(gateway?.complaints.map((each) => /"msg":"([^"]*)"/.exec(each)?.[1] ?? each)))
       bench.say(`  the gateway said: ${line}`);
   }
