@@ -2,12 +2,23 @@
  * To-device messages are pulled by a masqueraded /sync: pushed ones are lost where a transaction is repeated (facts:
  * element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
  */
+import { randomUUID } from "node:crypto";
 import { hasErrcode } from "../error.ts";
 import { ensureIdentity, restoreDevice } from "./identity.ts";
 import { callAsDevice, flushRequests } from "./requests.ts";
 import type { CryptoMember } from "./member.ts";
 
-const filter = JSON.stringify({ room: { rooms: [] }, presence: { types: [] }, account_data: { types: [] } });
+/**
+ * Never the same twice: Synapse keeps an answer for two minutes and gives it again to who asks the very same question, as a
+ * gateway does that begins at the last position committed. It would then miss the keys that came meanwhile.
+ */
+const freshFilter = (): string =>
+  JSON.stringify({
+    room: { rooms: [] },
+    presence: { types: [] },
+    account_data: { types: [] },
+    "dev.openclaw.once": randomUUID(),
+  });
 /** As many to-device messages as Synapse gives at once: there may be more. */
 const fullBatch = 100;
 /** How long a position that brought nothing may stay uncommitted. */
@@ -48,7 +59,7 @@ async function pullAll(member: CryptoMember): Promise<void> {
     const { pulling } = member;
     const query = new URLSearchParams({
       timeout: "0",
-      filter,
+      filter: freshFilter(),
       ...(pulling.since !== undefined && { since: pulling.since }),
     });
     const answer = JSON.parse(
