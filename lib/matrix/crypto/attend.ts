@@ -12,35 +12,38 @@ const keepMs = 7 * 86_400_000;
 
 /**
  * Reads what is new, with a pull first where asked, and one more where a key is missing; after every pull that brought
- * something, what could not be read before is tried again. One at a time for an agent.
+ * something, whoever asked for it, what could not be read before is tried again. One at a time for an agent.
  */
 export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean): Promise<void> {
   return member.mutex.run("attend", async () => {
     const { sql, keyring, user } = member;
-    let brought = pullFirst && (await pull(member)).messages > 0;
-    const pulledAt = member.pulling.at;
+    if (pullFirst) await pull(member);
     let missing = 0;
     for (;;) {
       const rows = await freshEncrypted(sql, keyring.bodies, user);
       if (rows.length === 0) break;
       missing += await readRows(deps, member, rows);
     }
-    // Sent before the event was, the key is in the device's inbox by now.
-    if (missing > 0 && (!pullFirst || member.pulling.at === pulledAt))
-      brought = (await pull(member)).messages > 0 || brought;
-    if (brought) await retry(deps, member);
+    // Sent before the event was, the key is in the device's inbox by now, or an answer's pull has just taken it out.
+    if (missing > 0) await pull(member);
+    if (hasNewKeys(member)) await retry(deps, member);
   });
 }
 
+/** Whether pulls have brought something since what could not be read was last tried. */
+export const hasNewKeys = ({ pulling }: CryptoMember): boolean => pulling.brought !== pulling.triedAt;
+
 /** Tries all that could not be read, once. */
 async function retry(deps: ReadDeps, member: CryptoMember): Promise<void> {
+  const { brought } = member.pulling;
   for (let after = 0; ;) {
     const rows = await unreadableAfter(member.sql, member.keyring.bodies, member.user, after);
     const last = rows.at(-1);
-    if (!last) return;
+    if (!last) break;
     after = last.id;
     await readRows(deps, member, rows);
   }
+  member.pulling.triedAt = brought;
 }
 
 /** Tells the room of what has been unreadable for a while, once, and gives up what has been for long. */

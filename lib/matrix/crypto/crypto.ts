@@ -9,7 +9,7 @@ import { type DeviceStatus, deviceStatuses, isHolder } from "../../ledger/matrix
 import { userOfEncryptedLane } from "../../ledger/matrix-events.ts";
 import type { Locks } from "../../queue/locks.ts";
 import { agentOf } from "../ids.ts";
-import { attend, tellUnreadable } from "./attend.ts";
+import { attend, hasNewKeys, tellUnreadable } from "./attend.ts";
 import { createDesk, type DeskDeps } from "./desk.ts";
 import { type EncryptDeps, type EncryptedContent, encryptFor, type PlainMessage } from "./encrypt.ts";
 import type { CryptoMember } from "./member.ts";
@@ -214,7 +214,7 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
       const { member, again, notBefore } = holding;
       if (!member || performance.now() < notBefore) continue;
       const due = performance.now() - member.pulling.at > pullEveryMs;
-      if (due || again || desk.isBusy(member))
+      if (due || again || desk.isBusy(member) || hasNewKeys(member))
         wakeOne(holding.user, due || again?.pull === true || desk.isBusy(member));
     }
   }

@@ -35,16 +35,12 @@ export interface Pulling {
   at: number;
   /** The last position and key count that are committed, and when, by performance.now(). */
   savedAt: number;
+  /** To-device messages that pulls have brought, whoever asked for them. */
+  brought: number;
+  /** How many those were when what could not be read was last tried again; undefined: not yet by this holder. */
+  triedAt: number | undefined;
   /** Shared by those who ask at once. */
-  underWay: Promise<PullOutcome> | undefined;
-}
-
-/** What a pull brought. */
-export interface PullOutcome {
-  /** To-device messages: with keys among them, something may be readable now. */
-  readonly messages: number;
-  /** Whether devices of others have changed. */
-  readonly devices: boolean;
+  underWay: Promise<void> | undefined;
 }
 
 /** The agent's settings as they are now; undefined where a reload has taken it away. */

@@ -55,7 +55,15 @@ export async function openMember(
       setTrouble(sql, user, epoch, first).catch((err: unknown) => log.warn({ err, user }, "matrix: trouble not saved"));
     }),
     mutex: new KeyedMutex(),
-    pulling: { since: taken.syncToken, oneTimeKeys: undefined, at: 0, savedAt: 0, underWay: undefined },
+    pulling: {
+      since: taken.syncToken,
+      oneTimeKeys: undefined,
+      at: 0,
+      savedAt: 0,
+      brought: 0,
+      triedAt: undefined,
+      underWay: undefined,
+    },
   };
   try {
     await ensureIdentity(member);

@@ -3,7 +3,7 @@
  * element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
  */
 import { callAsDevice, flushRequests } from "./requests.ts";
-import type { CryptoMember, PullOutcome } from "./member.ts";
+import type { CryptoMember } from "./member.ts";
 
 const filter = JSON.stringify({ room: { rooms: [] }, presence: { types: [] }, account_data: { types: [] } });
 /** As many to-device messages as Synapse gives at once: there may be more. */
@@ -20,15 +20,14 @@ interface SyncAnswer {
 }
 
 /** Pulls until nothing is left. Who asks while one is under way shares the next one, which sees all that was sent before. */
-export function pull(member: CryptoMember): Promise<PullOutcome> {
+export function pull(member: CryptoMember): Promise<void> {
   const { pulling, mutex, troubles } = member;
   pulling.underWay ??= mutex.run("pull", async () => {
     pulling.underWay = undefined;
     try {
-      const outcome = await pullAll(member);
+      await pullAll(member);
       pulling.at = performance.now();
       troubles.set("pull", undefined);
-      return outcome;
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
       if (!member.signal.aborted) troubles.set("pull", `its keys cannot be fetched: ${reason}`);
@@ -38,9 +37,7 @@ export function pull(member: CryptoMember): Promise<PullOutcome> {
   return pulling.underWay;
 }
 
-async function pullAll(member: CryptoMember): Promise<PullOutcome> {
-  let messages = 0;
-  let devices = false;
+async function pullAll(member: CryptoMember): Promise<void> {
   for (;;) {
     const { pulling } = member;
     const query = new URLSearchParams({
@@ -52,15 +49,14 @@ async function pullAll(member: CryptoMember): Promise<PullOutcome> {
       await callAsDevice(member, "GET", "/_matrix/client/v3/sync", undefined, query),
     ) as SyncAnswer;
     const events = answer.to_device?.events ?? [];
-    const changed = await take(member, answer, events);
-    messages += events.length;
-    devices ||= changed;
-    if (events.length < fullBatch) return { messages, devices };
+    await take(member, answer, events);
+    pulling.brought += events.length;
+    if (events.length < fullBatch) return;
   }
 }
 
 /** Gives the machine what is new. It rewrites its whole account, so nothing new is not given. */
-async function take(member: CryptoMember, answer: SyncAnswer, events: readonly unknown[]): Promise<boolean> {
+async function take(member: CryptoMember, answer: SyncAnswer, events: readonly unknown[]): Promise<void> {
   const { machine, pulling, troubles } = member;
   const { wasm } = machine;
   const changed = answer.device_lists?.changed ?? [];
@@ -106,7 +102,6 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
       : undefined,
   );
   pulling.oneTimeKeys = oneTimeKeys;
-  return changed.length > 0 || left.length > 0;
 
   function userId(id: string) {
     return new wasm.UserId(id);
