@@ -2,10 +2,21 @@
  * To-device messages are pulled by a masqueraded /sync: pushed ones are lost where a transaction is repeated (facts:
  * element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
  */
+import { randomUUID } from "node:crypto";
 import { callAsDevice, flushRequests } from "./requests.ts";
 import type { CryptoMember } from "./member.ts";
 
-const filter = JSON.stringify({ room: { rooms: [] }, presence: { types: [] }, account_data: { types: [] } });
+/**
+ * Synapse answers a /sync that is the same as one of the last two minutes from memory, without what has come meanwhile; after
+ * a crash it would be the same. So no two of ours are.
+ */
+const filter = (): string =>
+  JSON.stringify({
+    room: { rooms: [] },
+    presence: { types: [] },
+    account_data: { types: [] },
+    "dev.openclaw.nonce": randomUUID(),
+  });
 /** As many to-device messages as Synapse gives at once: there may be more. */
 const fullBatch = 100;
 /** How long a position that brought nothing may stay uncommitted. */
@@ -42,7 +53,7 @@ async function pullAll(member: CryptoMember): Promise<void> {
     const { pulling } = member;
     const query = new URLSearchParams({
       timeout: "0",
-      filter,
+      filter: filter(),
       ...(pulling.since !== undefined && { since: pulling.since }),
     });
     const answer = JSON.parse(
