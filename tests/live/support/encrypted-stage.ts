@@ -1,6 +1,6 @@
 /** The shipped gateway on a real Synapse, with a model that repeats what it is told, for people whose clients encrypt. */
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MatrixEvent } from "matrix-js-sdk";
@@ -69,7 +69,7 @@ export function repeat({ messages }: ScriptedRequest): Answer {
   return { text: `You said: ${parts.flatMap(({ text }) => text ?? []).join(" ")}` };
 }
 
-/** Starts everything but the gateway. */
+/** Starts everything but the gateway. With OPENCLAW_LIVE_LOGS, its logs, config and keys are copied into that folder. */
 export async function startEncryptedStage(options: EncryptedStageOptions = {}): Promise<EncryptedStage> {
   const { flags = false, replicas = false, databaseUrl, script = repeat } = options;
   const directory = mkdtempSync(join(tmpdir(), "openclaw-live-"));
@@ -79,9 +79,15 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
     peers.unshift(peer);
     return peer;
   };
+  let synapseLogs = (): string => "";
   const stop = async (): Promise<void> => {
     // The people and gateways first, then what they use.
     for (const peer of peers) await peer.stop();
+    const kept = process.env["OPENCLAW_LIVE_LOGS"];
+    if (kept !== undefined) {
+      writeFileSync(file("synapse.log"), synapseLogs());
+      cpSync(directory, mkdtempSync(join(kept, "stage-")), { recursive: true });
+    }
     rmSync(directory, { recursive: true, force: true });
   };
   try {
@@ -102,6 +108,7 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
     const tokens = await register(common, `http://127.0.0.1:${front}`);
     if (flags) appendFileSync(file("appservice.yaml"), "org.matrix.msc3202: true\n");
     const synapse = keep(await startSynapse({ registration: file("appservice.yaml"), flags }));
+    synapseLogs = () => synapse.logs();
     writeFileSync(file("prompt.md"), "You help with the homelab.\n");
     const rooms: string[] = [];
 
