@@ -46,5 +46,13 @@ CREATE TABLE "matrix_requests" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "matrix_seen" (
+	"user_id" text NOT NULL,
+	"session_id" text NOT NULL,
+	"message_index" bigint NOT NULL,
+	"event_id" text NOT NULL,
+	CONSTRAINT "matrix_seen_user_id_session_id_message_index_pk" PRIMARY KEY("user_id","session_id","message_index")
+);
+--> statement-breakpoint
 ALTER TABLE "outbox" ADD COLUMN "ciphertext" text;--> statement-breakpoint
 ALTER TABLE "matrix_rooms" ADD COLUMN "origin" text;

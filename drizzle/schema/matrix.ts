@@ -70,6 +70,21 @@ export const matrixCrypto = pgTable(
 );
 
 /**
+ * Which event a place of a Megolm session was read in, for each agent: the same words under another event id are a copy that
+ * somebody else has made, as the homeserver could to have a command run again.
+ */
+export const matrixSeen = pgTable(
+  "matrix_seen",
+  {
+    userId: text("user_id").notNull(),
+    sessionId: text("session_id").notNull(),
+    messageIndex: bigint("message_index", { mode: "number" }).notNull(),
+    eventId: text("event_id").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.sessionId, table.messageIndex] })],
+);
+
+/**
  * Who a person is, cryptographically: the cross-signing identity first seen for them, or the one the operator trusts
  * instead. The `seen` columns hold what was refused last, for `claw matrix trust`.
  */

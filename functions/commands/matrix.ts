@@ -11,10 +11,12 @@ import { createMatrixClient, serviceId } from "../../lib/matrix/client.ts";
 import { createRoom, provision, type ProvisionDeps, type ProvisioningIntent } from "../../lib/matrix/provision.ts";
 import { namespaceRegex, registrationYaml, writeSecretFile } from "../../lib/matrix/registration.ts";
 import type { CommandContext } from "./context.ts";
+import { registerKeys } from "./matrix-keys.ts";
+import { registerVerify } from "./matrix-verify.ts";
 
-/** Adds `claw matrix register` and `claw matrix provision`. */
+/** Adds `claw matrix …`. */
 export function register(program: Command, context: CommandContext): void {
-  const matrix = program.command("matrix").summary("register the application service, create agent users");
+  const matrix = program.command("matrix").summary("register the application service, create and verify agent users");
   matrix
     .command("register")
     .description("Writes the application service's registration, with fresh tokens, for the homeserver.")
@@ -29,10 +31,13 @@ export function register(program: Command, context: CommandContext): void {
     .command("provision")
     .description("Makes agents' users, names and avatars and joins them to their rooms. Run it while the gateway runs.")
     .option("--avatars", "upload avatars again where one is set already")
-    .option("--create-room <name>", "first make a private, unencrypted room by the agent of --agent")
+    .option("--create-room <name>", "first make a private, encrypted room by the agent of --agent")
+    .option("--unencrypted", "make that room without encryption")
     .option("--agent <name>", "who makes the room")
     .option("--invite <user...>", "full Matrix ids to invite to it")
     .action((options: ProvisionOptions) => provisionAgents(context, options));
+  registerKeys(matrix, context);
+  registerVerify(matrix, context);
 }
 
 interface RegisterOptions {
@@ -47,6 +52,7 @@ interface RegisterOptions {
 interface ProvisionOptions {
   avatars?: boolean;
   createRoom?: string;
+  unencrypted?: boolean;
   agent?: string;
   invite?: string[];
 }
@@ -129,6 +135,8 @@ async function settingsFor(context: CommandContext, options: RegisterOptions): P
   };
 }
 
+const keysWaitMs = 2_000;
+
 const defaultOut = (): string => join(homedir(), ".config", "openclaw", "appservice.yaml");
 
 async function provisionAgents(context: CommandContext, options: ProvisionOptions): Promise<void> {
@@ -160,7 +168,14 @@ async function provisionAgents(context: CommandContext, options: ProvisionOption
   try {
     if (options.createRoom !== undefined)
       await makeRoom(context, { config, client, intent }, options, options.createRoom);
-    const failures = await provision({ config, client, intent, out: context.out, avatars: options.avatars === true });
+    const failures = await provision({
+      config,
+      client,
+      intent,
+      out: context.out,
+      avatars: options.avatars === true,
+      keysWaitMs,
+    });
     if (failures > 0) throw new ClawError("channel_failed", `${failures} of the steps above failed`);
   } finally {
     // Its timers would keep the process alive.
@@ -177,11 +192,12 @@ async function makeRoom(
   const agent = config.agents.get(options.agent ?? "");
   const user = agent && matrixUserId(config, agent);
   if (!user) throw new ClawError("bad_request", "--create-room needs --agent with the name of an agent on Matrix");
-  const room = await createRoom({ intent }, user, name, options.invite ?? []);
+  const room = await createRoom({ intent }, user, name, options.invite ?? [], options.unencrypted !== true);
   context.out(`room "${name}": ${room}`);
   context.out(`  add it to agents.${options.agent}.matrix.rooms and reload the gateway`);
-  if ((await client.getState(user, room, "m.room.encryption")) !== undefined)
-    context.out("  the homeserver made it ENCRYPTED, which is not supported yet: the agent stays silent there");
+  const encrypted = (await client.getState(user, room, "m.room.encryption")) !== undefined;
+  if (!encrypted) context.out("  it is not encrypted: the agent needs matrix.require_encryption = false to read it");
+  else if (options.unencrypted) context.out("  the homeserver made it encrypted all the same");
 }
 
 /** Loaded here alone: it costs 58 MB and up to half a second, and its Intents would write plaintext anywhere. */

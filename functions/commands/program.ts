@@ -18,7 +18,7 @@ const modules: readonly CommandModule[] = [
   { name: "telegram", summary: "set up and inspect the Telegram bots", load: () => import("./telegram.ts") },
   {
     name: "matrix",
-    summary: "register the application service, create agent users",
+    summary: "register the application service, create and verify agent users",
     load: () => import("./matrix.ts"),
   },
 ];

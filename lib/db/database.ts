@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Sql } from "./client.ts";
-import { startEmbedded } from "./embedded.ts";
+import { runningEmbedded, startEmbedded } from "./embedded.ts";
 
 /** The database in use: the user's own, or the embedded one, which ends with its owner. */
 export interface Database {
@@ -29,6 +29,22 @@ export async function openDatabase(config: Config): Promise<Database> {
       await server.stop();
     },
   };
+}
+
+/** The database that a running gateway uses, for a command beside it. Throws ClawError `environment` where none runs. */
+export async function runningDatabase(config: Config): Promise<string> {
+  const given = config.database.url?.reveal();
+  if (given !== undefined) {
+    await probe(given);
+    return given;
+  }
+  const url = await runningEmbedded(config.dataDir);
+  if (url === undefined)
+    throw new ClawError(
+      "environment",
+      `no gateway runs with the embedded database in ${config.dataDir}: start it (npm start), then try again`,
+    );
+  return url;
 }
 
 /** Any number, the same for every gateway. */

@@ -36,11 +36,16 @@ export async function startEmbedded(directory: string, settings: PostgresSetting
   const socket = socketDirectory(directory);
   const running = await livePid(data);
   const pid = running ?? (await launch(directory, data, socket, settings));
-  return {
-    url: (database = user) => `postgres://${user}@localhost/${database}?host=${encodeURIComponent(socket)}`,
-    stop: () => stop(pid),
-  };
+  return { url: (database) => urlOf(socket, database), stop: () => stop(pid) };
 }
+
+/** The URL of the server that a gateway runs in `directory` just now; undefined where there is none. */
+export async function runningEmbedded(directory: string): Promise<string | undefined> {
+  return (await livePid(join(directory, "postgres"))) === undefined ? undefined : urlOf(socketDirectory(directory));
+}
+
+const urlOf = (socket: string, database = user): string =>
+  `postgres://${user}@localhost/${database}?host=${encodeURIComponent(socket)}`;
 
 async function launch(directory: string, data: string, socket: string, settings: PostgresSettings): Promise<number> {
   const binaries = await findBinaries();

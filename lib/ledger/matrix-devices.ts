@@ -44,12 +44,15 @@ export async function renameDevice(sql: Sql, user: string, epoch: number, device
     where user_id = ${user} and epoch = ${epoch} and store_schema is null`;
 }
 
-/** Drops an agent's device and crypto store; its identity is kept unless `identity`. The holder notices by the epoch. */
+/**
+ * Drops an agent's device and crypto store; its identity is kept unless `identity`, and an empty one says that a backup
+ * elsewhere is not wanted either. The holder notices by the epoch.
+ */
 export async function resetDevice(sql: Sql, user: string, deviceId: string, identity: boolean): Promise<boolean> {
   return sql.begin(async (tx) => {
     const rows = await tx`
       update matrix_devices set epoch = epoch + 1, device_id = ${deviceId}, sync_token = null, store_schema = null,
-        ed25519 = null, identity = case when ${identity} then null else identity end,
+        ed25519 = null, identity = case when ${identity} then ''::bytea else identity end,
         master_key = case when ${identity} then null else master_key end
       where user_id = ${user} returning 1`;
     await tx`delete from matrix_crypto where user_id = ${user}`;

@@ -95,6 +95,27 @@ export async function markUnreadable(
   await sql`update inbox set reason = ${told ? toldPrefix + reason : reason} where id = ${id} and kind = 'encrypted' and state = 'new'`;
 }
 
+/** Where in a Megolm session a message stands. */
+export interface MegolmPlace {
+  readonly sessionId: string;
+  readonly index: number;
+}
+
+/** Takes a place of a session for an event; false where another event has it: the same words were sent twice. */
+export async function takePlace(
+  sql: Sql | TransactionSql,
+  user: string,
+  { sessionId, index }: MegolmPlace,
+  eventId: string,
+): Promise<boolean> {
+  const [row] = await sql<{ event_id: string }[]>`
+    insert into matrix_seen as seen (user_id, session_id, message_index, event_id)
+    values (${user}, ${sessionId}, ${index}, ${eventId})
+    on conflict (user_id, session_id, message_index) do update set event_id = seen.event_id
+    returning event_id`;
+  return row?.event_id === eventId;
+}
+
 /** It is given up for good, and kept. */
 export async function giveUpEncrypted(sql: Sql, id: number, reason: string): Promise<void> {
   await sql`update inbox set state = 'refused', reason = ${reason} where id = ${id} and kind = 'encrypted' and state = 'new'`;

@@ -51,6 +51,12 @@ export interface Outbox {
   giveUp(id: number, state: "unknown" | "failed", reason: string): Promise<void>;
 }
 
+/** Keys of what was ever to be said that begin so. */
+export async function outboxKeys(sql: Sql, prefix: string): Promise<string[]> {
+  const rows = await sql<{ key: string }[]>`select key from outbox where starts_with(key, ${prefix})`;
+  return rows.map(({ key }) => key);
+}
+
 export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
   const giveUp: Outbox["giveUp"] = async (id, state, reason) => {
     await sql`update outbox set state = ${state}, reason = ${reason} where id = ${id}`;

@@ -2,6 +2,7 @@
  * The client-server calls the gateway needs, as the application service, masquerading as an agent's user. Sending
  * messages is not among them: that is send.ts alone.
  */
+import { randomBytes } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { callMatrix, fetchMatrix, path } from "./call.ts";
@@ -15,6 +16,9 @@ export interface DeviceIds {
 
 /** The device of an agent that never needed another. */
 export const firstDeviceId = "OPENCLAW";
+
+/** A fresh one, for an agent whose device cannot be used any more. */
+export const newDeviceId = (): string => `${firstDeviceId}_${randomBytes(4).toString("hex").toUpperCase()}`;
 
 const fixedDevices: DeviceIds = { of: async () => firstDeviceId };
 
@@ -51,6 +55,9 @@ export interface MatrixClient {
     key?: string,
     signal?: AbortSignal,
   ): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** The user's own account data of a type; undefined where there is none. */
+  accountData(user: string, type: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>> | undefined>;
+  setAccountData(user: string, type: string, content: object, signal?: AbortSignal): Promise<void>;
   /** `forMs` 0 ends it. */
   typing(user: string, room: string, forMs: number, signal?: AbortSignal): Promise<void>;
   /** Marks an event as read, publicly. */
@@ -140,6 +147,14 @@ export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = 
     async getState(user, room, type, key = "", signal) {
       const callPath = client + path`/rooms/${room}/state/${type}/${key}`;
       return ignoring(call("GET", callPath, { user, signal, timeoutMs: 10_000 }), "M_NOT_FOUND");
+    },
+
+    async accountData(user, type, signal) {
+      return ignoring(call("GET", client + path`/user/${user}/account_data/${type}`, { user, signal }), "M_NOT_FOUND");
+    },
+
+    async setAccountData(user, type, body, signal) {
+      await call("PUT", client + path`/user/${user}/account_data/${type}`, { user, body, signal });
     },
 
     async typing(user, room, forMs, signal) {

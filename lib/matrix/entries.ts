@@ -31,7 +31,7 @@ export type Understand = (
   how: { readonly digest: string; readonly only?: string },
 ) => Promise<Understood>;
 
-const unseated: RoomFacts = { seats: [], members: undefined, answers: undefined };
+const nobody: RoomFacts = { seats: [], members: undefined, answers: undefined };
 
 /** Edits and redactions of what is pending are applied on the way; everything else is left to whoever commits the entries. */
 export function createUnderstanding({ rooms, events, members }: EntriesDeps): Understand {
@@ -61,6 +61,7 @@ export function createUnderstanding({ rooms, events, members }: EntriesDeps): Un
           add(await applyChange(config, event, entries, events));
           break;
         case "encrypted":
+          if (!seats.has(event.room) && !isOurs(config, event.sender)) add(unseated(config, event));
           for (const entry of toDecrypt(config, event, seats.get(event.room) ?? [])) add(entry);
           break;
         case "member":
@@ -105,10 +106,10 @@ export function createUnderstanding({ rooms, events, members }: EntriesDeps): Un
     const seats = await rooms.joined([...new Set(seated)]);
     const spoken = new Set(messages.map(({ room }) => room));
     const ofRooms = await Promise.all(
-      [...seats].map(async ([room, here]) => [room, spoken.has(room) ? await factsOf(room, here) : unseated] as const),
+      [...seats].map(async ([room, here]) => [room, spoken.has(room) ? await factsOf(room, here) : nobody] as const),
     );
     const inRoom = new Map(ofRooms);
-    const facts = new Map(messages.map((message) => [message, inRoom.get(message.room) ?? unseated]));
+    const facts = new Map(messages.map((message) => [message, inRoom.get(message.room) ?? nobody]));
     const asked = [...facts].filter(([message, found]) => needsAnswers(config, message, found));
     if (asked.length > 0) {
       const senders = await events.senders(asked.flatMap(([{ replyTo }]) => replyTo ?? []));
@@ -134,11 +135,16 @@ function admitted(
     return admit(config, message, facts)
       .filter(({ source }) => only === undefined || source === eventSource(message.eventId, only))
       .map((entry) => [entry, noticeFor(entry, message, facts)]);
-  const principal = matrixPrincipal(message.sender);
-  if (agentsFor(config, principal, "matrix").length === 0) return [];
-  // Pushed to us, so one of our users is there: what we know of the rooms is incomplete. The operator should know.
-  const basis = { source: `matrix:${message.eventId}#unseated`, channel: "matrix", kind: "other" } as const;
-  return [[{ ...basis, lane: `matrix:${message.room}`, principal, state: "ignored", reason: "no agent is joined" }]];
+  const entry = unseated(config, message);
+  return entry ? [[entry]] : [];
+}
+
+/** Pushed to us, so one of our users is there: what we know of the rooms is incomplete. The operator should know. */
+function unseated(config: Config, { eventId, room, sender }: MatrixMessage | MatrixEncrypted): InboxEntry | undefined {
+  const principal = matrixPrincipal(sender);
+  if (agentsFor(config, principal, "matrix").length === 0) return undefined;
+  const basis = { source: `matrix:${eventId}#unseated`, channel: "matrix", kind: "other" } as const;
+  return { ...basis, lane: `matrix:${room}`, principal, state: "ignored", reason: "no agent is joined" };
 }
 
 function noticeFor(entry: InboxEntry, message: MatrixMessage, { seats }: RoomFacts): Notice | undefined {

@@ -4,7 +4,7 @@ import type { PendingMembership } from "../ledger/matrix-events.ts";
 import type { MatrixRooms, RoomMembership } from "../ledger/matrix-rooms.ts";
 import type { Log } from "../log.ts";
 import { mayTalk } from "../policy/access.ts";
-import { matrixPrincipal } from "./admit.ts";
+import { matrixPrincipal, mayBeIn } from "./admit.ts";
 import type { MatrixClient } from "./client.ts";
 import type { MatrixCrypto } from "./crypto/crypto.ts";
 import { MatrixError } from "./error.ts";
@@ -15,7 +15,10 @@ import { agentOf } from "./ids.ts";
 export interface MembershipDeps {
   readonly config: () => Config;
   readonly rooms: Pick<MatrixRooms, "set" | "of" | "markEncrypted">;
-  readonly client: Pick<MatrixClient, "join" | "leave" | "joinedRooms" | "joinedMembers" | "getState">;
+  readonly client: Pick<
+    MatrixClient,
+    "join" | "leave" | "joinedRooms" | "joinedMembers" | "getState" | "accountData" | "setAccountData"
+  >;
   readonly crypto: Pick<MatrixCrypto, "forget">;
   readonly log: Log;
 }
@@ -124,7 +127,12 @@ async function answerInvite(
 ): Promise<MembershipOutcome> {
   const { user, room, sender } = facts;
   const verdict = judgeInvite(deps.config(), facts);
-  if (typeof verdict === "object") return joined ? { state: "done" } : decline(deps, facts, verdict.refused, signal);
+  if (typeof verdict === "object") {
+    if (joined) return { state: "done" };
+    const replaced = await replacedRoom(deps, facts, signal);
+    if (replaced !== undefined) return followTombstone(deps, { ...facts, room: replaced }, room, signal);
+    return decline(deps, facts, verdict.refused, signal);
+  }
 
   const direct = verdict === "direct";
   // Before the join: a message pushed right after it must find the agent in the room.
@@ -140,8 +148,25 @@ async function answerInvite(
   if (direct && !(await isPair(deps, facts, signal)))
     return decline(deps, facts, "said to be a direct chat, but others are there", signal);
   deps.log.info({ user, room, inviter: sender, direct }, "matrix: an agent joined a room");
+  if (direct) await noteDirect(deps, facts, signal);
   await noteEncryption(deps, user, room, signal);
   return { state: "done" };
+}
+
+/** Our room that says that it was replaced by this one: whoever upgrades a private room invites everybody to the new one. */
+async function replacedRoom(
+  { client, rooms, config }: MembershipDeps,
+  { user, room, sender }: MembershipFacts,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const agent = agentOf(config(), user);
+  if (!agent || !mayTalk(config(), matrixPrincipal(sender), agent)) return undefined;
+  for (const seat of await rooms.of(user)) {
+    if (seat.membership !== "join" || !mayBeIn(config(), agent, seat.room, seat)) continue;
+    const tombstone = await client.getState(user, seat.room, "m.room.tombstone", "", signal);
+    if (tombstone?.["replacement_room"] === room) return seat.room;
+  }
+  return undefined;
 }
 
 async function decline(
@@ -160,6 +185,25 @@ async function decline(
   await rooms.set(user, room, "leave");
   log.warn({ user, room, inviter: sender, reason }, "matrix: an invite was declined");
   return { state: "refused", reason };
+}
+
+/** Lists the room as a direct chat in the agent's account, as a client does (spec: m.direct). Nothing here hangs on it. */
+async function noteDirect(
+  { client, log }: MembershipDeps,
+  facts: MembershipFacts,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { user, room, sender } = facts;
+  try {
+    const before = (await client.accountData(user, "m.direct", signal)) ?? {};
+    const listed = before[sender];
+    const rooms: unknown[] = Array.isArray(listed) ? listed : [];
+    if (!rooms.includes(room))
+      await client.setAccountData(user, "m.direct", { ...before, [sender]: [...rooms, room] }, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof MatrixError)) throw thrown;
+    log.warn({ err: thrown, user, room }, "matrix: a direct chat could not be listed in the agent's account data");
+  }
 }
 
 /** `is_direct` is only the inviter's word. Throws where it cannot be known, so that the task is repeated. */

@@ -19,6 +19,12 @@ export interface Notice {
 /** Says a line; never throws, and nobody waits for it. */
 export type Tell = (notice: Notice) => void;
 
+/**
+ * Whether a message is for everybody in the room, on whatever device: a notice, which says nothing of what people said, or a
+ * step of a verification. The very people it is about could not read it otherwise.
+ */
+export const isForAll = (key: string): boolean => key.startsWith("notice:") || key.startsWith("verification:");
+
 /** Once an hour a subject. */
 export const hourly = (...subject: string[]): string =>
   ["notice", Math.floor(Date.now() / 3_600_000), ...subject].join(":");
@@ -76,6 +82,9 @@ export const disbeliefNotice = (
   text: disbelieved[why](device === undefined ? "" : ` (${device})`),
 });
 
+/** What the keys of a room's `leftOutNotice`s begin with; the devices follow. */
+export const leftOutKey = (user: string, room: string): string => `${once("left-out", user, room)}:`;
+
 /** Of devices that cannot read what is said from now on, once each. */
 export const leftOutNotice = (
   user: string,
@@ -84,7 +93,12 @@ export const leftOutNotice = (
 ): Notice => ({
   user,
   room,
-  key: once("left-out", user, room, ...left.map((each) => `${each.user} ${each.device}`).sort()),
+  key:
+    leftOutKey(user, room) +
+    left
+      .map((each) => `${each.user} ${each.device}`)
+      .sort()
+      .join(":"),
   text: `Not every session here can read me, as its owner has not verified it: ${left
     .map((each) => `\`${each.user}\` ${each.device}`)
     .join(", ")}. Verifying it with another session of its owner mends that.`,

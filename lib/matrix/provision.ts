@@ -1,10 +1,12 @@
 /** Makes agents' users, profiles and memberships on the homeserver, and says what was done. */
 import { readFileSync } from "node:fs";
 import { basename, dirname, extname, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Agent, type Config, matrixUserId } from "../config/config.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import { displayName } from "./address.ts";
-import type { MatrixClient } from "./client.ts";
+import { encryptionState, type MatrixClient } from "./client.ts";
+import { queryOwnKeys } from "./crypto/own-keys.ts";
 import { MatrixError } from "./error.ts";
 
 /** What is needed of matrix-appservice-bridge's Intent. */
@@ -20,12 +22,14 @@ export interface ProvisioningIntent {
 /** What provisioning needs. */
 export interface ProvisionDeps {
   readonly config: Config;
-  readonly client: Pick<MatrixClient, "ensureDevice" | "join" | "joinedRooms" | "getState">;
+  readonly client: Pick<MatrixClient, "join" | "joinedRooms" | "getState">;
   readonly intent: (user: string) => ProvisioningIntent;
   /** One line a step. */
   readonly out: (line: string) => void;
   /** Uploads avatars again where one is set already. */
   readonly avatars: boolean;
+  /** How long to wait for the gateway to have made an agent's keys. */
+  readonly keysWaitMs: number;
 }
 
 const imageTypes: ReadonlyMap<string, string> = new Map([
@@ -55,16 +59,23 @@ export async function provision(deps: ProvisionDeps): Promise<number> {
   return failures;
 }
 
-/** A private, unencrypted room made by an agent; returns its id. */
+/** A private room made by an agent; returns its id. */
 export async function createRoom(
   deps: Pick<ProvisionDeps, "intent">,
   user: string,
   name: string,
   invite: readonly string[],
+  encrypted: boolean,
 ): Promise<string> {
   const intent = deps.intent(user);
   await intent.ensureRegistered();
-  const options = { name, invite: [...invite], preset: "trusted_private_chat", visibility: "private" };
+  const options = {
+    name,
+    invite: [...invite],
+    preset: "trusted_private_chat",
+    visibility: "private",
+    ...(encrypted && { initial_state: [encryptionState] }),
+  };
   return (await intent.createRoom({ createAsClient: true, options })).room_id;
 }
 
@@ -75,13 +86,27 @@ function stepsFor(deps: ProvisionDeps, agent: Agent, user: string): Step[] {
   const intent = deps.intent(user);
   const steps: Step[] = [
     ["user", async () => (await intent.ensureRegistered(), "there")],
-    ["device", async () => (await client.ensureDevice(user), "there")],
     ["display name", () => setName(intent, agent, user)],
   ];
   const avatar = agent.matrix?.avatar;
   if (avatar !== undefined) steps.push(["avatar", () => setAvatar(deps, intent, user, avatar)]);
-  for (const room of agent.matrix?.rooms ?? []) steps.push([room, () => joinRoom(client, user, room)]);
+  for (const room of agent.matrix?.rooms ?? []) steps.push([room, () => joinRoom(client, agent, user, room)]);
+  steps.push(["keys", () => describeKeys(deps, user)]);
   return steps;
+}
+
+/** The gateway makes and signs them: the private ones are in its database alone. */
+async function describeKeys({ config, keysWaitMs }: ProvisionDeps, user: string): Promise<string> {
+  for (let waited = 0; ; waited += 500) {
+    const { devices, signedDevices } = await queryOwnKeys(config, user);
+    const [signed] = [...signedDevices];
+    if (signed !== undefined) return `device ${signed}, cross-signed`;
+    if (waited >= keysWaitMs)
+      return devices.size === 0
+        ? "none yet: the gateway makes and signs them when it runs"
+        : "not cross-signed yet: /readyz of the gateway says why";
+    await sleep(500);
+  }
 }
 
 async function setName(intent: ProvisioningIntent, agent: Agent, user: string): Promise<string> {
@@ -128,7 +153,7 @@ async function profileOf(
   }
 }
 
-async function joinRoom(client: ProvisionDeps["client"], user: string, room: string): Promise<string> {
+async function joinRoom(client: ProvisionDeps["client"], agent: Agent, user: string, room: string): Promise<string> {
   const there = (await client.joinedRooms(user)).includes(room);
   try {
     if (!there) await client.join(user, room);
@@ -138,7 +163,9 @@ async function joinRoom(client: ProvisionDeps["client"], user: string, room: str
   }
   const encrypted = (await client.getState(user, room, "m.room.encryption")) !== undefined;
   const how = there ? "joined already" : "joined";
-  return encrypted ? `${how}, but it is ENCRYPTED, which is not supported yet: the agent stays silent there` : how;
+  return encrypted || !agent.matrix?.require_encryption
+    ? how
+    : `${how}, but it is not encrypted: turn encryption on there, or set matrix.require_encryption = false`;
 }
 
 /** The bridge's errors quote requests, which hold the token: only what the homeserver said is shown. */

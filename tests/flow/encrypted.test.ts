@@ -47,4 +47,21 @@ describe("an encrypted room", () => {
     );
     assert.equal(await owner.isSigned(matrixAgent, "OPENCLAW"), true);
   });
+
+  test("a message that is sent again under another event id gets no second run", async () => {
+    const first = await owner.say(room, "restart it");
+    await until(async () => stage.model.requests.some(({ body }) => JSON.stringify(body).includes("restart it")));
+    const before = stage.model.requests.length;
+    const sent = homeserver.events.find(({ event_id }) => event_id === first);
+    const copy = homeserver.post(room, matrixOwner, "m.room.encrypted", sent?.content ?? {});
+    const source = `matrix:${copy.eventId}:${matrixAgent}`;
+    const [row] = await until(
+      () => stage.gateway.sql`select state, reason from inbox where source = ${source}`,
+      (rows) => rows.length > 0,
+    );
+    assert.deepEqual([row?.["state"], row?.["reason"]], ["refused", "the same words as another event: a copy"]);
+    await owner.say(room, "and this one");
+    await until(async () => stage.model.requests.length > before);
+    assert.doesNotMatch(JSON.stringify(stage.model.requests[before]?.body).slice(-200), /restart it/);
+  });
 });

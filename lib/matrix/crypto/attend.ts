@@ -11,39 +11,43 @@ const tellAfterMs = 30_000;
 const keepMs = 7 * 86_400_000;
 
 /**
- * Reads what is new, with a pull first where asked, and one more where a key is missing; after every pull that brought
- * something, whoever asked for it, what could not be read before is tried again. One at a time for an agent.
+ * Reads what is new, each time after a pull: an event's key was sent before it, and a sender is weighed by the devices and
+ * the identity of now. After a pull that brought something, what could not be read before is tried again. One at a time for
+ * an agent; `pullFirst`: also where nothing is new.
  */
 export function attend(deps: ReadDeps, member: CryptoMember, pullFirst: boolean): Promise<void> {
   return member.mutex.run("attend", async () => {
     const { sql, keyring, user } = member;
     if (pullFirst) await pull(member);
-    let missing = 0;
+    const missing = new Set<number>();
     for (;;) {
       const rows = await freshEncrypted(sql, keyring.bodies, user);
       if (rows.length === 0) break;
-      missing += await readRows(deps, member, rows);
+      await pull(member);
+      for (const id of await readRows(deps, member, rows)) missing.add(id);
     }
-    // Sent before the event was, the key is in the device's inbox by now, or an answer's pull has just taken it out.
-    if (missing > 0) await pull(member);
-    if (hasNewKeys(member)) await retry(deps, member);
+    const unread = member.pulling.brought ? await retry(deps, member) : missing;
+    for (const id of missing) if (unread.has(id)) member.troubles.decrypted(false);
   });
 }
 
-/** Whether pulls have brought something since what could not be read was last tried. */
-export const hasNewKeys = ({ pulling }: CryptoMember): boolean => pulling.brought !== pulling.triedAt;
-
-/** Tries all that could not be read, once. */
-async function retry(deps: ReadDeps, member: CryptoMember): Promise<void> {
-  const { brought } = member.pulling;
-  for (let after = 0; ;) {
-    const rows = await unreadableAfter(member.sql, member.keyring.bodies, member.user, after);
-    const last = rows.at(-1);
-    if (!last) break;
-    after = last.id;
-    await readRows(deps, member, rows);
+/** Tries all that could not be read, once; returns the rows that still cannot be. */
+async function retry(deps: ReadDeps, member: CryptoMember): Promise<ReadonlySet<number>> {
+  const { pulling, sql, keyring, user } = member;
+  const unread = new Set<number>();
+  pulling.brought = false;
+  try {
+    for (let after = 0; ;) {
+      const rows = await unreadableAfter(sql, keyring.bodies, user, after);
+      const last = rows.at(-1);
+      if (!last) return unread;
+      after = last.id;
+      for (const id of await readRows(deps, member, rows)) unread.add(id);
+    }
+  } catch (thrown) {
+    pulling.brought = true;
+    throw thrown;
   }
-  member.pulling.triedAt = brought;
 }
 
 /** Tells the room of what has been unreadable for a while, once, and gives up what has been for long. */

@@ -12,7 +12,7 @@ export const decode = (text: string): unknown => untagged(JSON.parse(text));
 
 function tagged(value: unknown): unknown {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0)) return value;
   if (value === undefined) return { $undefined: true };
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString("base64") };
   if (Array.isArray(value)) return value.map(tagged);
@@ -23,7 +23,7 @@ function tagged(value: unknown): unknown {
         return [key, tagged(item)];
       }),
     );
-  throw refusal(typeof value === "object" ? value.constructor.name : typeof value);
+  throw refusal(typeof value === "object" ? `a ${Object.prototype.toString.call(value)}` : `a ${typeof value}`);
 }
 
 function untagged(value: unknown): unknown {

@@ -9,7 +9,7 @@ import { type DeviceStatus, deviceStatuses, isHolder } from "../../ledger/matrix
 import { userOfEncryptedLane } from "../../ledger/matrix-events.ts";
 import type { Locks } from "../../queue/locks.ts";
 import { agentOf } from "../ids.ts";
-import { attend, hasNewKeys, tellUnreadable } from "./attend.ts";
+import { attend, tellUnreadable } from "./attend.ts";
 import { createDesk, type DeskDeps } from "./desk.ts";
 import { type EncryptDeps, type EncryptedContent, encryptFor, type PlainMessage } from "./encrypt.ts";
 import type { CryptoMember } from "./member.ts";
@@ -114,8 +114,10 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
   const readDeps: ReadDeps = { ...deps, verification: desk.verification, selftest: desk.selftest };
 
   const listening = await sql.listen(notification, (payload) => {
-    const { user, lane } = JSON.parse(payload) as { user: string; lane?: string };
-    if (lane !== undefined && memberOf(user)) deliver(lane);
+    const { user, lane, forget } = JSON.parse(payload) as { user: string; lane?: string; forget?: string };
+    const holding = held.get(user);
+    if (forget !== undefined) void (holding && forgetHere(holding, forget));
+    else if (lane !== undefined && memberOf(user)) deliver(lane);
     else wakeOne(user, lane === undefined);
   });
   const settling = (async () => {
@@ -165,13 +167,10 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
       await sql.notify(notification, JSON.stringify({ user, lane }));
     },
     forget(user, room) {
+      if (agentOf(config(), user)?.matrix?.forget_keys !== true) return;
       const holding = held.get(user);
-      const { member } = holding ?? {};
-      if (!holding || !member || agentOf(config(), user)?.matrix?.forget_keys !== true) return;
-      desk
-        .forget(member, room)
-        .then(() => drop(holding))
-        .catch((err: unknown) => log.error({ err, user, room }, "matrix: the room's keys could not be forgotten"));
+      if (holding) void forgetHere(holding, room);
+      else void sql.notify(notification, JSON.stringify({ user, forget: room })).catch(() => {});
     },
     health,
     async stop() {
@@ -181,6 +180,19 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
       await Promise.all([...held.values()].map((holding) => drop(holding)));
     },
   };
+
+  async function forgetHere(holding: Holding, room: string): Promise<void> {
+    const { user, opened } = holding;
+    try {
+      await opened;
+      if (!holding.member) return;
+      await desk.forget(holding.member, room);
+      // The machine still remembers them.
+      await drop(holding);
+    } catch (err) {
+      log.error({ err, user, room }, "matrix: the room's keys could not be forgotten");
+    }
+  }
 
   function deliver(lane: string): void {
     deps
@@ -214,7 +226,7 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
       const { member, again, notBefore } = holding;
       if (!member || performance.now() < notBefore) continue;
       const due = performance.now() - member.pulling.at > pullEveryMs;
-      if (due || again || desk.isBusy(member) || hasNewKeys(member))
+      if (due || again || member.pulling.brought || desk.isBusy(member))
         wakeOne(holding.user, due || again?.pull === true || desk.isBusy(member));
     }
   }

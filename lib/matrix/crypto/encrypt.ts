@@ -1,6 +1,7 @@
 /** A message encrypted for a room: the only maker of what may go into an encrypted one. */
 import { messageOf } from "../../errors.ts";
 import { MatrixError } from "../error.ts";
+import { isForAll } from "../notices.ts";
 import type { CryptoMember } from "./member.ts";
 import { type RoomSettings, type ShareDeps, shareRoomKey } from "./share.ts";
 
@@ -55,7 +56,7 @@ export function encryptFor(
   const { room, type, content, key } = message;
   return mutex.run(`room ${room}`, async () => {
     try {
-      await shareRoomKey(deps, member, room, settings, signal);
+      await shareRoomKey(deps, member, { room, settings, toAll: isForAll(key) }, signal);
       const text = await machine.unit(
         (olm) => olm.encryptRoomEvent(new machine.wasm.RoomId(room), type, JSON.stringify(content)),
         async (tx, ciphertext) => tx`update outbox set ciphertext = ${ciphertext} where key = ${key}`,

@@ -3,8 +3,6 @@
  * Postgres and, for when that is lost, in the agent's account data on the homeserver. A reset would warn every contact.
  */
 import { ClawError } from "../../errors.ts";
-import { path } from "../call.ts";
-import { hasErrcode } from "../error.ts";
 import type { CryptoMember } from "./member.ts";
 import { callAsDevice, flushRequests, sendKeyRequest } from "./requests.ts";
 import { type OwnKeys, queryOwnKeys } from "./own-keys.ts";
@@ -25,6 +23,13 @@ export async function ensureIdentity(member: CryptoMember): Promise<void> {
   const { machine, troubles } = member;
   const known = await ownKeys(member);
   await ensureDeviceKeys(member, known);
+  const shown = await shownBefore(member);
+  // Not replaced in turn: the operator is to know, and contacts have been warned once already.
+  if (known.masterKey !== undefined && shown !== undefined && known.masterKey !== shown)
+    return troubles.set(
+      "identity",
+      `the identity on the homeserver is another one: somebody has reset it. \`claw matrix reset ${member.agent} --identity\` makes a new one`,
+    );
   const status = await machine.unit((olm) => olm.crossSigningStatus());
   const whole = status.hasMaster && status.hasSelfSigning && status.hasUserSigning;
   if (!whole) await obtain(member, known);
@@ -32,14 +37,11 @@ export async function ensureIdentity(member: CryptoMember): Promise<void> {
   const after = await ownKeys(member);
   const ours = await ownMasterKey(member);
   const { deviceId } = machine;
-  const reset = after.masterKey !== ours;
   troubles.set(
     "identity",
-    reset
-      ? `the identity on the homeserver is another one: somebody has reset it. \`claw matrix reset ${member.agent}\` makes a new one`
-      : after.signedDevices.has(deviceId)
-        ? undefined
-        : `its device ${deviceId} is not signed by its identity on the homeserver`,
+    after.masterKey === ours && after.signedDevices.has(deviceId)
+      ? undefined
+      : `its device ${deviceId} is not signed by its identity on the homeserver`,
   );
   const ed25519 = await machine.unit(async (olm) => olm.identityKeys.ed25519.toBase64());
   await member.sql`
@@ -95,8 +97,6 @@ async function obtain(member: CryptoMember, known: OwnKeys): Promise<void> {
 async function publish(member: CryptoMember, known: OwnKeys): Promise<void> {
   const { machine, user } = member;
   const ours = await ownMasterKey(member);
-  const replaced = known.masterKey !== undefined && known.masterKey !== ours && !(await isFresh(member));
-  if (replaced) return;
   if (known.masterKey === ours && known.signedDevices.has(machine.deviceId)) return saveBackup(member);
   const { uploadSigningKeysRequest, uploadSignaturesRequest } = await machine.unit((olm) =>
     olm.bootstrapCrossSigning(false),
@@ -109,11 +109,17 @@ async function publish(member: CryptoMember, known: OwnKeys): Promise<void> {
   await saveBackup(member);
 }
 
-/** Whether the machine's identity has been made in this very store and was never shown: not one that was replaced. */
-async function isFresh(member: CryptoMember): Promise<boolean> {
-  const [row] = await member.sql<{ master_key: string | null }[]>`
-    select master_key from matrix_devices where user_id = ${member.user}`;
-  return row?.master_key !== (await ownMasterKey(member));
+/** The master key that others were shown, as far as this database knows. */
+async function shownBefore({ sql, user }: CryptoMember): Promise<string | undefined> {
+  const [row] = await sql<{ master_key: string | null }[]>`
+    select master_key from matrix_devices where user_id = ${user}`;
+  return row?.master_key ?? undefined;
+}
+
+/** Makes a device that was deleted on the homeserver again, with the keys it had. */
+export async function restoreDevice(member: CryptoMember): Promise<void> {
+  await member.client.ensureDevice(member.user, member.signal);
+  await ensureIdentity(member);
 }
 
 /** A homeserver that has lost the device's keys (the device was deleted there) is given them again; none is lost here. */
@@ -152,6 +158,8 @@ async function loadBackup(member: CryptoMember): Promise<Identity | undefined> {
   const { user } = member;
   const [row] = await member.sql<{ identity: Uint8Array | null }[]>`
     select identity from matrix_devices where user_id = ${user}`;
+  // Empty: a new identity is wanted (`claw matrix reset --identity`).
+  if (row?.identity?.length === 0) return undefined;
   const sealed = row?.identity ?? (await backupOnHomeserver(member));
   if (!sealed) return undefined;
   try {
@@ -163,16 +171,9 @@ async function loadBackup(member: CryptoMember): Promise<Identity | undefined> {
   }
 }
 
-const backupPath = (user: string): string => client + path`/user/${user}/account_data/${backupType}`;
-
-async function backupOnHomeserver(member: CryptoMember): Promise<Uint8Array | undefined> {
-  try {
-    const { sealed } = JSON.parse(await callAsDevice(member, "GET", backupPath(member.user))) as { sealed?: unknown };
-    return typeof sealed === "string" ? Buffer.from(sealed, "base64") : undefined;
-  } catch (thrown) {
-    if (hasErrcode(thrown, "M_NOT_FOUND")) return undefined;
-    throw thrown;
-  }
+async function backupOnHomeserver({ client, user, signal }: CryptoMember): Promise<Uint8Array | undefined> {
+  const sealed = (await client.accountData(user, backupType, signal))?.["sealed"];
+  return typeof sealed === "string" ? Buffer.from(sealed, "base64") : undefined;
 }
 
 async function saveBackup(member: CryptoMember): Promise<void> {
@@ -186,7 +187,8 @@ async function saveBackup(member: CryptoMember): Promise<void> {
     where user_id = ${user} and epoch = ${member.epoch}`;
   const there = await backupOnHomeserver(member);
   if (there && isSame(member, there, master)) return;
-  await callAsDevice(member, "PUT", backupPath(user), { sealed: Buffer.from(sealed).toString("base64") });
+  const content = { sealed: Buffer.from(sealed).toString("base64") };
+  await member.client.setAccountData(user, backupType, content, member.signal);
 }
 
 function isSame({ keyring, user }: CryptoMember, sealed: Uint8Array, master: string): boolean {

@@ -119,6 +119,14 @@ export class Recorder {
     return [...(records?.values() ?? [])].map(({ key }) => String(key)).filter((key) => key.startsWith(prefix));
   }
 
+  /** Keys of a store that were changed since the last `take`. */
+  changedKeys(database: string, store: string): string[] {
+    const found = [...this.#changed].find(
+      ([{ name, rawDatabase }]) => name === store && this.#short(rawDatabase.name) === database,
+    );
+    return [...(found?.[1].values() ?? [])].map(String);
+  }
+
   /** Deletes a record, noted as a change. */
   delete(database: string, store: string, key: string): void {
     factory._databases

@@ -2,6 +2,7 @@ import type { Agent, Config } from "../../config/config.ts";
 import type { Sql } from "../../db/client.ts";
 import type { Log } from "../../log.ts";
 import type { Keyring } from "../../seal.ts";
+import type { MatrixClient } from "../client.ts";
 import type { KeyedMutex } from "./keyed-mutex.ts";
 import type { AgentMachine } from "./machine.ts";
 import type { Troubles } from "./troubles.ts";
@@ -17,6 +18,7 @@ export interface CryptoMember {
   readonly config: () => Config;
   readonly sql: Sql;
   readonly keyring: Keyring;
+  readonly client: MatrixClient;
   readonly log: Log;
   /** Aborts when the agent is given up. */
   readonly signal: AbortSignal;
@@ -35,10 +37,10 @@ export interface Pulling {
   at: number;
   /** The last position and key count that are committed, and when, by performance.now(). */
   savedAt: number;
-  /** To-device messages that pulls have brought, whoever asked for them. */
-  brought: number;
-  /** How many those were when what could not be read was last tried again; undefined: not yet by this holder. */
-  triedAt: number | undefined;
+  /** The homeserver says that it shows others of the agent has changed, and nobody has looked yet. */
+  ownKeysChanged: boolean;
+  /** To-device messages came, with keys among them perhaps, and what could not be read was not tried again since. */
+  brought: boolean;
   /** Shared by those who ask at once. */
   underWay: Promise<void> | undefined;
 }

@@ -1,11 +1,10 @@
 /** Makes an agent ready to read and answer encrypted messages, in this process. */
-import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/config.ts";
 import type { Sql } from "../../db/client.ts";
 import { renameDevice, setTrouble, takeDevice } from "../../ledger/matrix-devices.ts";
 import type { Log } from "../../log.ts";
 import type { Keyring } from "../../seal.ts";
-import { firstDeviceId, type MatrixClient } from "../client.ts";
+import { firstDeviceId, type MatrixClient, newDeviceId } from "../client.ts";
 import { ensureIdentity } from "./identity.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { AgentMachine } from "./machine.ts";
@@ -48,6 +47,7 @@ export async function openMember(
     config,
     sql,
     keyring,
+    client,
     log,
     signal,
     troubles: new Troubles((first) => {
@@ -58,16 +58,18 @@ export async function openMember(
     pulling: {
       since: taken.syncToken,
       oneTimeKeys: undefined,
-      at: 0,
+      // It is given as long as any other for its first.
+      at: performance.now(),
       savedAt: 0,
-      brought: 0,
-      triedAt: undefined,
+      ownKeysChanged: false,
+      // By an earlier holder, who may not have come to it.
+      brought: true,
       underWay: undefined,
     },
   };
   try {
     await ensureIdentity(member);
-    if (taken.isNew) await removeOthers(deps, user, deviceId, signal);
+    await removeOthers(deps, user, deviceId, signal);
     await setTrouble(sql, user, epoch, member.troubles.first);
     return member;
   } catch (thrown) {
@@ -89,7 +91,7 @@ async function freshDevice(
 ): Promise<string> {
   const { devices } = await queryOwnKeys(config(), user, signal);
   if (!devices.has(deviceId)) return deviceId;
-  const fresh = `${firstDeviceId}_${randomBytes(4).toString("hex").toUpperCase()}`;
+  const fresh = newDeviceId();
   await renameDevice(sql, user, epoch, fresh);
   log.warn(
     { user, lost: deviceId, device: fresh },

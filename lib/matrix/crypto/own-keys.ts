@@ -23,7 +23,7 @@ interface SignedKeys {
 }
 
 /** Asks the homeserver anew. */
-export async function queryOwnKeys(config: Config, user: string, signal: AbortSignal): Promise<OwnKeys> {
+export async function queryOwnKeys(config: Config, user: string, signal?: AbortSignal): Promise<OwnKeys> {
   const body = { device_keys: { [user]: [] } };
   const answer = (await callMatrix(config, "POST", "/_matrix/client/v3/keys/query", {
     user,

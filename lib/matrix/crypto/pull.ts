@@ -3,6 +3,8 @@
  * element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
  */
 import { randomUUID } from "node:crypto";
+import { hasErrcode } from "../error.ts";
+import { ensureIdentity, restoreDevice } from "./identity.ts";
 import { callAsDevice, flushRequests } from "./requests.ts";
 import type { CryptoMember } from "./member.ts";
 
@@ -36,7 +38,11 @@ export function pull(member: CryptoMember): Promise<void> {
   pulling.underWay ??= mutex.run("pull", async () => {
     pulling.underWay = undefined;
     try {
-      await pullAll(member);
+      await pullAll(member).catch(async (thrown: unknown) => {
+        if (!hasErrcode(thrown, "M_UNKNOWN_DEVICE")) throw thrown;
+        await restoreDevice(member);
+        await pullAll(member);
+      });
       pulling.at = performance.now();
       troubles.set("pull", undefined);
     } catch (thrown) {
@@ -61,7 +67,6 @@ async function pullAll(member: CryptoMember): Promise<void> {
     ) as SyncAnswer;
     const events = answer.to_device?.events ?? [];
     await take(member, answer, events);
-    pulling.brought += events.length;
     if (events.length < fullBatch) return;
   }
 }
@@ -100,11 +105,16 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
       save,
     );
     pulling.since = answer.next_batch;
+    pulling.brought ||= events.length > 0;
+    pulling.ownKeysChanged ||= changed.includes(member.user);
     await flushRequests(member);
   } else {
     pulling.since = answer.next_batch;
     if (performance.now() - pulling.savedAt > saveEveryMs) await save(member.sql);
   }
+  // What others see of the agent: its device was deleted, or its identity replaced.
+  if (pulling.ownKeysChanged) await ensureIdentity(member);
+  pulling.ownKeysChanged = false;
   // Once is the moment before fresh ones are uploaded.
   troubles.set(
     "keys",

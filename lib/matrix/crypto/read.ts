@@ -4,7 +4,7 @@
  */
 import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { TransactionSql } from "postgres";
-import { type EncryptedRow, finishEncrypted, markUnreadable } from "../../ledger/matrix-encrypted.ts";
+import { type EncryptedRow, finishEncrypted, markUnreadable, takePlace } from "../../ledger/matrix-encrypted.ts";
 import type { InboxEntry, TransactionalInbox } from "../../ledger/inbox.ts";
 import { type KnownIdentity, knownIdentities, noteRefused, pinIdentity } from "../../ledger/matrix-identities.ts";
 import { eventSource, matrixLane } from "../../ledger/matrix-events.ts";
@@ -14,6 +14,7 @@ import type { EncryptedEvent, MatrixEvent } from "../event.ts";
 import { disbeliefNotice, type Notice, type Tell } from "../notices.ts";
 import { type Belief, judgeSender, type SenderFacts } from "./believe.ts";
 import { publicKeyIn } from "./identity.ts";
+import { megolmPlace } from "./megolm-place.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { flushRequests } from "./requests.ts";
 import type { Wasm } from "./wasm.ts";
@@ -50,9 +51,12 @@ type Outcome =
     }
   | { readonly row: EncryptedRow; readonly state: "unreadable"; readonly reason: string };
 
-/** Reads these rows; returns how many could not be. */
-export async function readRows(deps: ReadDeps, member: CryptoMember, rows: readonly EncryptedRow[]): Promise<number> {
-  if (rows.length === 0) return 0;
+/** Reads these rows; returns the ids of those that could not be. Call after a pull: senders are weighed by what is known. */
+export async function readRows(
+  deps: ReadDeps,
+  member: CryptoMember,
+  rows: readonly EncryptedRow[],
+): Promise<readonly number[]> {
   const { machine, user, log } = member;
   await know(member, [...new Set(rows.map(({ event }) => event.sender))]);
   const outcomes = await machine.unit((olm) => decryptAll(member, olm, rows));
@@ -71,7 +75,7 @@ export async function readRows(deps: ReadDeps, member: CryptoMember, rows: reado
     else if (isVerification(outcome.event)) await deps.verification(member, outcome.event);
     else if (!outcome.belief.believed)
       log.warn({ user, sender: outcome.event.sender, why: outcome.belief.why }, "matrix: a sender is not believed");
-  return outcomes.filter(({ state }) => state === "unreadable").length;
+  return outcomes.flatMap(({ state, row }) => (state === "unreadable" ? [row.id] : []));
 }
 
 /** The senders' devices must be known before their messages are weighed. */
@@ -106,9 +110,11 @@ async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonl
     if (outcome.state !== "read" || isVerification(outcome.event)) continue;
     const { event, belief, row, facts } = outcome;
     if (deps.selftest(member, event)) continue;
+    // The homeserver allows or refuses everything else by its type, which it cannot see here.
+    if (event.type !== "m.room.message" && event.type !== "m.reaction") continue;
     if (belief.believed)
       events.push(decode({ ...row.event, type: event.type, content: event.content }, new Date(), true));
-    else if (event.type === "m.room.message" && event.content["msgtype"] !== "m.notice") {
+    else if (event.content["msgtype"] !== "m.notice") {
       const { thread } = row;
       const about = { room: event.room_id, eventId: event.event_id, sender: event.sender, thread };
       notices.push(disbeliefNotice(member.user, about, belief.why, facts.device?.id));
@@ -116,7 +122,7 @@ async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonl
     }
   }
   const understood = await deps.understand(member.config(), events, {
-    digest: `decrypted ${member.user}`,
+    digest: `decrypted:${outcomes[0]?.row.event.event_id ?? ""}:${member.user}`,
     only: member.user,
   });
   return { entries: [...understood.entries, ...refused], notices: [...notices, ...understood.notices] };
@@ -141,6 +147,7 @@ async function commit(
 ): Promise<ReadonlySet<string>> {
   // Taken back by a redaction meanwhile: it is not read after all.
   const gone = new Set<string>();
+  const copies: InboxEntry[] = [];
   for (const outcome of outcomes) {
     const { row } = outcome;
     if (outcome.state === "unreadable") {
@@ -153,6 +160,15 @@ async function commit(
       continue;
     }
     if (!(await finishEncrypted(tx, row.id))) gone.add(eventSource(event.event_id, member.user));
+    const place = megolmPlace(row.event);
+    if (!place || !(await takePlace(tx, member.user, place, event.event_id))) {
+      gone.add(eventSource(event.event_id, member.user));
+      copies.push(refusedEntry(member, row, "the same words as another event: a copy"));
+      member.log.error(
+        { user: member.user, sender: event.sender, event: event.event_id },
+        "matrix: a message was sent again under another id, by its sender's client or by somebody else: it is not acted on",
+      );
+    }
     if (belief.believed && belief.pin !== undefined) await pinIdentity(tx, event.sender, belief.pin);
     if (!belief.believed)
       await noteRefused(tx, event.sender, {
@@ -160,10 +176,7 @@ async function commit(
         device: belief.why === "unsigned device" ? facts.device : undefined,
       });
   }
-  return inbox.acceptWithin(
-    tx,
-    entries.filter(({ source }) => !gone.has(source)),
-  );
+  return inbox.acceptWithin(tx, [...entries.filter(({ source }) => !gone.has(source)), ...copies]);
 }
 
 async function readOne(
@@ -195,7 +208,6 @@ async function readOne(
     };
   } catch (thrown) {
     if (!(thrown instanceof wasm.MegolmDecryptionError)) throw thrown;
-    if (row.reason === undefined) troubles.decrypted(false);
     return { row, state: "unreadable", reason: reasonOf(wasm, thrown) };
   }
 }

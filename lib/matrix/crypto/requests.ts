@@ -40,16 +40,18 @@ export async function sendKeyRequest(member: CryptoMember, request: KeyRequest):
 }
 
 /** Sends what the machine wants sent by itself: its keys, questions for others' devices, requests for keys. */
-export async function flushRequests(member: CryptoMember): Promise<void> {
-  // An answer may lead to further requests; more rounds than these would be a loop.
-  for (let round = 0; round < 5; round++) {
-    const requests = await member.machine.unit((olm) => olm.outgoingRequests());
-    if (requests.length === 0) return;
-    for (const request of requests) if (isKeyRequest(request)) await sendKeyRequest(member, request);
-  }
+export function flushRequests(member: CryptoMember): Promise<void> {
+  return member.mutex.run("requests", async () => {
+    // An answer may lead to further requests; more rounds than these would be a loop.
+    for (let round = 0; round < 5; round++) {
+      const requests = (await member.machine.unit((olm) => olm.outgoingRequests())).filter(isKeyRequest);
+      if (requests.length === 0) return;
+      for (const request of requests) await sendKeyRequest(member, request);
+    }
+  });
 }
 
-/** Verifications over rooms hand out their messages themselves; here there is none. */
+/** Messages to rooms are of verifications, which send them (verification.ts). */
 const isKeyRequest = (request: OutgoingRequest): request is KeyRequest => !("room_id" in request);
 
 function endpointOf({ machine }: CryptoMember, request: KeyRequest): readonly [method: string, path: string] {

@@ -3,7 +3,8 @@ import type { EncryptionSettings, ToDeviceRequest, UserId } from "@matrix-org/ma
 import { ClawError } from "../../errors.ts";
 import { knownIdentities } from "../../ledger/matrix-identities.ts";
 import type { MatrixClient } from "../client.ts";
-import { leftOutNotice, strangerNotice, type Tell } from "../notices.ts";
+import { outboxKeys } from "../../ledger/outbox.ts";
+import { leftOutKey, leftOutNotice, strangerNotice, type Tell } from "../notices.ts";
 import { publicKeyIn } from "./identity.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { pull } from "./pull.ts";
@@ -16,18 +17,28 @@ export interface ShareDeps {
   readonly tell: Tell;
 }
 
+const freshMs = 500;
+
 /** A room's m.room.encryption content, as the homeserver has it. */
 export type RoomSettings = Readonly<Record<string, unknown>>;
 
+/** Whom a key is for. */
+export interface Audience {
+  readonly room: string;
+  readonly settings: RoomSettings;
+  /** Who is not believed too, on every device: for a line that says so. What is said next has another key. */
+  readonly toAll: boolean;
+}
+
 /**
- * Shares the room's key with the joined members' devices and says in the room whose cannot read it. `room` is held by the
- * caller's mutex. Throws where somebody could not be asked or told: nothing must then be sent.
+ * Shares the room's key with the joined members' devices and says in the room whose cannot read it; `toAll` leaves nobody
+ * out. A key that some had who are left out now is replaced by the machine itself. `room` is held by the caller's mutex.
+ * Throws where somebody could not be asked or told: nothing must then be sent.
  */
 export async function shareRoomKey(
   deps: ShareDeps,
   member: CryptoMember,
-  room: string,
-  roomSettings: RoomSettings,
+  { room, settings: roomSettings, toAll }: Audience,
   signal?: AbortSignal,
 ): Promise<void> {
   const { client, tell } = deps;
@@ -36,21 +47,26 @@ export async function shareRoomKey(
   const [members, visibility] = await Promise.all([
     client.joinedMembers(user, room, signal),
     client.getState(user, room, "m.room.history_visibility", "", signal),
-    // Without the flags nothing tells us of new devices.
-    pull(member),
+    // Without the flags nothing tells us of new devices. The pull that a message was read after will do for a quick answer.
+    performance.now() - member.pulling.at > freshMs ? pull(member) : undefined,
   ]);
   if (!members.includes(user)) throw new ClawError("channel_failed", `${user} is not in ${room} any more`);
   const ids = (): UserId[] => members.map((each) => new wasm.UserId(each));
   await machine.unit((olm) => olm.updateTrackedUsers(ids()));
   await flushRequests(member);
-  const strangers = await strangersAmong(member, members);
+  const strangers = toAll ? new Map<string, string>() : await strangersAmong(member, members);
   for (const [person, masterKey] of strangers) tell(strangerNotice(user, room, person, masterKey));
   const readers = members.filter((each) => !strangers.has(each));
   await mutex.run("claim", async () => {
     const claim = await machine.unit((olm) => olm.getMissingSessions(readers.map((each) => new wasm.UserId(each))));
     if (claim) await sendKeyRequest(member, claim);
   });
-  const settings = settingsFor(wasm, roomSettings, visibility, settingsOf(member)?.matrix?.share_keys_with);
+  const settings = settingsFor(
+    wasm,
+    roomSettings,
+    visibility,
+    toAll ? "all" : settingsOf(member)?.matrix?.share_keys_with,
+  );
   const requests = await machine.unit((olm) =>
     olm.shareRoomKey(
       new wasm.RoomId(room),
@@ -60,10 +76,16 @@ export async function shareRoomKey(
   );
   for (const request of requests) await sendKeyRequest(member, request);
   const left = leftOut(requests).filter((each) => each.user !== user);
-  if (left.length > 0) tell(leftOutNotice(user, room, left));
+  if (left.length === 0) return;
+  const told = (await outboxKeys(member.sql, leftOutKey(user, room))).map((key) => `${key}:`).join("");
+  const untold = left.filter((each) => !told.includes(`:${each.user} ${each.device}:`));
+  if (untold.length > 0) tell(leftOutNotice(user, room, untold));
 }
 
-/** Members whose identity is not the one they are known by, with the one they show. */
+/**
+ * Members whose identity is not the one they are known by, with the one they show. The machine refuses to send anything to
+ * somebody who was verified and has another identity since; where the operator trusts that one, so does it.
+ */
 async function strangersAmong(member: CryptoMember, members: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (settingsOf(member)?.matrix?.sender_trust === "any") return new Map();
   const { wasm } = member.machine;
@@ -74,6 +96,7 @@ async function strangersAmong(member: CryptoMember, members: readonly string[]):
       const identity = await olm.getIdentity(new wasm.UserId(user));
       const shown = identity && publicKeyIn(identity.masterKey);
       if (masterKey !== undefined && shown !== undefined && shown !== masterKey) strangers.set(user, shown);
+      else if (identity?.hasVerificationViolation()) await identity.withdrawVerification();
     }
     return strangers;
   });
@@ -112,14 +135,16 @@ function visibilityOf({ HistoryVisibility }: typeof Wasm, value: unknown) {
   return HistoryVisibility.Shared;
 }
 
-/** The devices that are told that they get no key. */
+/** The devices that are told that they get no key, but for those that had no one-time key left: they will get it. */
 function leftOut(requests: readonly ToDeviceRequest[]): { user: string; device: string }[] {
   return requests
     .filter((request) => request.event_type === "m.room_key.withheld")
     .flatMap((request) => {
-      const { messages = {} } = JSON.parse(request.body) as { messages?: Record<string, Record<string, unknown>> };
+      const { messages = {} } = JSON.parse(request.body) as {
+        messages?: Record<string, Record<string, { readonly code?: string }>>;
+      };
       return Object.entries(messages).flatMap(([user, devices]) =>
-        Object.keys(devices).map((device) => ({ user, device })),
+        Object.entries(devices).flatMap(([device, { code }]) => (code === "m.no_olm" ? [] : [{ user, device }])),
       );
     });
 }

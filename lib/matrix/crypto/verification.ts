@@ -17,6 +17,7 @@ import { once, type Tell } from "../notices.ts";
 import { publicKeyIn } from "./identity.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import type { DecryptedEvent } from "./read.ts";
+import { pull } from "./pull.ts";
 import { flushRequests, sendKeyRequest } from "./requests.ts";
 
 /** What verifying needs besides the agent. */
@@ -131,16 +132,25 @@ export class Verifications {
   }
 
   /** Does what is our turn in all of the agent's verifications. */
-  async advance(member: CryptoMember): Promise<void> {
-    for (const [key, flow] of this.#flows) {
-      if (flow.over || !key.startsWith(`${member.user} `)) continue;
-      for (let turn = 0; turn < 5; turn++) {
-        const request = await member.machine.unit(async () => this.#turn(member, flow));
-        if (!request) break;
-        await this.#send(member, request);
+  advance(member: CryptoMember): Promise<void> {
+    return member.mutex.run("verification", async () => {
+      for (const [key, flow] of this.#flows) {
+        if (flow.over || !key.startsWith(`${member.user} `)) continue;
+        for (let turn = 0; turn < 5; turn++) {
+          const request = await member.machine.unit(async () => this.#turn(member, flow));
+          if (!request) break;
+          await this.#send(member, request);
+        }
+        await this.#sendReplies(member);
+        await this.#tellState(member, key, flow);
       }
-      await this.#tellState(member, key, flow);
-    }
+    });
+  }
+
+  /** What the machine answers by itself: its key, its MAC, that it is done. Those for devices are sent by every pull. */
+  async #sendReplies(member: CryptoMember): Promise<void> {
+    for (const request of await member.machine.unit((olm) => olm.outgoingRequests()))
+      if (isRoomMessage(request)) await this.#send(member, request);
   }
 
   async #turn(member: CryptoMember, flow: Flow): Promise<OutgoingVerificationRequest | undefined> {
@@ -170,7 +180,7 @@ export class Verifications {
     if (state.done) return this.#finish(member, person, flow);
     if (state.cancelled !== undefined) {
       flow.over = true;
-      this.#forgetFinished(member);
+      await this.#forgetFinished(member);
       await report?.({ text: `It was cancelled: ${state.cancelled}` }, "failed");
     } else if (state.emoji && report && !flow.shown) {
       flow.shown = true;
@@ -194,11 +204,14 @@ export class Verifications {
     const { wasm } = member.machine;
     flow.over = true;
     await flushRequests(member);
+    // The machine believes its own signature only once the homeserver shows it.
+    const query = await member.machine.unit(async (olm) => olm.queryKeysForUsers([new wasm.UserId(person)]));
+    await sendKeyRequest(member, query);
     const masterKey = await member.machine.unit(async (olm) => {
       const identity = await olm.getIdentity(new wasm.UserId(person));
       return identity?.isVerified() ? publicKeyIn(identity.masterKey) : undefined;
     });
-    this.#forgetFinished(member);
+    await this.#forgetFinished(member);
     if (masterKey === undefined) return flow.report?.({ text: "It ended, but did not verify the identity." }, "failed");
     await trustIdentity(this.#deps.sql, person, masterKey, true);
     member.log.info({ user: member.user, person }, "matrix: a person was verified");
@@ -206,8 +219,9 @@ export class Verifications {
   }
 
   /** The machine forgets finished ones when it is given a sync; until then it refuses the next one of the same person. */
-  #forgetFinished(member: CryptoMember): void {
+  async #forgetFinished(member: CryptoMember): Promise<void> {
     member.pulling.oneTimeKeys = undefined;
+    await pull(member);
   }
 
   async #find(member: CryptoMember, person: string): Promise<void> {

@@ -105,6 +105,7 @@ describe("an invite", () => {
     assert.equal(homeserver.membership(room, ops), "join");
     const seat = await known(room);
     assert.deepEqual([seat?.direct, seat?.inviter], [true, owner]);
+    assert.ok((await client.accountData(ops, "m.direct"))?.[owner]?.toString().includes(room));
   });
 
   for (const [name, sender, isDirect, opsMore] of [

@@ -69,16 +69,20 @@ test("users, devices, names, avatars and rooms are made, and what is missing is 
   const first = await claw("matrix", "provision");
   assert.equal(first.code, 0, first.output);
   assert.match(first.output, /display name: "Ops"\n {2}avatar: mxc:\/\/home\.example\//);
-  assert.ok(first.output.includes(`  ${open}: joined\n`), first.output);
+  assert.ok(
+    first.output.includes(`  ${open}: joined, but it is not encrypted: turn encryption on there`),
+    first.output,
+  );
   assert.ok(first.output.includes(`${closed}: not joined yet: invite ${ops} to it`), first.output);
-  assert.match(first.output, /joined, but it is ENCRYPTED/);
+  assert.ok(first.output.includes(`  ${secret}: joined\n`), first.output);
+  assert.match(first.output, /keys: none yet: the gateway makes and signs them when it runs/);
   assert.equal(homeserver.membership(open, ops), "join");
 
   void homeserver.invite(closed, ops, owner);
   const second = await claw("matrix", "provision");
   assert.equal(second.code, 0, second.output);
   assert.match(second.output, /display name: "Ops" already\n {2}avatar: .* is kept/);
-  assert.ok(second.output.includes(`  ${open}: joined already\n`));
+  assert.ok(second.output.includes(`  ${secret}: joined already\n`));
   for (const { output } of [first, second])
     for (const token of [homeserver.asToken, "hs-token-canary"]) assert.ok(!output.includes(token));
 });
