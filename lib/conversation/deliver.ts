@@ -1,4 +1,5 @@
 /** Sends what is open in a lane's outbox, in order, each at most as often as its channel allows. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { checkpoint } from "../checkpoint.ts";
 import type { Lane, SendOutcome } from "../channel/types.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
@@ -27,6 +28,21 @@ export async function deliver(
   }
 }
 
+const noteAgainMs = 500;
+
+/** Only this process knows how a send ended: while the database is away that is kept, or the message would stay claimed. */
+async function note<Value>({ log }: DeliverDeps, signal: AbortSignal, write: () => Promise<Value>): Promise<Value> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (err) {
+      if (signal.aborted) throw err;
+      log.warn({ err }, "the outcome of a send could not be noted; it is tried again");
+      await sleep(noteAgainMs, undefined, { signal, ref: false });
+    }
+  }
+}
+
 /** Returns whether there may be more to send. */
 async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, signal: AbortSignal): Promise<boolean> {
   const { outbox, log, metrics } = deps;
@@ -41,34 +57,34 @@ async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, s
   metrics.sends.inc({ channel: channel.name, outcome: outcome.state });
   switch (outcome.state) {
     case "sent": {
-      const more = await outbox.sent(message.id, lane, outcome.remoteId);
+      const more = await note(deps, signal, () => outbox.sent(message.id, lane, outcome.remoteId));
       checkpoint("send.saved");
       log.debug({ ...facts, remoteId: outcome.remoteId }, "message delivered");
       return more;
     }
     case "retry":
       if (message.attempts >= maxAttempts) {
-        await outbox.giveUp(message.id, "failed", outcome.reason);
+        await note(deps, signal, () => outbox.giveUp(message.id, "failed", outcome.reason));
         log.error({ ...facts, reason: outcome.reason }, "message not delivered: given up");
         return true;
       }
-      await outbox.postpone(message.id, lane, outcome.afterMs, outcome.reason);
+      await note(deps, signal, () => outbox.postpone(message.id, lane, outcome.afterMs, outcome.reason));
       log.warn({ ...facts, reason: outcome.reason, afterMs: outcome.afterMs }, "message not delivered yet");
       return false;
     case "elsewhere":
       // Given back first: who is told must find it.
-      await outbox.release(message.id);
+      await note(deps, signal, () => outbox.release(message.id));
       await channel.handOver?.(lane, message.destination);
       return false;
     case "unknown":
-      await outbox.giveUp(message.id, "unknown", outcome.reason);
+      await note(deps, signal, () => outbox.giveUp(message.id, "unknown", outcome.reason));
       log.error(
         { ...facts, reason: outcome.reason },
         "nobody knows whether a message was delivered; it is not sent again",
       );
       return true;
     case "failed":
-      await outbox.giveUp(message.id, "failed", outcome.reason);
+      await note(deps, signal, () => outbox.giveUp(message.id, "failed", outcome.reason));
       log.error({ ...facts, reason: outcome.reason }, "message refused by the channel");
       return true;
   }

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import postgres from "postgres";
-import type { Sql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 
 export type { Sql, TransactionSql } from "postgres";
 
@@ -8,7 +8,7 @@ export type { Sql, TransactionSql } from "postgres";
 export function connect(url: string, options: { max: number; name?: string; onclose?: () => void }): Sql {
   const { address, socket } = splitSocket(url);
   const more = { socket: openSocket };
-  return postgres(address, {
+  const sql = postgres(address, {
     ...more,
     max: options.max,
     ...(socket && { path: `${socket}/.s.PGSQL.5432` }),
@@ -30,6 +30,42 @@ export function connect(url: string, options: { max: number; name?: string; oncl
     // Ids are far below 2^53: plain numbers everywhere.
     types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
   });
+  return Object.assign(sql, { begin: steadyBegin(sql) });
+}
+
+/**
+ * postgres.js 3.4.9 sends a transaction's next statement, its own "rollback" too, to a connection that was closed meanwhile;
+ * that write throws where nobody can catch it and ends the process. So a transaction that has lost its connection is left
+ * as it is: the close makes `begin` reject.
+ */
+function steadyBegin(sql: Sql): Sql["begin"] {
+  const begin = sql.begin.bind(sql);
+  const never = new Promise<never>(() => {});
+  const steady = async <Result>(work: (tx: TransactionSql) => Promise<Result>): Promise<unknown> => {
+    let lost = false;
+    const watched = async (tx: TransactionSql): Promise<Result> => {
+      const guarded = new Proxy(tx, {
+        apply(target, self, given) {
+          if (lost) throw new Error("the transaction's connection is lost");
+          return Reflect.apply(target, self, given) as unknown;
+        },
+      });
+      try {
+        const result = await work(guarded);
+        return lost ? never : result;
+      } catch (thrown) {
+        lost ||= String((thrown as { code?: unknown } | undefined)?.code).startsWith("CONNECTION_");
+        if (lost) return never;
+        throw thrown;
+      }
+    };
+    try {
+      return await begin(watched);
+    } finally {
+      lost = true;
+    }
+  };
+  return steady as Sql["begin"];
 }
 
 /**

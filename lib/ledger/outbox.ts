@@ -112,14 +112,16 @@ export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
       await sql`
         with postponed as (
           update outbox set state = 'pending', worker = null, reason = ${reason},
-            not_before = now() + ${afterMs}::int * interval '1 millisecond' where id = ${id} returning not_before
+            not_before = now() + ${afterMs}::int * interval '1 millisecond'
+          where id = ${id} and state = 'sending' returning not_before
         )
         select graphile_worker.add_job('deliver', json_build_object('lane', ${lane}::text), run_at := not_before,
           job_key := 'deliver:' || ${lane}::text) from postponed`;
     },
 
     async release(id) {
-      await sql`update outbox set state = 'pending', worker = null, attempts = attempts - 1 where id = ${id}`;
+      await sql`update outbox set state = 'pending', worker = null, attempts = attempts - 1
+        where id = ${id} and state = 'sending'`;
     },
 
     giveUp,
