@@ -99,6 +99,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
   const members = createMemberCounts(client);
   const started: { matrix?: RunningMatrix; crypto?: MatrixCrypto } = {};
   const crypto = deferredCrypto(() => started.crypto);
+  const settled = (): boolean => started.matrix?.settled() === true;
   const matrixSend = { config, client, rooms, deviceIds, crypto };
   const channels = {
     telegram: createTelegramChannel({ config, log }),
@@ -196,6 +197,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       rooms,
       events,
       members,
+      settled,
       transactions: createMatrixTransactions(sql),
       tell,
       wake: (users) => crypto.wake(users),
@@ -226,7 +228,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     deviceIds,
     rooms,
     inbox,
-    understand: createUnderstanding({ rooms, events, members }),
+    understand: createUnderstanding({ rooms, events, members, settled }),
     locks,
     worker: locks.worker,
     tell,

@@ -65,10 +65,22 @@ export async function setTrouble(sql: Sql, user: string, epoch: number, trouble:
   await sql`update matrix_devices set trouble = ${trouble ?? null} where user_id = ${user} and epoch = ${epoch}`;
 }
 
-/** Whether this is still the last holder. */
-export async function isHolder(sql: Sql, user: string, epoch: number): Promise<boolean> {
-  const rows = await sql`select 1 from matrix_devices where user_id = ${user} and epoch = ${epoch}`;
-  return rows.length > 0;
+/** What a holder looks for every second. */
+export interface Pulse {
+  /** Of the last holder: another one than its own ends its time. */
+  readonly epoch: number;
+  /** Whether something waits to be read that was not tried yet. */
+  readonly waiting: boolean;
+}
+
+/** The pulses of these users' devices. */
+export async function devicePulses(sql: Sql, users: readonly string[]): Promise<ReadonlyMap<string, Pulse>> {
+  if (users.length === 0) return new Map();
+  const rows = await sql<(Pulse & { user_id: string })[]>`
+    select user_id, epoch, exists (select 1 from inbox where lane = 'matrix-encrypted:' || user_id and kind = 'encrypted'
+      and state = 'new' and reason is null) as waiting
+    from matrix_devices where user_id = any(${[...users]})`;
+  return new Map(rows.map(({ user_id, ...pulse }) => [user_id, pulse]));
 }
 
 /** Ids by user, remembered for a moment: they change only when an agent gets a new device. */

@@ -1,5 +1,6 @@
 /** From events, pushed or decrypted, to inbox entries and to what is said about them in the room. */
 import type { Config } from "../config/config.ts";
+import { ClawError } from "../errors.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
 import { encryptedLane, encryptedSource, eventSource, type MatrixEvents } from "../ledger/matrix-events.ts";
 import { type MatrixRooms, type Seat, selftestOrigin } from "../ledger/matrix-rooms.ts";
@@ -16,6 +17,8 @@ export interface EntriesDeps {
   readonly rooms: Pick<MatrixRooms, "joined">;
   readonly events: Pick<MatrixEvents, "edit" | "redact" | "senders">;
   readonly members: MemberCounts;
+  /** Whether what we know of the agents' rooms is what the homeserver knows. */
+  readonly settled: () => boolean;
 }
 
 /** What events mean to us. */
@@ -34,7 +37,7 @@ export type Understand = (
 const nobody: RoomFacts = { seats: [], members: undefined, answers: undefined };
 
 /** Edits and redactions of what is pending are applied on the way; everything else is left to whoever commits the entries. */
-export function createUnderstanding({ rooms, events, members }: EntriesDeps): Understand {
+export function createUnderstanding({ rooms, events, members, settled }: EntriesDeps): Understand {
   return async (config, decoded, { digest, only }) => {
     const { facts, seats } = await lookUp(config, decoded);
     const entries: Uncommitted = new Map();
@@ -104,6 +107,13 @@ export function createUnderstanding({ rooms, events, members }: EntriesDeps): Un
     if (seated.length === 0) return { facts: new Map(), seats: new Map() };
     const messages = decoded.filter(isMessage);
     const seats = await rooms.joined([...new Set(seated)]);
+    // Pushed to us, so one of ours is there. With a new database we only do not know it yet: it must be pushed again.
+    const unknown = seated.find((room) => !seats.has(room));
+    if (unknown !== undefined && !settled())
+      throw new ClawError(
+        "environment",
+        `${unknown}: it is not known yet which agents are there; the push is repeated`,
+      );
     const spoken = new Set(messages.map(({ room }) => room));
     const ofRooms = await Promise.all(
       [...seats].map(async ([room, here]) => [room, spoken.has(room) ? await factsOf(room, here) : nobody] as const),

@@ -34,6 +34,8 @@ export interface MatrixStatus {
 /** The work under way in the background. */
 export interface RunningMatrix {
   status(): MatrixStatus;
+  /** Whether what we know of the agents' rooms was compared with the homeserver once. */
+  settled(): boolean;
   readonly stopped: Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export function startMatrix(deps: StartMatrixDeps): RunningMatrix {
   // By the config's own agent, so that a reload looks at all of them again.
   let settled = new WeakSet<Agent>();
   let settledFor = "";
+  let once = false;
 
   const tell = (next: MatrixStatus): void => {
     if (next.ok !== status.ok || next.reason !== status.reason)
@@ -71,6 +74,7 @@ export function startMatrix(deps: StartMatrixDeps): RunningMatrix {
       await settleAgent(deps, now, agent, user);
       settled.add(agent);
     }
+    once = true;
     await deps.client.ping(randomUUID(), signal);
     tell({ ok: true, reason: "the homeserver knows us and reaches us" });
   };
@@ -89,7 +93,7 @@ export function startMatrix(deps: StartMatrixDeps): RunningMatrix {
       await sleep(wait, undefined, { signal, ref: false }).catch(() => {});
     }
   };
-  return { status: () => status, stopped: run() };
+  return { status: () => status, settled: () => once, stopped: run() };
 }
 
 /** The user, its device, and its rooms as the homeserver has them. */

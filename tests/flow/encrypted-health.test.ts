@@ -83,8 +83,10 @@ describe("an agent is red, and green again after,", () => {
     on.homeserver.clearFaults();
     await on.answer(room, "You said: hello");
     await green();
-    const [device] = await on.stage.gateway.sql<{ one_time_keys: number }[]>`select one_time_keys from matrix_devices`;
-    assert.ok((device?.one_time_keys ?? 0) > 0);
+    await until(
+      () => on.stage.gateway.sql<{ one_time_keys: number }[]>`select one_time_keys from matrix_devices`,
+      ([device]) => (device?.one_time_keys ?? 0) > 0,
+    );
   });
 
   test("when somebody resets its identity on the homeserver; it makes none of its own then", async () => {

@@ -80,12 +80,10 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
   // Only what a /sync really said: an empty count would mean that there is no key at all.
   const counts = answer.device_one_time_keys_count ?? {};
   const oneTimeKeys = counts["signed_curve25519"] ?? 0;
+  const before = pulling.oneTimeKeys;
+  pulling.oneTimeKeys = oneTimeKeys;
   const isNew =
-    events.length > 0 ||
-    changed.length > 0 ||
-    left.length > 0 ||
-    oneTimeKeys !== pulling.oneTimeKeys ||
-    pulling.since === undefined;
+    events.length > 0 || changed.length > 0 || left.length > 0 || oneTimeKeys !== before || pulling.since === undefined;
   const save = async (sql: CryptoMember["sql"] | Parameters<Parameters<CryptoMember["sql"]["begin"]>[1]>[0]) => {
     await sql`
       update matrix_devices set sync_token = ${answer.next_batch}, one_time_keys = ${oneTimeKeys}, pulled_at = now()
@@ -118,11 +116,10 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
   // Once is the moment before fresh ones are uploaded.
   troubles.set(
     "keys",
-    oneTimeKeys === 0 && pulling.oneTimeKeys === 0
+    before === 0 && pulling.oneTimeKeys === 0
       ? "its one-time keys are used up and no fresh ones could be uploaded: nobody can begin to write to it"
       : undefined,
   );
-  pulling.oneTimeKeys = oneTimeKeys;
 
   function userId(id: string) {
     return new wasm.UserId(id);

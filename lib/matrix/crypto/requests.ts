@@ -37,6 +37,17 @@ export async function sendKeyRequest(member: CryptoMember, request: KeyRequest):
   const answer = await callAsDevice(member, method, callPath, JSON.parse(request.body) as object);
   const { id, type } = request;
   if (id !== undefined) await machine.unit((olm) => olm.markRequestAsSent(id, type, answer));
+  if (type === machine.wasm.RequestType.KeysUpload) await noteOneTimeKeys(member, answer);
+}
+
+/** How many there are now, as the answer to an upload says. */
+async function noteOneTimeKeys({ sql, user, epoch, pulling, troubles }: CryptoMember, answer: string): Promise<void> {
+  const { one_time_key_counts: counts } = JSON.parse(answer) as { one_time_key_counts?: Record<string, number> };
+  const left = counts?.["signed_curve25519"];
+  if (left === undefined) return;
+  pulling.oneTimeKeys = left;
+  if (left > 0) troubles.set("keys", undefined);
+  await sql`update matrix_devices set one_time_keys = ${left} where user_id = ${user} and epoch = ${epoch}`;
 }
 
 /** Sends what the machine wants sent by itself: its keys, questions for others' devices, requests for keys. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { isHolder, renameDevice, resetDevice, takeDevice } from "../../../lib/ledger/matrix-devices.ts";
+import { devicePulses, renameDevice, resetDevice, takeDevice } from "../../../lib/ledger/matrix-devices.ts";
 import { commitStore, FencedError, loadStore, type StoreSchema } from "../../../lib/ledger/matrix-store.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
 
@@ -61,10 +61,7 @@ describe("a crypto store", () => {
     await assert.rejects(commitStore(database.sql, fence, { puts: [], deletes: [] }), FencedError);
     assert.deepEqual(await keysOf(user), { a: "1" });
     assert.deepEqual((await loadStore(database.sql, user))?.schema, schema);
-    assert.deepEqual(
-      [await isHolder(database.sql, user, stale), await isHolder(database.sql, user, epoch)],
-      [false, true],
-    );
+    assert.deepEqual((await devicePulses(database.sql, [user])).get(user), { epoch, waiting: false });
   });
 
   test("makes a new holder wait for the commit that is under way, and it then finds all of it", async () => {

@@ -162,6 +162,15 @@ describe("where an agent answers", () => {
     assert.deepEqual([...encrypted], [opsRoom]);
   });
 
+  test("while the rooms are not known yet a message in an unknown one is not acknowledged, and so pushed again", async () => {
+    let settled = false;
+    const { app, inbox } = testFunction({ seats: {}, settled: () => settled });
+    assert.equal((await put(app, [said("hello")])).status, 500);
+    assert.deepEqual(inbox.all(), []);
+    settled = true;
+    assert.equal((await put(app, [said("hello")])).status, 200);
+  });
+
   test("a message in a room that no agent is known to be in is recorded", async () => {
     const [entry] = await pushed(said("hello"), { seats: {} });
     assert.deepEqual([entry?.kind, entry?.state, entry?.reason], ["other", "ignored", "no agent is joined"]);

@@ -28,6 +28,7 @@ before(async () => {
     events: createMatrixEvents(database.sql, bodies),
     transactions: createMatrixTransactions(database.sql),
     members: { of: async () => 3, changed: () => {} },
+    settled: () => true,
     tell: () => {},
     wake: () => {},
     log: memoryLog().log,

@@ -143,6 +143,7 @@ export function testFunction(
     seats?: Record<string, readonly Seat[]>;
     members?: number | undefined;
     counts?: MemberCounts;
+    settled?: () => boolean;
   } = {},
 ) {
   const inbox = new MemoryInbox();
@@ -175,6 +176,7 @@ export function testFunction(
     },
     events,
     members: options.counts ?? { of: async () => ("members" in options ? options.members : 2), changed: () => {} },
+    settled: options.settled ?? (() => true),
     tell: (notice) => void told.push(notice),
     wake: (users) => void woken.push(...users),
     log,
