@@ -5,6 +5,7 @@
 import { hasErrcode } from "../error.ts";
 import { ensureIdentity, restoreDevice } from "./identity.ts";
 import { callAsDevice, flushRequests } from "./requests.ts";
+import { userIds } from "./wasm.ts";
 import type { CryptoMember } from "./member.ts";
 
 const filter = JSON.stringify({ room: { rooms: [] }, presence: { types: [] }, account_data: { types: [] } });
@@ -86,7 +87,7 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
       (olm) =>
         olm.receiveSyncChanges(
           JSON.stringify(events),
-          new wasm.DeviceLists(changed.map(userId), left.map(userId)),
+          new wasm.DeviceLists(userIds(wasm, changed), userIds(wasm, left)),
           new Map(Object.entries(counts)),
           new Set(answer.device_unused_fallback_key_types ?? []),
           new wasm.DecryptionSettings(wasm.TrustRequirement.Untrusted),
@@ -112,8 +113,4 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
       : undefined,
   );
   pulling.oneTimeKeys = oneTimeKeys;
-
-  function userId(id: string) {
-    return new wasm.UserId(id);
-  }
 }
