@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { type EncryptedStage, friend, startEncryptedStage } from "../support/encrypted-stage.ts";
 import { matrixAgent, matrixOwner } from "../support/matrix-config.ts";
@@ -147,6 +148,39 @@ describe("a push of encrypted events", () => {
     await on.stage.gateway.sql`update inbox set state = 'ignored' where kind = 'encrypted' and state = 'new'`;
   });
 
+  test("of somebody whose id the crypto library refuses disturbs nobody else, nor does that member", async () => {
+    const odd = "@odd:host_with_underscore";
+    const room = await on.room();
+    await on.homeserver.setState(room, odd, "m.room.member", odd, { membership: "join" });
+    await on.homeserver.post(room, odd, "m.room.encrypted", { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "x" })
+      .acknowledged;
+    await on.homeserver.post(room, matrixOwner, "m.room.encrypted", {
+      algorithm: "m.megolm.v1.aes-sha2",
+      ciphertext: "x",
+    }).acknowledged;
+    await on.owner.say(room, "who is that?");
+    await on.answer(room, "You said: who is that?");
+    await on.health(({ ok }) => ok);
+  });
+
+  test("comes through though the device's inbox holds what no machine understands", async () => {
+    const room = await on.room();
+    const contents: Record<string, unknown>[] = [
+      {},
+      { algorithm: "m.olm.v1.curve25519-aes-sha2", ciphertext: "x" },
+      { algorithm: "m.olm.v1.curve25519-aes-sha2", sender_key: "x", ciphertext: { x: { type: 0, body: "x" } } },
+      { algorithm: 7, ciphertext: null },
+    ];
+    for (const type of ["m.room.encrypted", "m.room_key", "m.room_key.withheld", "m.key.verification.start", "", "x"])
+      for (const content of contents) await sendToDevice(type, content);
+    await on.owner.say(room, "past the rubbish");
+    await on.answer(room, "You said: past the rubbish");
+    assert.deepEqual(
+      on.homeserver.toDevice(matrixAgent).filter(({ type }) => type === "x"),
+      [],
+    );
+  });
+
   test("pushed twice is answered once", async () => {
     const room = await on.room();
     const event = await on.owner.say(room, "once");
@@ -171,12 +205,18 @@ describe("a push of encrypted events", () => {
 
 /** The owner's client tells the agent that it gets no key, as one for signed devices only does. */
 async function withhold(eventId: string, code: string): Promise<void> {
-  const { homeserver, owner } = on;
-  const { accessToken } = homeserver.login(owner.user, owner.device);
-  const event = homeserver.events.find(({ event_id }) => event_id === eventId);
+  const event = on.homeserver.events.find(({ event_id }) => event_id === eventId);
   const { algorithm, session_id, sender_key } = event?.content ?? {};
   const content = { algorithm, session_id, sender_key, room_id: event?.room_id, code, reason: code };
-  const answer = await fetch(`${homeserver.url}/_matrix/client/v3/sendToDevice/m.room_key.withheld/${eventId}`, {
+  await sendToDevice("m.room_key.withheld", content);
+}
+
+/** The owner's client sends the agent's device something. */
+async function sendToDevice(type: string, content: Record<string, unknown>): Promise<void> {
+  const { homeserver, owner } = on;
+  const { accessToken } = homeserver.login(owner.user, owner.device);
+  const path = `/_matrix/client/v3/sendToDevice/${type === "" ? "%20" : type}/${randomUUID()}`;
+  const answer = await fetch(homeserver.url + path, {
     method: "PUT",
     headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
     body: JSON.stringify({ messages: { [matrixAgent]: { OPENCLAW: content } } }),

@@ -60,21 +60,21 @@ export class OlmPeers {
   }
 
   #answer(user: string, device: string, type: number, body: Signed): object {
-    const { RequestType } = this.wasm;
+    const { KeysUpload, KeysQuery, KeysClaim } = this.wasm.RequestType as unknown as Record<string, number>;
     const directory = this.#directory;
     const record = (key: string): Record<string, Signed> => (body[key] ?? {}) as Record<string, Signed>;
     switch (type) {
-      case RequestType.KeysUpload: {
+      case KeysUpload: {
         const known = directory.device(user, device);
         if (body["device_keys"]) known.keys = body["device_keys"] as Signed;
         for (const [id, key] of Object.entries(record("one_time_keys"))) known.oneTime.set(id, key);
         return { one_time_key_counts: directory.counts(user, device) };
       }
-      case RequestType.KeysQuery: {
+      case KeysQuery: {
         const asked = Object.keys(record("device_keys"));
         return { device_keys: Object.fromEntries(asked.map((each) => [each, directory.deviceKeys(each, user)])) };
       }
-      case RequestType.KeysClaim: {
+      case KeysClaim: {
         const claimed = Object.entries(record("one_time_keys")).map(([owner, devices]) => [
           owner,
           Object.fromEntries(

@@ -55,7 +55,11 @@ export class TransactionQueue {
   /** What waited for a gateway goes now. */
   wake(): void {
     if (this.#options.gateway() === undefined || this.#stop.signal.aborted) return;
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      // Pushed after the last look and before this.
+      if (this.#waiting.length > 0) this.wake();
+    });
   }
 
   async close(): Promise<void> {

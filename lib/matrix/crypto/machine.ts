@@ -84,7 +84,8 @@ export class AgentMachine {
   /**
    * Does a piece of work with the machine, alone, and commits what it changed together with `also`, which is given the
    * result. Rejects with what the work threw, after what it changed until then is committed. Where the commit fails the
-   * machine knows more than the database: it is of no use any more, and every further call rejects.
+   * machine knows more than the database, and where the library crashes nobody knows what it knows: it is of no use any
+   * more then, and every further call rejects.
    */
   unit<Result>(
     work: (machine: OlmMachine) => Promise<Result>,
@@ -123,6 +124,10 @@ export class AgentMachine {
     try {
       result = { value: await work(this.#machine) };
     } catch (thrown) {
+      if (isCrash(thrown)) {
+        this.#broken = thrown;
+        throw thrown;
+      }
       failure = thrown;
     }
     checkpoint("crypto.worked");
@@ -155,3 +160,6 @@ export class AgentMachine {
     this.#schema = undefined;
   }
 }
+
+/** Whether the library has panicked: a WebAssembly.RuntimeError, not an error that it reports. */
+export const isCrash = (thrown: unknown): thrown is Error => thrown instanceof Error && thrown.name === "RuntimeError";

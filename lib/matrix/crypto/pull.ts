@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { hasErrcode } from "../error.ts";
 import { ensureIdentity, restoreDevice } from "./identity.ts";
 import { callAsDevice, flushRequests } from "./requests.ts";
+import { userIds } from "./wasm.ts";
 import type { CryptoMember } from "./member.ts";
 
 /**
@@ -95,7 +96,7 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
       (olm) =>
         olm.receiveSyncChanges(
           JSON.stringify(events),
-          new wasm.DeviceLists(changed.map(userId), left.map(userId)),
+          new wasm.DeviceLists(userIds(wasm, changed), userIds(wasm, left)),
           new Map(Object.entries(counts)),
           new Set(answer.device_unused_fallback_key_types ?? []),
           new wasm.DecryptionSettings(wasm.TrustRequirement.Untrusted),
@@ -120,8 +121,4 @@ async function take(member: CryptoMember, answer: SyncAnswer, events: readonly u
       ? "its one-time keys are used up and no fresh ones could be uploaded: nobody can begin to write to it"
       : undefined,
   );
-
-  function userId(id: string) {
-    return new wasm.UserId(id);
-  }
 }

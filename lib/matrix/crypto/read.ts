@@ -14,10 +14,11 @@ import type { EncryptedEvent, MatrixEvent } from "../event.ts";
 import { disbeliefNotice, type Notice, type Tell } from "../notices.ts";
 import { type Belief, judgeSender, type SenderFacts } from "./believe.ts";
 import { publicKeyIn } from "./identity.ts";
+import { isCrash } from "./machine.ts";
 import { megolmPlace } from "./megolm-place.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { flushRequests } from "./requests.ts";
-import type { Wasm } from "./wasm.ts";
+import { userIds, type Wasm } from "./wasm.ts";
 
 /** What reading needs besides the agent. */
 export interface ReadDeps {
@@ -84,7 +85,7 @@ async function know(member: CryptoMember, senders: readonly string[]): Promise<v
   const fresh = await machine.unit(async (olm) => {
     const tracked = new Set([...(await olm.trackedUsers())].map((user) => user.toString()));
     const missing = senders.filter((sender) => !tracked.has(sender));
-    if (missing.length > 0) await olm.updateTrackedUsers(missing.map((sender) => new machine.wasm.UserId(sender)));
+    if (missing.length > 0) await olm.updateTrackedUsers(userIds(machine.wasm, missing));
     return missing.length > 0;
   });
   if (fresh) await flushRequests(member);
@@ -207,13 +208,15 @@ async function readOne(
       facts,
     };
   } catch (thrown) {
-    if (!(thrown instanceof wasm.MegolmDecryptionError)) throw thrown;
+    if (isCrash(thrown)) throw thrown;
     return { row, state: "unreadable", reason: reasonOf(wasm, thrown) };
   }
 }
 
 /** A few words for the inbox: a withheld code, or what kind of failure. */
-function reasonOf(wasm: typeof Wasm, { code, withheldCode }: Wasm.MegolmDecryptionError): string {
+function reasonOf(wasm: typeof Wasm, thrown: unknown): string {
+  if (!(thrown instanceof wasm.MegolmDecryptionError)) return "cannot be decrypted (malformed)";
+  const { code, withheldCode } = thrown;
   if (withheldCode !== undefined) return `withheld: ${withheldCode}`;
   const { MissingRoomKey, UnknownMessageIndex } = wasm.DecryptionErrorCode;
   return code === MissingRoomKey || code === UnknownMessageIndex

@@ -1,5 +1,5 @@
 /** Gives a room's key to those who are to read what is said there: asked for anew before every send. */
-import type { EncryptionSettings, ToDeviceRequest, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { EncryptionSettings, ToDeviceRequest } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { ClawError } from "../../errors.ts";
 import { knownIdentities } from "../../ledger/matrix-identities.ts";
 import type { MatrixClient } from "../client.ts";
@@ -9,7 +9,7 @@ import { publicKeyIn } from "./identity.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { pull } from "./pull.ts";
 import { flushRequests, sendKeyRequest } from "./requests.ts";
-import type { Wasm } from "./wasm.ts";
+import { userIds, type Wasm } from "./wasm.ts";
 
 /** What sharing needs besides the agent. */
 export interface ShareDeps {
@@ -51,14 +51,13 @@ export async function shareRoomKey(
     performance.now() - member.pulling.at > freshMs ? pull(member) : undefined,
   ]);
   if (!members.includes(user)) throw new ClawError("channel_failed", `${user} is not in ${room} any more`);
-  const ids = (): UserId[] => members.map((each) => new wasm.UserId(each));
-  await machine.unit((olm) => olm.updateTrackedUsers(ids()));
+  await machine.unit((olm) => olm.updateTrackedUsers(userIds(wasm, members)));
   await flushRequests(member);
   const strangers = toAll ? new Map<string, string>() : await strangersAmong(member, members);
   for (const [person, masterKey] of strangers) tell(strangerNotice(user, room, person, masterKey));
   const readers = members.filter((each) => !strangers.has(each));
   await mutex.run("claim", async () => {
-    const claim = await machine.unit((olm) => olm.getMissingSessions(readers.map((each) => new wasm.UserId(each))));
+    const claim = await machine.unit((olm) => olm.getMissingSessions(userIds(wasm, readers)));
     if (claim) await sendKeyRequest(member, claim);
   });
   const settings = settingsFor(
@@ -68,11 +67,7 @@ export async function shareRoomKey(
     toAll ? "all" : settingsOf(member)?.matrix?.share_keys_with,
   );
   const requests = await machine.unit((olm) =>
-    olm.shareRoomKey(
-      new wasm.RoomId(room),
-      readers.map((each) => new wasm.UserId(each)),
-      settings,
-    ),
+    olm.shareRoomKey(new wasm.RoomId(room), userIds(wasm, readers), settings),
   );
   for (const request of requests) await sendKeyRequest(member, request);
   const left = leftOut(requests).filter((each) => each.user !== user);

@@ -11,6 +11,20 @@ export function loadWasm(): Promise<typeof Wasm> {
   return loading;
 }
 
+/**
+ * Users as the library takes them, made anew for every call as it takes them away; without those whose id it refuses, such
+ * as one of a server with "_" in its name: they have no keys for it, and must not keep others from theirs.
+ */
+export function userIds({ UserId }: typeof Wasm, users: Iterable<string>): Wasm.UserId[] {
+  return [...users].flatMap((user) => {
+    try {
+      return [new UserId(user)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 async function load(): Promise<typeof Wasm> {
   await import("./indexed-db.ts");
   const wasm = await import("@matrix-org/matrix-sdk-crypto-wasm");

@@ -194,6 +194,26 @@ describe("a machine over Postgres", () => {
     await Promise.all([machine.close(), next.close()]);
   });
 
+  test("whose library crashes commits nothing of that piece of work, and is broken from then on", async () => {
+    const machine = await open();
+    const before = await loadStore(database.sql, agent);
+    const sent = await person.say(room, agent, "hello");
+    const crashing = machine.unit(async (olm) => {
+      await receive(olm, sent);
+      throw Object.assign(new Error("unreachable"), { name: "RuntimeError" });
+    });
+    await assert.rejects(crashing, /unreachable/);
+    await assert.rejects(
+      machine.unit(async () => undefined),
+      /unreachable/,
+    );
+    assert.deepEqual(sorted(await loadStore(database.sql, agent)), sorted(before));
+    const next = await open();
+    await next.unit((olm) => receive(olm, sent));
+    assert.equal(await next.unit((olm) => read(olm, sent)), "hello");
+    await Promise.all([machine.close(), next.close()]);
+  });
+
   test("that another process has taken meanwhile writes nothing more, and is broken from then on", async () => {
     const stale = await open();
     const sent = await person.say(room, agent, "hello");
