@@ -12,16 +12,20 @@ import { startCluster } from "./cluster.ts";
 import type { Bench, Row } from "./context.ts";
 import { describeMachine } from "./machine.ts";
 import type { LoadCalls, StandInCalls } from "./protocol.ts";
+import { encryptedRows } from "./rows-encrypted.ts";
 import { ingestRows } from "./rows-ingest.ts";
 import { installRow } from "./rows-install.ts";
-import { memoryRows, startRow } from "./rows-process.ts";
+import { keysRows } from "./rows-keys.ts";
+import { memoryRows, startRows } from "./rows-process.ts";
+import { synapseRows } from "./rows-synapse.ts";
 import { turnRows } from "./rows-turn.ts";
 import { startArguments } from "./shipped.ts";
 import { printTable } from "./table.ts";
 
+const allParts = ["install", "start", "memory", "keys", "turns", "encrypted", "synapse", "ingest"];
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "install,start,memory,turns,ingest" },
+    only: { type: "string", default: allParts.join(",") },
     "no-install": { type: "boolean", default: false },
     soak: { type: "string", default: "2000" },
     quick: { type: "boolean", default: false },
@@ -33,8 +37,8 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(`npm run bench -- [options]
-  --only PARTS        of install,start,memory,turns,ingest
-  --no-install        leave out the installation, which needs the registry
+  --only PARTS        of ${allParts.join(",")}
+  --no-install        download nothing: no installation, and Synapse only where it is already
   --soak TURNS        turns of the memory row (2000)
   --quick             a fifth of the turns and of the time
   --node-flags FLAGS  after those of npm start, such as "--max-semi-space-size=8"
@@ -61,11 +65,15 @@ try {
     say,
   };
   const machine = await describeMachine(cluster);
+  const download = !values["no-install"];
   const measure: Record<string, () => Promise<Row[]>> = {
     install: async () => [installRow()],
-    start: async () => [await startRow(bench)],
+    start: () => startRows(bench),
     memory: () => memoryRows(bench),
+    keys: () => keysRows(bench),
     turns: () => turnRows(bench),
+    encrypted: () => encryptedRows(bench),
+    synapse: () => synapseRows(bench, download),
     ingest: () => ingestRows(bench),
   };
   for (const part of parts) {

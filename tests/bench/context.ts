@@ -1,8 +1,19 @@
 /** What every measurement has at hand, and a gateway for one of them. */
+import { newKey } from "../../lib/seal.ts";
 import type { Child } from "./child.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Addresses, LoadCalls, StandInCalls } from "./protocol.ts";
-import { agents, matrixPerson, personId, roomOf, writeSettings } from "./settings.ts";
+import {
+  type Cast,
+  freePort,
+  matrixPerson,
+  personId,
+  type Place,
+  roomOf,
+  threeAgents,
+  userOf,
+  writeSettings,
+} from "./settings.ts";
 import { type Shipped, startShipped } from "./shipped.ts";
 
 /** The surroundings of all measurements. */
@@ -31,22 +42,37 @@ export interface Row {
   readonly figures: Readonly<Record<string, unknown>>;
 }
 
-/** A gateway on a database of its own while `use` runs. What it complained about is told. */
+/** A fresh database, key and stand-in homeserver with the cast's rooms. `matrix` false: without one. */
+export async function newPlace(
+  bench: Bench,
+  options: { cast?: readonly Cast[]; matrix?: boolean } = {},
+): Promise<Place> {
+  const { cast = threeAgents, matrix = true } = options;
+  const homeserver = matrix ? await bench.standIns.call("newHomeserver", null) : undefined;
+  for (const { name, rooms } of matrix ? cast : [])
+    for (const id of rooms)
+      await bench.standIns.call("addRoom", {
+        id,
+        members: [matrixPerson, userOf(name)],
+        encrypted: id !== roomOf(name),
+      });
+  return { databaseUrl: await bench.cluster.database(), key: newKey(), port: await freePort(), homeserver, cast };
+}
+
+/** A gateway in a place of its own, or a given one, while `use` runs. What it complained about is told. */
 export async function withGateway<Value>(
   bench: Bench,
-  options: { workers?: number; kill?: boolean; flags?: readonly string[]; databaseUrl?: string },
-  use: (gateway: Shipped, databaseUrl: string) => Promise<Value>,
+  options: { workers?: number; kill?: boolean; flags?: readonly string[]; place?: Place },
+  use: (gateway: Shipped) => Promise<Value>,
 ): Promise<Value> {
   const { standIns, say } = bench;
-  const databaseUrl = options.databaseUrl ?? (await bench.cluster.database());
-  const settings = await writeSettings(bench.addresses, databaseUrl, options.workers);
+  const place = options.place ?? (await newPlace(bench));
+  const settings = writeSettings(bench.addresses, place, options.workers);
   let gateway: Shipped | undefined;
   try {
-    for (const agent of agents)
-      await standIns.call("addRoom", { id: roomOf(agent), members: [matrixPerson, `@agent_${agent}:home.example`] });
     await standIns.call("connectHomeserver", settings.publicUrl);
     gateway = await startShipped(settings, { flags: [...bench.flags, ...(options.flags ?? [])] });
-    return await use(gateway, databaseUrl);
+    return await use(gateway);
   } finally {
     await standIns.call("connectHomeserver", null);
     await gateway?.stop(options.kill);

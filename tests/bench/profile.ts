@@ -1,5 +1,5 @@
 /**
- * Where a turn's time goes: `node tests/bench/profile.ts [--of turns|telegram|matrix] [--turns N] [--at-once N] [--top N]` measures the shipped process
+ * Where a turn's time goes: `node tests/bench/profile.ts [--of turns|encrypted|telegram|matrix] [--turns N] [--at-once N] [--top N]` measures the shipped process
  * under V8's profiler and counts its SQL statements; `node tests/bench/profile.ts FILE.cpuprofile` reads a profile.
  */
 import "../../lib/boot.ts";
@@ -13,6 +13,7 @@ import { type Bench, turns, withGateway } from "./context.ts";
 import { type CpuProfile, selfTimes } from "./cpu-profile.ts";
 import type { LoadCalls, StandInCalls } from "./protocol.ts";
 import { withBlockedWorkers } from "./rows-ingest.ts";
+import { matrixPerson, secretRoomOf } from "./settings.ts";
 import type { Shipped } from "./shipped.ts";
 
 const { values, positionals } = parseArgs({
@@ -84,6 +85,18 @@ async function turnLoad(bench: Bench, gateway: Shipped): Promise<Measured> {
   return { count, from, to };
 }
 
+async function encryptedLoad(bench: Bench): Promise<Measured> {
+  const count = Number(values.turns);
+  const plan = { room: secretRoomOf("ops"), sender: matrixPerson };
+  await bench.standIns.call("encryptedTurns", { ...plan, count: Math.ceil(count / 4) });
+  await bench.cluster.admin`select pg_stat_statements_reset()`;
+  const from = sharedClock();
+  await bench.standIns.call("encryptedTurns", { ...plan, count });
+  const to = sharedClock();
+  await printStatements(bench.cluster, count);
+  return { count, from, to };
+}
+
 async function ingestLoad(bench: Bench, { port }: Shipped, people: readonly number[]): Promise<Measured> {
   const kind = values.of === "matrix" ? "matrix" : "telegram";
   const plan = { port, kind, connections: atOnce, people, ms: 5_000 } as const;
@@ -112,7 +125,9 @@ async function measure(): Promise<void> {
     const flags = ["--cpu-prof", `--cpu-prof-dir=${directory}`];
     const { count, from, to } = await (values.of === "turns"
       ? withGateway(bench, { flags }, (gateway) => turnLoad(bench, gateway))
-      : withBlockedWorkers(bench, { flags }, (gateway, people) => ingestLoad(bench, gateway, people)));
+      : values.of === "encrypted"
+        ? withGateway(bench, { flags }, () => encryptedLoad(bench))
+        : withBlockedWorkers(bench, { flags }, (gateway, people) => ingestLoad(bench, gateway, people)));
     console.log(`${count} of ${values.of}, ${atOnce} at a time, ${(count / ((to - from) / 1000)).toFixed(0)} a second`);
     for (const file of readdirSync(directory)) print(join(directory, file), count, from, to);
   } finally {

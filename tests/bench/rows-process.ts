@@ -1,41 +1,59 @@
 /** Start and memory of the shipped process. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Bench, type Row, turns, withGateway } from "./context.ts";
+import { type Bench, newPlace, type Row, turns, withGateway } from "./context.ts";
+import { agents, matrixPerson, roomOf, secretRoomOf } from "./settings.ts";
 import { cpuSecondsOf, memoryOf, startArguments } from "./shipped.ts";
 import { median, round, show } from "./statistics.ts";
 
-/** From spawn to the log line "ready", PostgreSQL running and migrated; also to the first 200 of /readyz. */
-export async function startRow(bench: Bench): Promise<Row> {
+/**
+ * From spawn to the log line "ready", PostgreSQL running and migrated; then until the agents' keys are loaded, in the
+ * background, and to the first 200 of /readyz, which waits for these.
+ */
+export async function startRows(bench: Bench): Promise<Row[]> {
   const ready: number[] = [];
+  const held: number[] = [];
   const healthy: number[] = [];
-  const databaseUrl = await bench.cluster.database();
-  // The first start fills the compile cache, as an installation's first start does.
+  const place = await newPlace(bench);
+  // The first start fills the compile cache and makes the agents' keys, as an installation's first start does.
   for (let start = 0; start <= 5; start++)
-    await withGateway(bench, { databaseUrl }, async (gateway) => {
+    await withGateway(bench, { place }, async (gateway) => {
       if (start === 0) return;
       ready.push(gateway.readyMs);
+      held.push(Math.max(...gateway.heldMs));
       healthy.push(gateway.healthyMs);
     });
-  return {
-    what: "start to ready, median of 5",
-    measured: `${show(median(ready) / 1000, 2)} s (/readyz 200 after ${show(median(healthy) / 1000, 2)} s)`,
-    target: "< 1.0 s",
-    met: median(ready) < 1000,
-    figures: {
-      readyMs: ready.map((ms) => round(ms)),
-      readyzMs: healthy.map((ms) => round(ms)),
-      start: startArguments(),
+  const seconds = (times: readonly number[]): string => show(median(times) / 1000, 2);
+  return [
+    {
+      what: "start to ready, median of 5",
+      measured: `${seconds(ready)} s`,
+      target: "< 1.0 s",
+      met: median(ready) < 1000,
+      figures: { readyMs: ready.map((ms) => round(ms)), start: startArguments() },
     },
-  };
+    {
+      what: "start until the keys of 3 agents are loaded",
+      measured: `${seconds(held)} s (/readyz 200 after ${seconds(healthy)} s)`,
+      target: "-",
+      met: undefined,
+      figures: { heldMs: held.map((ms) => round(ms)), readyzMs: healthy.map((ms) => round(ms)) },
+    },
+  ];
 }
 
-/** Resident memory after one turn an agent and 10 s of rest, and again after many turns. */
+/** Resident memory after one turn an agent on each channel, plain and encrypted, and 10 s of rest, and again after many turns. */
 export async function memoryRows(bench: Bench): Promise<Row[]> {
   const { soak, standIns } = bench;
   const restMs = 10_000;
-  return withGateway(bench, {}, async (gateway) => {
-    for (const agent of ["ops", "helper", "third"])
-      await standIns.call("matrixTurns", { room: `!${agent}:home.example`, sender: "@me:home.example", count: 1 });
+  const place = await newPlace(bench);
+  // The first start makes the agents' keys, once in their life, and is some 10 MB larger for it.
+  await withGateway(bench, { place }, async () => {});
+  return withGateway(bench, { place }, async (gateway) => {
+    for (const agent of agents) {
+      const plan = { sender: matrixPerson, count: 1 };
+      await standIns.call("matrixTurns", { ...plan, room: roomOf(agent) });
+      await standIns.call("encryptedTurns", { ...plan, room: secretRoomOf(agent) });
+    }
     await turns(bench, gateway, { atOnce: 3, count: 3 });
     await sleep(restMs);
     const idle = memoryOf(gateway.pid);
@@ -66,7 +84,7 @@ export async function memoryRows(bench: Bench): Promise<Row[]> {
     const parts = seen.map(({ figures }) => figures);
     return [
       {
-        what: "resident memory idle, 3 agents (no encryption yet)",
+        what: "resident memory idle, 3 agents with encryption",
         measured: `${show(idle.rss, 0)} MB (PSS ${show(idle.pss, 0)})`,
         target: "< 150 MB",
         met: idle.rss < 150,

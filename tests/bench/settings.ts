@@ -1,10 +1,9 @@
-/** The config the shipped process is measured with: three agents, each on Telegram and Matrix, with all built-in tools. */
+/** The config the shipped process is measured with: agents on Telegram and Matrix, with all built-in tools. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { newKey } from "../../lib/seal.ts";
 import type { Addresses } from "./protocol.ts";
 
 /** The tokens the gateway and the homeserver show each other. */
@@ -20,10 +19,35 @@ export const personId = (n: number): number => 10_000 + n;
 export const people = 200;
 /** The person who speaks on Matrix. */
 export const matrixPerson = "@me:home.example";
-/** Agents' short names. */
+/** Names of the agents of most measurements. */
 export const agents = ["ops", "helper", "third"] as const;
 /** Each agent's own room. */
 export const roomOf = (agent: string): string => `!${agent}:home.example`;
+/** Its encrypted one. */
+export const secretRoomOf = (agent: string, n = 0): string => `!${agent}-secret-${n}:home.example`;
+/** An agent's user. */
+export const userOf = (agent: string): string => `@agent_${agent}:home.example`;
+
+/** An agent and its rooms; the first three have a bot each. */
+export interface Cast {
+  readonly name: string;
+  readonly rooms: readonly string[];
+}
+
+/** The three, each with a plain room and an encrypted one. */
+export const threeAgents: readonly Cast[] = agents.map((name) => ({ name, rooms: [roomOf(name), secretRoomOf(name)] }));
+
+/** What outlives one start of a gateway. */
+export interface Place {
+  readonly databaseUrl: string;
+  /** OPENCLAW_KEY. */
+  readonly key: string;
+  /** The public listener's. */
+  readonly port: number;
+  /** The homeserver's URL; undefined: no Matrix. */
+  readonly homeserver: string | undefined;
+  readonly cast: readonly Cast[];
+}
 
 /** A folder with openclaw.toml, and the environment its secrets are in. */
 export interface Settings {
@@ -33,21 +57,20 @@ export interface Settings {
 }
 
 /** Writes them for one set of stand-ins. `workers` left out: the default. */
-export async function writeSettings(addresses: Addresses, databaseUrl: string, workers?: number): Promise<Settings> {
-  const port = await freePort();
+export function writeSettings(addresses: Addresses, place: Place, workers?: number): Settings {
   const directory = mkdtempSync(join(tmpdir(), "openclaw-bench-config-"));
   const file = join(directory, "openclaw.toml");
   cpSync(fileURLToPath(new URL("../../prompts", import.meta.url)), join(directory, "prompts"), { recursive: true });
-  writeFileSync(file, toml(addresses, port, workers));
+  writeFileSync(file, toml(addresses, place, workers));
   return {
-    publicUrl: `http://127.0.0.1:${port}`,
+    publicUrl: `http://127.0.0.1:${place.port}`,
     environment: {
       OPENCLAW_CONFIG: file,
-      OPENCLAW_KEY: newKey(),
-      DATABASE_URL: databaseUrl,
+      OPENCLAW_KEY: place.key,
+      DATABASE_URL: place.databaseUrl,
       LLM_API_KEY: "bench-llm-key",
       ...Object.fromEntries(
-        agents.flatMap((_, n) => [
+        bots(place).flatMap((_, n) => [
           [`TELEGRAM_TOKEN_${n}`, `424${n}:bench-telegram-token-${n}`],
           [`TELEGRAM_SECRET_${n}`, n === 0 ? webhookSecret : `${webhookSecret}_${n}`],
         ]),
@@ -60,7 +83,7 @@ export async function writeSettings(addresses: Addresses, databaseUrl: string, w
 }
 
 /** The homeserver must know it before the gateway listens. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, "127.0.0.1", () => {
@@ -70,7 +93,10 @@ function freePort(): Promise<number> {
   });
 }
 
-function toml({ model, botApi, homeserver }: Addresses, port: number, workers: number | undefined): string {
+const bots = ({ cast }: Place): readonly Cast[] => cast.slice(0, 3);
+
+function toml({ model, botApi }: Addresses, place: Place, workers: number | undefined): string {
+  const { port, homeserver, cast } = place;
   const members = Array.from({ length: people }, (_, n) => `"telegram:${personId(n)}"`);
   return `
 timezone = "Europe/Berlin"
@@ -91,32 +117,36 @@ members = ["matrix:${matrixPerson}", ${members.join(", ")}]
 agents = ["*"]
 tools = ["*"]
 
-${agents.map(agentToml).join("\n")}
+${cast.map((agent, n) => agentToml(agent, n < 3, homeserver !== undefined)).join("\n")}
 
-[matrix]
+${
+  homeserver === undefined
+    ? ""
+    : `[matrix]
 homeserver = "${homeserver}"
 server_name = "home.example"
 as_token = { env = "MATRIX_AS_TOKEN" }
 hs_token = { env = "MATRIX_HS_TOKEN" }
-
-${agents
+`
+}
+${bots(place)
   .map(
-    (agent, n) => `[telegram.${n === 0 ? "main" : agent}]
+    ({ name }, n) => `[telegram.${n === 0 ? "main" : name}]
 token = { env = "TELEGRAM_TOKEN_${n}" }
 webhook_secret = { env = "TELEGRAM_SECRET_${n}" }
 webhook_url = "${botUrl}"
-agent = "${agent}"
+agent = "${name}"
 api_root = "${botApi}"
 `,
   )
   .join("\n")}`;
 }
 
-const agentToml = (agent: string): string => `[agents.${agent}]
+const agentToml = ({ name, rooms }: Cast, telegram: boolean, matrix: boolean): string => `[agents.${name}]
 description = "Measured"
 backend = "main"
-prompt = "prompts/${agent === "helper" ? "helper" : "ops"}.md"
+prompt = "prompts/${name === "helper" ? "helper" : "ops"}.md"
 tools = ["*"]
-telegram = true
-matrix = { localpart = "agent_${agent}", rooms = ["${roomOf(agent)}"], answer = "always", require_encryption = false }
+telegram = ${telegram}
+${matrix ? `matrix = { localpart = "agent_${name}", rooms = ${JSON.stringify(rooms)}, answer = "always", require_encryption = false }` : ""}
 `;

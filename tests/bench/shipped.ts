@@ -21,6 +21,8 @@ export interface Shipped {
   readonly readyMs: number;
   /** From spawn until /readyz answered 200. */
   readonly healthyMs: number;
+  /** From spawn until each agent's keys were loaded. */
+  readonly heldMs: readonly number[];
   /** Lines it logged as warnings or errors. */
   readonly complaints: readonly string[];
   /** SIGTERM and a drain; `kill`: SIGKILL. */
@@ -52,10 +54,12 @@ export async function startShipped(
   if (pid === undefined) throw new Error("the gateway could not be started");
   const gone = once(child, "exit");
   const complaints: string[] = [];
+  const heldMs: number[] = [];
   const ready = Promise.withResolvers<{ public: string; private: string; at: number }>();
   createInterface({ input: child.stderr }).on("line", (line) => complaints.push(line));
   createInterface({ input: child.stdout }).on("line", (line) => {
     if (/"level":"(warn|error|fatal)"/.test(line)) complaints.push(line);
+    if (line.includes('"msg":"matrix: agent held"')) heldMs.push(sharedClock() - began);
     if (!line.includes('"msg":"ready"')) return;
     ready.resolve({ ...(JSON.parse(line) as { public: string; private: string }), at: sharedClock() });
   });
@@ -76,6 +80,7 @@ export async function startShipped(
       port: Number(new URL(said.public).port),
       readyMs: said.at - began,
       healthyMs: sharedClock() - began,
+      heldMs,
       complaints,
       stop,
     };

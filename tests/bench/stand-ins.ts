@@ -6,9 +6,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chatChunks } from "../support/model-wire.ts";
-import { startHomeserver, type StandInHomeserver } from "../support/homeserver.ts";
+import type { EncryptedPerson } from "../support/encrypted-person.ts";
+import { type StandInEvent, startHomeserver, type StandInHomeserver } from "../support/homeserver.ts";
+import { callName } from "./matrix-calls.ts";
 import { serveCalls, sharedClock } from "./child.ts";
-import type { Addresses, Notice, StandInCalls } from "./protocol.ts";
+import type { Addresses, EncryptedTurnTimes, Notice, StandInCalls } from "./protocol.ts";
 import { botUrl, matrixTokens } from "./settings.ts";
 
 const answer = chatChunks({ text: "Hello! What can I do for you?" }, { n: 1, model: "stand-in", withUsage: true });
@@ -76,7 +78,6 @@ const pauseMs = 5;
 let homeserver: StandInHomeserver | undefined;
 
 async function open(): Promise<Addresses> {
-  homeserver = await startHomeserver(matrixTokens);
   const notices = createSocketServer({ noDelay: true }, (socket) => {
     listeners.add(socket);
     socket.on("close", () => listeners.delete(socket));
@@ -85,14 +86,22 @@ async function open(): Promise<Addresses> {
   return {
     model: `http://127.0.0.1:${await serving(model)}/v1`,
     botApi: `http://127.0.0.1:${await serving(botApi)}`,
-    homeserver: homeserver.url,
     notices: await portOf(notices),
   };
 }
 
 function known(): StandInHomeserver {
-  if (!homeserver) throw new Error("open() comes first");
+  if (!homeserver) throw new Error("newHomeserver() comes first");
   return homeserver;
+}
+
+async function newHomeserver(): Promise<string> {
+  await person?.then((each) => each.close());
+  person = undefined;
+  await homeserver?.close();
+  seenAnswers.clear();
+  homeserver = await startHomeserver(matrixTokens);
+  return homeserver.url;
 }
 
 const seenAnswers = new Set<string>();
@@ -119,12 +128,79 @@ async function matrixTurns({ room, sender, count }: Parameters<StandInCalls["mat
   return times;
 }
 
+/** The person on the homeserver with an encrypting client; of all senders there is one. */
+let person: Promise<EncryptedPerson> | undefined;
+
+async function personOf(sender: string): Promise<EncryptedPerson> {
+  const { startEncryptedPerson } = await import("../support/encrypted-person.ts");
+  return (person ??= startEncryptedPerson(known(), sender));
+}
+
+/** The next answer in the room, with the moment at which it came. */
+function nextSecret(room: string): Promise<{ event: StandInEvent; at: number }> {
+  return known()
+    .waitFor(
+      ({ event_id, type, room_id, txnId }) =>
+        txnId !== undefined && type === "m.room.encrypted" && room_id === room && !seenAnswers.has(event_id),
+      30_000,
+    )
+    .then((event) => {
+      seenAnswers.add(event.event_id);
+      return { event, at: sharedClock() };
+    });
+}
+
+async function encryptedTurns(plan: Parameters<StandInCalls["encryptedTurns"]>[0]): Promise<EncryptedTurnTimes> {
+  const { room, sender, count } = plan;
+  const server = known();
+  const speaker = await personOf(sender);
+  const round: number[] = [];
+  const gateway: number[] = [];
+  const firstCall = server.calls.length;
+  const spoken = new Set(server.events.map(({ event_id }) => event_id));
+  while (round.length < count) {
+    modelMs = 0;
+    const began = sharedClock();
+    const posted = server
+      .waitFor((event) => event.sender === sender && event.room_id === room && !spoken.has(event.event_id))
+      .then((event) => {
+        spoken.add(event.event_id);
+        return sharedClock();
+      });
+    const [postedAt, { event, at }] = await Promise.all([posted, nextSecret(room), speaker.say(room, "hi")]);
+    const { content } = await speaker.read(event);
+    round.push(sharedClock() - began - modelMs);
+    gateway.push(at - postedAt - modelMs);
+    if (typeof content["body"] !== "string") throw new Error("the answer has no body");
+    await sleep(pauseMs);
+  }
+  const calls: Record<string, number> = {};
+  for (const { method, path } of server.calls.slice(firstCall)) {
+    const name = callName(method, path);
+    calls[name] = (calls[name] ?? 0) + 1;
+  }
+  return { round, gateway, calls };
+}
+
+async function sayInAll({ rooms, sender }: Parameters<StandInCalls["sayInAll"]>[0]): Promise<void> {
+  const speaker = await personOf(sender);
+  for (const each of rooms) await Promise.all(each.flatMap((room) => [speaker.say(room, "hi"), nextSecret(room)]));
+}
+
 serveCalls<StandInCalls>({
   open,
   hang: (on) => void (hanging = on),
   modelCalls: () => modelCalls,
   lastRequest: () => lastRequest,
-  addRoom: ({ id, members }) => known().createRoom({ id, members }),
-  connectHomeserver: (gateway) => known().connect(gateway ?? undefined),
+  modelMs: () => {
+    const spent = modelMs;
+    modelMs = 0;
+    return spent;
+  },
+  newHomeserver,
+  addRoom: (room) => known().createRoom(room),
+  connectHomeserver: (gateway) => homeserver?.connect(gateway ?? undefined),
   matrixTurns,
+  encryptedTurns,
+  sayInAll,
 });

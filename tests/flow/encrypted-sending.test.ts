@@ -163,7 +163,7 @@ describe("plain text", () => {
   });
 
   test("is not sent where it cannot be asked, nor where keys cannot be shared: the answer waits", async () => {
-    for (const path of [/state\/m\.room\.encryption/, /joined_members/, /\/sync$/]) {
+    for (const path of [/state\/m\.room\.encryption/, /joined_members/]) {
       const room = await on.room();
       await talk(room, "before");
       on.homeserver.fail({ path, answer: { status: 502, body: {} } });
@@ -179,6 +179,18 @@ describe("plain text", () => {
         ["m.room.encrypted", "m.room.encrypted"],
       );
     }
+  });
+
+  test("nor is a message read while nobody can say whose devices are whose: it waits, and is answered", async () => {
+    const room = await on.room();
+    await talk(room, "before");
+    on.homeserver.fail({ path: /\/sync$/, answer: { status: 502, body: {} } });
+    await on.owner.say(room, "more");
+    const { reason } = await on.health(({ ok }) => !ok);
+    assert.match(reason, /keys cannot be fetched: .*502/);
+    assert.equal((await outboxOf(on, room)).length, 1);
+    on.homeserver.clearFaults();
+    await on.answer(room, "You said: more");
   });
 
   test("is not sent where the algorithm is unknown: it fails, loudly, until the next message that can be encrypted", async () => {

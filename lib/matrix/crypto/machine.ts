@@ -25,6 +25,7 @@ export interface MachineOptions {
 
 /** The machine of an agent that this process holds. */
 export class AgentMachine {
+  static #opening: Promise<unknown> = Promise.resolve();
   readonly wasm: typeof Wasm;
   readonly deviceId: string;
   readonly #sql: Sql;
@@ -45,8 +46,17 @@ export class AgentMachine {
     this.#schema = recorder.schema();
   }
 
-  /** Loads the store, or begins a new one. Throws FencedError where another process has taken the agent meanwhile. */
-  static async open(options: MachineOptions): Promise<AgentMachine> {
+  /**
+   * Loads the store, or begins a new one: one after the other, as the heap grows by what lies about while they are loaded.
+   * Throws FencedError where another process has taken the agent meanwhile.
+   */
+  static open(options: MachineOptions): Promise<AgentMachine> {
+    const opened = AgentMachine.#opening.then(() => AgentMachine.#open(options));
+    AgentMachine.#opening = opened.catch(() => {});
+    return opened;
+  }
+
+  static async #open(options: MachineOptions): Promise<AgentMachine> {
     const wasm = await loadWasm();
     const { Recorder } = await import("./indexed-db.ts");
     // A name of its own: what an earlier machine of this process may still write must not be noted here.
@@ -135,8 +145,10 @@ export class AgentMachine {
     const schema = this.#schema;
     if (result && also)
       await this.#sql.begin(async (tx) => {
-        await commitStore(tx, this.#fence, changes, schema);
-        await also(tx, result.value);
+        // Sent together, done in this order. Both are waited for: after a rollback nothing must be under way.
+        const done = [commitStore(tx, this.#fence, changes, schema), also(tx, result.value)];
+        await Promise.allSettled(done);
+        await Promise.all(done);
       });
     else if (schema) await this.#sql.begin((tx) => commitStore(tx, this.#fence, changes, schema));
     else if (changes.puts.length > 0 || changes.deletes.length > 0) await commitStore(this.#sql, this.#fence, changes);

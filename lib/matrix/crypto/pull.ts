@@ -9,15 +9,15 @@ import { callAsDevice, flushRequests } from "./requests.ts";
 import type { CryptoMember } from "./member.ts";
 
 /**
- * Synapse answers a /sync that is the same as one of the last two minutes from memory, without what has come meanwhile; after
- * a crash it would be the same. So no two of ours are.
+ * Never the same twice: Synapse keeps an answer for two minutes and gives it again to who asks the very same question, as a
+ * gateway does that begins at the last position committed. It would then miss the keys that came meanwhile.
  */
-const filter = (): string =>
+const freshFilter = (): string =>
   JSON.stringify({
     room: { rooms: [] },
     presence: { types: [] },
     account_data: { types: [] },
-    "dev.openclaw.nonce": randomUUID(),
+    "dev.openclaw.once": randomUUID(),
   });
 /** As many to-device messages as Synapse gives at once: there may be more. */
 const fullBatch = 100;
@@ -59,7 +59,7 @@ async function pullAll(member: CryptoMember): Promise<void> {
     const { pulling } = member;
     const query = new URLSearchParams({
       timeout: "0",
-      filter: filter(),
+      filter: freshFilter(),
       ...(pulling.since !== undefined && { since: pulling.since }),
     });
     const answer = JSON.parse(
