@@ -71,6 +71,8 @@ describe("between an agent and the people of a real Synapse", () => {
 
   test("an identity that was reset gets no run and no key until it is verified again", async () => {
     await bob.resetIdentity();
+    // What his old identity had verified is in doubt for his client, until he says otherwise.
+    await bob.crypto.withdrawVerificationRequirement(ops);
     const theirs = bob.client.getRooms()[0]?.roomId ?? "";
     await bob.say(theirs, "after the reset");
     await poll("the message to be refused", async () => {
@@ -86,6 +88,7 @@ describe("between an agent and the people of a real Synapse", () => {
 
   test("an identity that was reset is believed again once the operator trusts it", async () => {
     await ada.resetIdentity();
+    await ada.crypto.withdrawVerificationRequirement(ops);
     await ada.say(room, "lost my keys");
     const masterKey = await poll("the new identity to be refused", async () => {
       const known = await knownIdentities(stage.sql, [ada.userId]);

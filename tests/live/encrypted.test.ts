@@ -225,8 +225,10 @@ for (const flags of [false, true])
 
 /** The images in a request's messages, in base64. */
 function imagesIn(messages: unknown): string[] {
-  const parts = (messages as { content?: unknown }[]).flatMap(({ content }) => (Array.isArray(content) ? content : []));
-  return (parts as { image_url?: { url?: string } }[]).flatMap(({ image_url }) => image_url?.url?.split(",")[1] ?? []);
+  const parts = (messages as { content?: { image_url?: { url?: string } }[] | string }[]).flatMap(({ content }) =>
+    typeof content === "object" ? content : [],
+  );
+  return parts.flatMap(({ image_url }) => image_url?.url?.split(",")[1] ?? []);
 }
 
 /** For a client that makes no rooms: a direct chat, encrypted, with somebody. */

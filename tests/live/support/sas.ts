@@ -62,16 +62,25 @@ async function verification(request: VerificationRequest, starts: boolean): Prom
       return verifier.getShowSasCallbacks() ?? undefined;
     });
 
+  // Rejects as the outcome does; the SDK itself would wait for ten minutes.
+  const settled = async (what: string): Promise<void> => {
+    let isOver = false;
+    const over = (): boolean => (isOver = true);
+    outcome.then(over, over);
+    await poll(what, () => isOver || undefined);
+    await outcome;
+  };
+
   return {
     request,
     emojis: async () => ((await shown()).sas.emoji ?? []).map(([emoji]) => emoji),
     async confirm() {
       await (await shown()).confirm();
-      await outcome;
+      await settled("the other side to confirm too");
     },
     async mismatch() {
       (await shown()).mismatch();
-      await outcome.catch(() => {});
+      await settled("the verification to end").catch(() => {});
     },
     cancel: () => request.cancel(),
   };
