@@ -158,27 +158,32 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
     health,
     async stop() {
       stopping.abort();
-      await looking;
       await listening.unlisten();
       await keeper.stop();
+      await looking;
     },
   };
 
+  /** Each beside the others: a homeserver that does not answer must not keep a dead process's agents from being taken. */
   async function lookAfter(): Promise<void> {
-    let toldAt = 0;
+    await Promise.all([
+      every(settleMs, () => keeper.settle()),
+      every(settleMs, () => desk.tick(members())),
+      every(tellEveryMs, async () => {
+        for (const member of members()) await tellUnreadable(deps, member);
+      }),
+    ]);
+  }
+
+  async function every(ms: number, work: () => Promise<void>): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        await keeper.settle();
-        if (performance.now() - toldAt > tellEveryMs) {
-          toldAt = performance.now();
-          for (const member of members()) await tellUnreadable(deps, member);
-        }
-        await desk.tick(members());
+        await work();
       } catch (err) {
         if (!stopping.signal.aborted)
           log.error({ err }, "matrix: looking after the agents' keys failed; it is tried again");
       }
-      await sleep(settleMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+      await sleep(ms, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
     }
   }
 

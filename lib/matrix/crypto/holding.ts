@@ -42,6 +42,7 @@ export class Holding {
   /** No new try before this, by performance.now(). */
   #notBefore = 0;
   #backoffMs = firstBackoffMs;
+  #closing: Promise<void> | undefined;
 
   constructor(deps: HoldingDeps, agent: HeldAgent, lock: AbortSignal) {
     this.user = agent.user;
@@ -91,11 +92,14 @@ export class Holding {
     if (pull || this.#wanted || pulse?.waiting || member.pulling.brought) this.wake(pull);
   }
 
-  /** Ends what is under way and frees the keys. */
-  async close(): Promise<void> {
-    this.#controller.abort();
-    await this.#opened;
-    await this.#member?.machine.close();
+  /** Ends what is under way and frees the keys, once. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#controller.abort();
+      await this.#opened;
+      await this.#member?.machine.close();
+    })();
+    return this.#closing;
   }
 
   async #open(agent: HeldAgent, signal: AbortSignal): Promise<void> {
