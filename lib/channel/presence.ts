@@ -29,7 +29,7 @@ export interface PresenceOptions<Id> {
 const thinking = "thinking …";
 
 /** No timer of ours keeps the process alive. */
-const globalTimers: Timers = {
+export const globalTimers: Timers = {
   set: (callback, ms) => setTimeout(callback, ms).unref(),
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

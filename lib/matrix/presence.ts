@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createPresence, type Timers } from "../channel/presence.ts";
+import { createPresence, globalTimers, type Timers } from "../channel/presence.ts";
 import type { Destination, Presence } from "../channel/types.ts";
 import type { MatrixClient } from "./client.ts";
 import { type MatrixBody, relationOf } from "./message-body.ts";
@@ -14,6 +14,7 @@ export interface PresenceDeps extends SendDeps {
 
 const typingMs = 30_000;
 const refreshMs = 20_000;
+const readAfterMs = 200;
 
 /** Read receipt, typing and the progress line: a notice, edited in place and redacted at the end. */
 export function createMatrixPresence(
@@ -31,7 +32,7 @@ export function createMatrixPresence(
     return sendToRoom(deps, { user, room, key: `progress:${nonce}:${sent}`, content: async () => content });
   };
 
-  // With the typing, or else after an answer that was quicker than that, and not in its way.
+  // With the typing, or else after an answer that was quicker than that: the homeserver has an answer to be sent to deal with.
   let read = false;
   const markRead = async (): Promise<void> => {
     if (read || replyTo === undefined) return;
@@ -62,7 +63,7 @@ export function createMatrixPresence(
     progress: (line) => presence.progress(line),
     async end() {
       await presence.end();
-      await markRead();
+      if (!read) (deps.timers ?? globalTimers).set(() => void markRead(), readAfterMs);
     },
   };
 }

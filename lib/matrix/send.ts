@@ -19,7 +19,7 @@ export interface SendDeps {
   readonly rooms: Pick<MatrixRooms, "encrypted" | "markEncrypted">;
   readonly deviceIds: DeviceIds;
   readonly crypto: {
-    encrypt(message: PlainMessage, room: RoomSettings, signal?: AbortSignal): Promise<EncryptedContent>;
+    encrypt(message: PlainMessage, room: Promise<RoomSettings>, signal?: AbortSignal): Promise<EncryptedContent>;
   };
 }
 
@@ -53,22 +53,28 @@ class UnencryptedContent {
     return this.#content;
   }
 
-  /** Undefined where the room is encrypted, was once known to be, or could not be asked about (which throws). */
+  /** The homeserver is asked anew; throws where it does not say. `settings` is still on its way where the room is known. */
   static async for(
     deps: SendDeps,
     { user, room }: RoomMessage,
     signal?: AbortSignal,
-  ): Promise<{ readonly settings: RoomSettings } | { readonly plain: (content: object) => UnencryptedContent }> {
-    const [known, state] = await Promise.all([
-      deps.rooms.encrypted(room),
-      deps.client.getState(user, room, "m.room.encryption", "", signal),
-    ]);
-    if (state !== undefined && !known) await deps.rooms.markEncrypted(room);
+  ): Promise<
+    { readonly settings: Promise<RoomSettings> } | { readonly plain: (content: object) => UnencryptedContent }
+  > {
+    const asked = deps.client.getState(user, room, "m.room.encryption", "", signal);
+    // Waited for below or by whoever encrypts; a failure before that must not be unheard.
+    asked.catch(() => {});
     // Once known as encrypted it stays so, whatever the homeserver answers now.
-    if (known || state !== undefined) return { settings: state ?? { algorithm: "m.megolm.v1.aes-sha2" } };
-    return { plain: (content) => new UnencryptedContent(content) };
+    if (await deps.rooms.encrypted(room)) return { settings: asked.then((state) => state ?? ordinary) };
+    const state = await asked;
+    if (state === undefined) return { plain: (content) => new UnencryptedContent(content) };
+    await deps.rooms.markEncrypted(room);
+    return { settings: Promise.resolve(state) };
   }
 }
+
+/** Of a room whose homeserver no longer says how it is encrypted. */
+const ordinary: RoomSettings = { algorithm: "m.megolm.v1.aes-sha2" };
 
 /** Sends and returns the event id. Throws MatrixError for what the homeserver answered, ClawError where it cannot encrypt. */
 export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: AbortSignal): Promise<string> {

@@ -31,7 +31,7 @@ export interface AgentHealth {
 /** The encryption of this process's agents, and the way to those of others. */
 export interface MatrixCrypto {
   /** A content encrypted for the room as it is now. Throws ElsewhereError, NotReadyError, MatrixError. */
-  encrypt(message: PlainMessage, room: RoomSettings, signal?: AbortSignal): Promise<EncryptedContent>;
+  encrypt(message: PlainMessage, room: Promise<RoomSettings>, signal?: AbortSignal): Promise<EncryptedContent>;
   /** Something to be decrypted was committed in this lane. */
   arrived(lane: string): void;
   /** The homeserver says that there may be something for these users' devices. */

@@ -49,7 +49,7 @@ export function encryptFor(
   deps: EncryptDeps,
   member: CryptoMember,
   message: PlainMessage,
-  settings: RoomSettings,
+  settings: Promise<RoomSettings>,
   signal?: AbortSignal,
 ): Promise<EncryptedContent> {
   const { machine, mutex, troubles } = member;

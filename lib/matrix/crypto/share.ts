@@ -25,7 +25,8 @@ export type RoomSettings = Readonly<Record<string, unknown>>;
 /** Whom a key is for. */
 export interface Audience {
   readonly room: string;
-  readonly settings: RoomSettings;
+  /** On its way perhaps. */
+  readonly settings: Promise<RoomSettings>;
   /** Who is not believed too, on every device: for a line that says so. What is said next has another key. */
   readonly toAll: boolean;
 }
@@ -38,13 +39,14 @@ export interface Audience {
 export async function shareRoomKey(
   deps: ShareDeps,
   member: CryptoMember,
-  { room, settings: roomSettings, toAll }: Audience,
+  { room, settings: asked, toAll }: Audience,
   signal?: AbortSignal,
 ): Promise<void> {
   const { client, tell } = deps;
   const { machine, user, mutex } = member;
   const { wasm } = machine;
-  const [members, visibility] = await Promise.all([
+  const [roomSettings, members, visibility] = await Promise.all([
+    asked,
     client.joinedMembers(user, room, signal),
     client.getState(user, room, "m.room.history_visibility", "", signal),
     // Without the flags nothing tells us of new devices. The pull that a message was read after will do for a quick answer.
