@@ -62,10 +62,11 @@ class UnencryptedContent {
     { readonly settings: Promise<RoomSettings> } | { readonly plain: (content: object) => UnencryptedContent }
   > {
     const asked = deps.client.getState(user, room, "m.room.encryption", "", signal);
-    // Waited for below or by whoever encrypts; a failure before that must not be unheard.
-    asked.catch(() => {});
+    const settings = asked.then((state) => state ?? ordinary);
+    // Waited for by whoever encrypts, if it comes to that; a failure before must not be unheard.
+    settings.catch(() => {});
     // Once known as encrypted it stays so, whatever the homeserver answers now.
-    if (await deps.rooms.encrypted(room)) return { settings: asked.then((state) => state ?? ordinary) };
+    if (await deps.rooms.encrypted(room)) return { settings };
     const state = await asked;
     if (state === undefined) return { plain: (content) => new UnencryptedContent(content) };
     await deps.rooms.markEncrypted(room);

@@ -2,6 +2,7 @@
 import { messageOf } from "../../errors.ts";
 import { type MatrixRequest, openRequests, report } from "../../ledger/matrix-requests.ts";
 import type { MatrixRooms } from "../../ledger/matrix-rooms.ts";
+import { MatrixError } from "../error.ts";
 import { forgetRoomKeys } from "./forget.ts";
 import type { CryptoMember } from "./member.ts";
 import type { DecryptedEvent } from "./read.ts";
@@ -43,6 +44,8 @@ export function createDesk(deps: DeskDeps) {
           if (request.ageMs > patienceMs) await report(sql, request.id, { text: "Nobody answered in time." }, "failed");
           else await attendTo(member, request);
         } catch (thrown) {
+          // What may pass is tried again with the next tick.
+          if (thrown instanceof MatrixError && thrown.transient && request.answer !== undefined) continue;
           await report(sql, request.id, { text: `FAILED: ${messageOf(thrown)}` }, "failed");
         }
       }

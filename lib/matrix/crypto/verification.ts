@@ -37,6 +37,8 @@ export interface VerificationDeps {
 /** What somebody at a terminal hears of a verification. */
 export type Report = (line: ProgressLine, state?: "done" | "failed") => Promise<void>;
 
+type Outgoing = OutgoingVerificationRequest | { readonly id?: string };
+
 /** One person's verification with an agent. */
 interface Flow {
   readonly request: VerificationRequest;
@@ -45,6 +47,8 @@ interface Flow {
   started: boolean;
   shown: boolean;
   confirmed: boolean;
+  /** Still to be sent, in this order: what could not be is tried again. */
+  readonly unsent: Outgoing[];
   over: boolean;
   said: string | undefined;
   report: Report | undefined;
@@ -115,36 +119,43 @@ export class Verifications {
     await report({ text: `Asked ${person} in ${room}: accept it in their client.` });
   }
 
-  /** What the person at the terminal says of the emoji. */
+  /** What the person at the terminal says of the emoji; said again, it only goes on with what is under way. */
   async answer(member: CryptoMember, person: string, same: boolean): Promise<void> {
     const flow = this.#flows.get(keyOf(member, person));
     const sas = flow && (await member.machine.unit(async () => flow.request.getVerification()));
-    if (!flow || flow.confirmed || !isSas(sas)) return;
-    flow.confirmed = true;
-    if (same) {
-      const requests = await member.machine.unit(() => sas.confirm());
-      for (const request of requests) await this.#send(member, request);
-    } else {
-      const cancel = await member.machine.unit(async () => sas.cancelWithCode("m.mismatched_sas"));
-      if (cancel) await this.#send(member, cancel);
+    if (flow && !flow.confirmed && isSas(sas)) {
+      flow.confirmed = true;
+      const requests = await member.machine.unit(async (): Promise<(Outgoing | undefined)[]> =>
+        same ? sas.confirm() : [sas.cancelWithCode("m.mismatched_sas")],
+      );
+      flow.unsent.push(...requests.filter((request) => request !== undefined));
     }
     await this.advance(member);
   }
 
-  /** Does what is our turn in all of the agent's verifications. */
+  /** Does what is our turn in all of the agent's verifications. Throws where something could not be sent: call it again. */
   advance(member: CryptoMember): Promise<void> {
     return member.mutex.run("verification", async () => {
       for (const [key, flow] of this.#flows) {
         if (flow.over || !key.startsWith(`${member.user} `)) continue;
+        await this.#sendAll(member, flow);
         for (let turn = 0; turn < 5; turn++) {
           const request = await member.machine.unit(async () => this.#turn(member, flow));
           if (!request) break;
-          await this.#send(member, request);
+          flow.unsent.push(request);
+          await this.#sendAll(member, flow);
         }
         await this.#sendReplies(member);
         await this.#tellState(member, key, flow);
       }
     });
+  }
+
+  async #sendAll(member: CryptoMember, { unsent }: Flow): Promise<void> {
+    for (let next = unsent[0]; next; next = unsent[0]) {
+      await this.#send(member, next);
+      unsent.shift();
+    }
   }
 
   /** What the machine answers by itself: its key, its MAC, that it is done. Those for devices are sent by every pull. */
@@ -236,7 +247,7 @@ export class Verifications {
         this.#flows.set(key, newFlow(request, request.weStarted()));
   }
 
-  async #send(member: CryptoMember, request: OutgoingVerificationRequest | { readonly id?: string }): Promise<void> {
+  async #send(member: CryptoMember, request: Outgoing): Promise<void> {
     if (!isRoomMessage(request)) return sendKeyRequest(member, request as Parameters<typeof sendKeyRequest>[1]);
     const { id, room_id: room, event_type: type, txn_id: txn, body } = request;
     const content = JSON.parse(body) as object;
@@ -257,6 +268,7 @@ const newFlow = (request: VerificationRequest, ours: boolean): Flow => ({
   started: false,
   shown: false,
   confirmed: false,
+  unsent: [],
   over: false,
   said: undefined,
   report: undefined,
