@@ -7,6 +7,7 @@ import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { callMatrix, fetchMatrix, path } from "./call.ts";
 import { hasErrcode, MatrixError } from "./error.ts";
+import { isUserId } from "./ids.ts";
 import { type MediaRef, parseMxc } from "./mxc.ts";
 
 /** Which device each agent's user has: one, and sends name it, as Synapse keeps a transaction id for a day only with a device. */
@@ -24,6 +25,16 @@ const fixedDevices: DeviceIds = { of: async () => firstDeviceId };
 
 /** The id of the application service in its registration; the homeserver is asked to ping it by that. */
 export const serviceId = "openclaw";
+
+/** What of a room's state its encryption hangs on. */
+export interface RoomState {
+  /** Joined members. */
+  readonly members: readonly string[];
+  /** Content of m.room.encryption; undefined: the room has none. */
+  readonly encryption: Readonly<Record<string, unknown>> | undefined;
+  /** Content of m.room.history_visibility. */
+  readonly visibility: Readonly<Record<string, unknown>> | undefined;
+}
 
 /** The homeserver as the gateway calls it; every method throws MatrixError. */
 export interface MatrixClient {
@@ -55,6 +66,8 @@ export interface MatrixClient {
     key?: string,
     signal?: AbortSignal,
   ): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** The room's whole state in one call. */
+  roomState(user: string, room: string, signal?: AbortSignal): Promise<RoomState>;
   /** The user's own account data of a type; undefined where there is none. */
   accountData(user: string, type: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>> | undefined>;
   setAccountData(user: string, type: string, content: object, signal?: AbortSignal): Promise<void>;
@@ -149,6 +162,24 @@ export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = 
       return ignoring(call("GET", callPath, { user, signal, timeoutMs: 10_000 }), "M_NOT_FOUND");
     },
 
+    async roomState(user, room, signal) {
+      const callPath = client + path`/rooms/${room}/state`;
+      const events: unknown = await call("GET", callPath, { user, signal, timeoutMs: 10_000 });
+      // An empty list would say that the room is not encrypted and nobody there.
+      if (!Array.isArray(events) || events.length === 0) throw new MatrixError(`GET ${callPath}`, {});
+      const state = events as StateEvent[];
+      const content = (type: string) => state.find((event) => event.type === type && event.state_key === "")?.content;
+      return {
+        members: state.flatMap((event) =>
+          event.type === "m.room.member" && event.content?.["membership"] === "join" && isUserId(event.state_key)
+            ? [event.state_key]
+            : [],
+        ),
+        encryption: content("m.room.encryption"),
+        visibility: content("m.room.history_visibility"),
+      };
+    },
+
     async accountData(user, type, signal) {
       return ignoring(call("GET", client + path`/user/${user}/account_data/${type}`, { user, signal }), "M_NOT_FOUND");
     },
@@ -199,6 +230,12 @@ export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = 
       await call("POST", callPath, { body: { transaction_id: txnId }, signal });
     },
   };
+}
+
+interface StateEvent {
+  readonly type?: unknown;
+  readonly state_key?: unknown;
+  readonly content?: Readonly<Record<string, unknown>>;
 }
 
 /** Turns on encryption in a room that is being made. */

@@ -9,7 +9,6 @@ import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import { callMatrix, path } from "./call.ts";
 import type { DeviceIds, MatrixClient } from "./client.ts";
 import { EncryptedContent, type PlainMessage } from "./crypto/encrypt.ts";
-import type { RoomSettings } from "./crypto/share.ts";
 import { MatrixError } from "./error.ts";
 
 /** What sending needs. */
@@ -18,9 +17,7 @@ export interface SendDeps {
   readonly client: Pick<MatrixClient, "getState">;
   readonly rooms: Pick<MatrixRooms, "encrypted" | "markEncrypted">;
   readonly deviceIds: DeviceIds;
-  readonly crypto: {
-    encrypt(message: PlainMessage, room: Promise<RoomSettings>, signal?: AbortSignal): Promise<EncryptedContent>;
-  };
+  readonly crypto: { encrypt(message: PlainMessage, signal?: AbortSignal): Promise<EncryptedContent> };
 }
 
 /** One event to be sent. */
@@ -53,39 +50,29 @@ class UnencryptedContent {
     return this.#content;
   }
 
-  /** The homeserver is asked anew; throws where it does not say. `settings` is still on its way where the room is known. */
+  /** Asks the homeserver anew; throws where it does not say. */
   static async for(
     deps: SendDeps,
     { user, room }: RoomMessage,
     signal?: AbortSignal,
-  ): Promise<
-    { readonly settings: Promise<RoomSettings> } | { readonly plain: (content: object) => UnencryptedContent }
-  > {
-    const asked = deps.client.getState(user, room, "m.room.encryption", "", signal);
-    const settings = asked.then((state) => state ?? ordinary);
-    // Waited for by whoever encrypts, if it comes to that; a failure before must not be unheard.
-    settings.catch(() => {});
+  ): Promise<"encrypted" | ((content: object) => UnencryptedContent)> {
     // Once known as encrypted it stays so, whatever the homeserver answers now.
-    if (await deps.rooms.encrypted(room)) return { settings };
-    const state = await asked;
-    if (state === undefined) return { plain: (content) => new UnencryptedContent(content) };
+    if (await deps.rooms.encrypted(room)) return "encrypted";
+    const state = await deps.client.getState(user, room, "m.room.encryption", "", signal);
+    if (state === undefined) return (content) => new UnencryptedContent(content);
     await deps.rooms.markEncrypted(room);
-    return { settings: Promise.resolve(state) };
+    return "encrypted";
   }
 }
-
-/** Of a room whose homeserver no longer says how it is encrypted. */
-const ordinary: RoomSettings = { algorithm: "m.megolm.v1.aes-sha2" };
 
 /** Sends and returns the event id. Throws MatrixError for what the homeserver answered, ClawError where it cannot encrypt. */
 export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: AbortSignal): Promise<string> {
   const { user, room, key, type = "m.room.message", ciphertext } = message;
   if (ciphertext !== undefined) return put(deps, message, EncryptedContent.parse(ciphertext), signal);
   const found = await UnencryptedContent.for(deps, message, signal);
-  const content = { ...(await message.content("settings" in found)), "dev.openclaw.key": key };
-  if ("plain" in found) return put(deps, message, found.plain(content), signal);
-  const encrypted = await deps.crypto.encrypt({ user, room, key, type, content }, found.settings, signal);
-  return put(deps, message, encrypted, signal);
+  const content = { ...(await message.content(found === "encrypted")), "dev.openclaw.key": key };
+  if (found !== "encrypted") return put(deps, message, found(content), signal);
+  return put(deps, message, await deps.crypto.encrypt({ user, room, key, type, content }, signal), signal);
 }
 
 async function put(

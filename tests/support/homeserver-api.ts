@@ -113,6 +113,7 @@ export function createHomeserverApi({ state, asToken, echo, ping, toDevice }: Ho
   app.get(`${base}/rooms/:room/joined_members`, (c) => {
     return c.json({ joined: Object.fromEntries(state.joined(c.req.param("room")).map((user) => [user, {}])) });
   });
+  app.get(`${base}/rooms/:room/state`, (c) => c.json(state.stateEvents(c.req.param("room"))));
   for (const suffix of ["/", "/:key"])
     app.get(`${base}/rooms/:room/state/:type${suffix}`, (c) => {
       const { room, type, key = "" } = c.req.param() as { room: string; type: string; key?: string };

@@ -140,6 +140,19 @@ export class HomeserverState {
     return members.filter(([, membership]) => membership === "join").map(([user]) => user);
   }
 
+  /** The room's whole state, as events without their ids. */
+  stateEvents(room: string): { type: string; state_key: string; content: Record<string, unknown> }[] {
+    const { members = new Map<string, string>(), state = new Map<string, Record<string, unknown>>() } =
+      this.rooms.get(room) ?? {};
+    return [
+      ...[...members].map(([state_key, membership]) => ({ type: "m.room.member", state_key, content: { membership } })),
+      ...[...state].map(([key, content]) => {
+        const [type = "", state_key = ""] = key.split(" ");
+        return { type, state_key, content };
+      }),
+    ];
+  }
+
   record(event: Omit<StandInEvent, "event_id" | "origin_server_ts">): StandInEvent {
     const id = `$${(this.#count += 1)}${randomBytes(8).toString("base64url")}`;
     const full = { event_id: id, origin_server_ts: Date.now(), ...event };

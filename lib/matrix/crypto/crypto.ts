@@ -11,7 +11,6 @@ import { type EncryptDeps, type EncryptedContent, encryptFor, type PlainMessage 
 import { type Holding, stallMs } from "./holding.ts";
 import { Keeper, type KeeperDeps } from "./keeper.ts";
 import type { ReadDeps } from "./read.ts";
-import type { RoomSettings } from "./share.ts";
 
 /** What encryption is made of. */
 export interface MatrixCryptoDeps
@@ -31,7 +30,7 @@ export interface AgentHealth {
 /** The encryption of this process's agents, and the way to those of others. */
 export interface MatrixCrypto {
   /** A content encrypted for the room as it is now. Throws ElsewhereError, NotReadyError, MatrixError. */
-  encrypt(message: PlainMessage, room: Promise<RoomSettings>, signal?: AbortSignal): Promise<EncryptedContent>;
+  encrypt(message: PlainMessage, signal?: AbortSignal): Promise<EncryptedContent>;
   /** Something to be decrypted was committed in this lane. */
   arrived(lane: string): void;
   /** The homeserver says that there may be something for these users' devices. */
@@ -47,10 +46,10 @@ export interface MatrixCrypto {
 /** Encryption that is asked for before it is started: it then says that it is not ready. */
 export function deferredCrypto(crypto: () => MatrixCrypto | undefined): Omit<MatrixCrypto, "stop"> {
   return {
-    async encrypt(message, room, signal) {
+    async encrypt(message, signal) {
       const now = crypto();
       if (!now) throw new NotReadyError(message.user, undefined);
-      return now.encrypt(message, room, signal);
+      return now.encrypt(message, signal);
     },
     // What is committed is looked for at the start.
     arrived: (lane) => crypto()?.arrived(lane),
@@ -121,13 +120,13 @@ export async function startMatrixCrypto(deps: MatrixCryptoDeps): Promise<MatrixC
   const looking = lookAfter();
 
   return {
-    async encrypt(message, room, signal) {
+    async encrypt(message, signal) {
       const holding = keeper.get(message.user);
       if (!holding) throw new ElsewhereError(message.user);
       const { member } = holding;
       if (!member) throw new NotReadyError(message.user, holding.trouble);
       try {
-        return await encryptFor(deps, member, message, room, signal);
+        return await encryptFor(deps, member, message, signal);
       } catch (thrown) {
         // Given up meanwhile, here or to another process: it is tried again there.
         if (member.signal.aborted || member.machine.broken !== undefined)

@@ -3,7 +3,7 @@ import { messageOf } from "../../errors.ts";
 import { MatrixError } from "../error.ts";
 import { isForAll } from "../notices.ts";
 import type { CryptoMember } from "./member.ts";
-import { type RoomSettings, type ShareDeps, shareRoomKey } from "./share.ts";
+import { type ShareDeps, shareRoomKey } from "./share.ts";
 
 /** What encrypting needs besides the agent. */
 export type EncryptDeps = ShareDeps;
@@ -49,14 +49,13 @@ export function encryptFor(
   deps: EncryptDeps,
   member: CryptoMember,
   message: PlainMessage,
-  settings: Promise<RoomSettings>,
   signal?: AbortSignal,
 ): Promise<EncryptedContent> {
   const { machine, mutex, troubles } = member;
   const { room, type, content, key } = message;
   return mutex.run(`room ${room}`, async () => {
     try {
-      await shareRoomKey(deps, member, { room, settings, toAll: isForAll(key) }, signal);
+      await shareRoomKey(deps, member, { room, toAll: isForAll(key) }, signal);
       const text = await machine.unit(
         (olm) => olm.encryptRoomEvent(new machine.wasm.RoomId(room), type, JSON.stringify(content)),
         async (tx, ciphertext) => tx`update outbox set ciphertext = ${ciphertext} where key = ${key}`,

@@ -3,6 +3,7 @@ import type { Sql } from "../../db/client.ts";
 import type { Log } from "../../log.ts";
 import type { Keyring } from "../../seal.ts";
 import type { MatrixClient } from "../client.ts";
+import type { FreshRooms } from "./fresh-rooms.ts";
 import type { KeyedMutex } from "./keyed-mutex.ts";
 import type { AgentMachine } from "./machine.ts";
 import type { Troubles } from "./troubles.ts";
@@ -26,6 +27,7 @@ export interface CryptoMember {
   /** One at a time: `pull`, `claim`, and each room's sends. */
   readonly mutex: KeyedMutex;
   readonly pulling: Pulling;
+  readonly rooms: FreshRooms;
 }
 
 /** Where the agent's pulls are. */

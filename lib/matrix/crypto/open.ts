@@ -5,6 +5,7 @@ import { renameDevice, setTrouble, takeDevice } from "../../ledger/matrix-device
 import type { Log } from "../../log.ts";
 import type { Keyring } from "../../seal.ts";
 import { firstDeviceId, type MatrixClient, newDeviceId } from "../client.ts";
+import { FreshRooms } from "./fresh-rooms.ts";
 import { ensureIdentity } from "./identity.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { AgentMachine } from "./machine.ts";
@@ -55,6 +56,7 @@ export async function openMember(
       setTrouble(sql, user, epoch, first).catch((err: unknown) => log.warn({ err, user }, "matrix: trouble not saved"));
     }),
     mutex: new KeyedMutex(),
+    rooms: new FreshRooms(client, user),
     pulling: {
       since: taken.syncToken,
       oneTimeKeys: undefined,

@@ -68,6 +68,10 @@ export async function readRows(
     async () => undefined,
     async (tx) => (accepted = await commit(deps, member, tx, outcomes, meaning.entries)),
   );
+  // While the agent thinks: the answer then need not wait for it.
+  for (const room of new Set(outcomes.map(({ row }) => row.event.room_id)))
+    if (meaning.entries.some(({ lane, state }) => state === "new" && lane.split("|")[1] === room))
+      member.rooms.expect(room, member.signal);
   deps.inbox.announce(meaning.entries, accepted);
   for (const notice of meaning.notices) deps.tell(notice);
   for (const outcome of outcomes)

@@ -2,10 +2,10 @@
 import type { EncryptionSettings, ToDeviceRequest } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { ClawError } from "../../errors.ts";
 import { knownIdentities } from "../../ledger/matrix-identities.ts";
-import type { MatrixClient } from "../client.ts";
 import { outboxKeys } from "../../ledger/outbox.ts";
 import { leftOutKey, leftOutNotice, strangerNotice, type Tell } from "../notices.ts";
 import { publicKeyIn } from "./identity.ts";
+import { freshMs } from "./fresh-rooms.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import { pull } from "./pull.ts";
 import { flushRequests, sendKeyRequest } from "./requests.ts";
@@ -13,20 +13,12 @@ import { userIds, type Wasm } from "./wasm.ts";
 
 /** What sharing needs besides the agent. */
 export interface ShareDeps {
-  readonly client: MatrixClient;
   readonly tell: Tell;
 }
-
-const freshMs = 500;
-
-/** A room's m.room.encryption content, as the homeserver has it. */
-export type RoomSettings = Readonly<Record<string, unknown>>;
 
 /** Whom a key is for. */
 export interface Audience {
   readonly room: string;
-  /** On its way perhaps. */
-  readonly settings: Promise<RoomSettings>;
   /** Who is not believed too, on every device: for a line that says so. What is said next has another key. */
   readonly toAll: boolean;
 }
@@ -39,16 +31,14 @@ export interface Audience {
 export async function shareRoomKey(
   deps: ShareDeps,
   member: CryptoMember,
-  { room, settings: asked, toAll }: Audience,
+  { room, toAll }: Audience,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { client, tell } = deps;
+  const { tell } = deps;
   const { machine, user, mutex } = member;
   const { wasm } = machine;
-  const [roomSettings, members, visibility] = await Promise.all([
-    asked,
-    client.joinedMembers(user, room, signal),
-    client.getState(user, room, "m.room.history_visibility", "", signal),
+  const [{ members, encryption, visibility }] = await Promise.all([
+    member.rooms.of(room, signal),
     // Without the flags nothing tells us of new devices. The pull that a message was read after will do for a quick answer.
     performance.now() - member.pulling.at > freshMs ? pull(member) : undefined,
   ]);
@@ -64,7 +54,7 @@ export async function shareRoomKey(
   });
   const settings = settingsFor(
     wasm,
-    roomSettings,
+    encryption ?? ordinary,
     visibility,
     toAll ? "all" : settingsOf(member)?.matrix?.share_keys_with,
   );
@@ -99,10 +89,13 @@ async function strangersAmong(member: CryptoMember, members: readonly string[]):
   });
 }
 
+/** Of a room that is known as encrypted and whose homeserver no longer says how. */
+const ordinary = { algorithm: "m.megolm.v1.aes-sha2" } as const;
+
 /** The room's wishes; throws ClawError `channel_failed` for an algorithm that is none of ours. */
 function settingsFor(
   wasm: typeof Wasm,
-  room: RoomSettings,
+  room: Readonly<Record<string, unknown>>,
   visibility: Readonly<Record<string, unknown>> | undefined,
   shareWith: "cross-signed" | "all" = "cross-signed",
 ): EncryptionSettings {

@@ -123,8 +123,7 @@ export const oneDevice: DeviceIds = { of: async () => firstDeviceId };
 
 /** Encryption of an agent whose keys are not there. */
 export const noCrypto = {
-  encrypt: async (_message: unknown, room: Promise<unknown>): Promise<never> => {
-    await room;
+  encrypt: async (): Promise<never> => {
     throw new ClawError("channel_failed", "the room is encrypted, and this test has no keys");
   },
   handOver: async (): Promise<void> => {},

@@ -27,9 +27,9 @@ before(async () => {
     deviceIds: oneDevice,
     crypto: {
       ...noCrypto,
-      encrypt: async (message, room) => {
-        contents.push(message.content);
-        return noCrypto.encrypt(message, room);
+      encrypt: async ({ content }) => {
+        contents.push(content);
+        return noCrypto.encrypt();
       },
     },
     log,
