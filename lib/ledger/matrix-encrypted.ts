@@ -75,14 +75,6 @@ async function opened(sql: Sql, bodies: Sealer, rows: PromiseLike<Row[]>): Promi
   return events;
 }
 
-/** It was read: what it said has its own row. Returns whether it was still there to be read. */
-export async function finishEncrypted(sql: Sql | TransactionSql, id: number): Promise<boolean> {
-  const rows = await sql`
-    update inbox set state = 'done', reason = null, body = null
-    where id = ${id} and kind = 'encrypted' and state = 'new' returning 1`;
-  return rows.length > 0;
-}
-
 const toldPrefix = "told: ";
 
 /** It stays, to be tried again. */
@@ -101,19 +93,37 @@ export interface MegolmPlace {
   readonly index: number;
 }
 
-/** Takes a place of a session for an event; false where another event has it: the same words were sent twice. */
-export async function takePlace(
+/** What became of an event that was read. */
+export interface EndOfRead {
+  /** False: it was taken back meanwhile, by a redaction. */
+  readonly open: boolean;
+  /** False: another event has its place in the session: the same words were sent twice. */
+  readonly first: boolean;
+}
+
+/**
+ * Ends an event that was read, and takes its place in its session; what it said has a row of its own. `place` undefined: it
+ * has none, as a step of a verification that came in the clear. One statement: everybody waits for this commit.
+ */
+export async function endRead(
   sql: Sql | TransactionSql,
   user: string,
-  { sessionId, index }: MegolmPlace,
-  eventId: string,
-): Promise<boolean> {
-  const [row] = await sql<{ event_id: string }[]>`
-    insert into matrix_seen as seen (user_id, session_id, message_index, event_id)
-    values (${user}, ${sessionId}, ${index}, ${eventId})
-    on conflict (user_id, session_id, message_index) do update set event_id = seen.event_id
-    returning event_id`;
-  return row?.event_id === eventId;
+  row: { readonly id: number; readonly eventId: string; readonly place: MegolmPlace | undefined },
+): Promise<EndOfRead> {
+  const { id, eventId, place } = row;
+  const [end] = await sql<EndOfRead[]>`
+    with ended as (
+      update inbox set state = 'done', reason = null, body = null
+      where id = ${id} and kind = 'encrypted' and state = 'new' returning 1
+    ), taken as (
+      insert into matrix_seen as seen (user_id, session_id, message_index, event_id)
+      select ${user}, ${place?.sessionId ?? ""}, ${place?.index ?? 0}::bigint, ${eventId} where ${place !== undefined}
+      on conflict (user_id, session_id, message_index) do update set event_id = seen.event_id
+      returning event_id
+    )
+    select exists (select 1 from ended) as open,
+      coalesce((select event_id = ${eventId} from taken), true) as first`;
+  return end ?? { open: false, first: false };
 }
 
 /** It is given up for good, and kept. */

@@ -175,6 +175,9 @@ describe("a push of encrypted events", () => {
       for (const content of contents) await sendToDevice(type, content);
     await on.owner.say(room, "past the rubbish");
     await on.answer(room, "You said: past the rubbish");
+    // The pull after that one tells the homeserver that it has come.
+    await on.owner.say(room, "and on");
+    await on.answer(room, "You said: and on");
     assert.deepEqual(
       on.homeserver.toDevice(matrixAgent).filter(({ type }) => type === "x"),
       [],

@@ -4,7 +4,7 @@
  */
 import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { TransactionSql } from "postgres";
-import { type EncryptedRow, finishEncrypted, markUnreadable, takePlace } from "../../ledger/matrix-encrypted.ts";
+import { type EncryptedRow, endRead, markUnreadable } from "../../ledger/matrix-encrypted.ts";
 import type { InboxEntry, TransactionalInbox } from "../../ledger/inbox.ts";
 import { type KnownIdentity, knownIdentities, noteRefused, pinIdentity } from "../../ledger/matrix-identities.ts";
 import { eventSource, matrixLane } from "../../ledger/matrix-events.ts";
@@ -150,38 +150,44 @@ async function commit(
   outcomes: readonly Outcome[],
   entries: readonly InboxEntry[],
 ): Promise<ReadonlySet<string>> {
-  // Taken back by a redaction meanwhile: it is not read after all.
-  const gone = new Set<string>();
+  const dropped = new Set<string>();
   const copies: InboxEntry[] = [];
-  for (const outcome of outcomes) {
-    const { row } = outcome;
-    if (outcome.state === "unreadable") {
-      if (row.reason !== outcome.reason) await markUnreadable(tx, row.id, outcome.reason, row.told);
-      continue;
-    }
-    const { belief, facts, event } = outcome;
-    if (isVerification(event)) {
-      await finishEncrypted(tx, row.id);
-      continue;
-    }
-    if (!(await finishEncrypted(tx, row.id))) gone.add(eventSource(event.event_id, member.user));
-    const place = megolmPlace(row.event);
-    if (!place || !(await takePlace(tx, member.user, place, event.event_id))) {
-      gone.add(eventSource(event.event_id, member.user));
+  // One connection: they are sent together and done one after the other.
+  await Promise.all(
+    outcomes.map(async (outcome) => {
+      if (outcome.state === "unreadable") return keep(tx, outcome);
+      const { row, event } = outcome;
+      const place = megolmPlace(row.event);
+      const { open, first } = await endRead(tx, member.user, { id: row.id, eventId: event.event_id, place });
+      if (isVerification(event)) return;
+      await noteSender(tx, outcome);
+      const isCopy = !first || !place;
+      if (!open || isCopy) dropped.add(eventSource(event.event_id, member.user));
+      if (!isCopy) return;
       copies.push(refusedEntry(member, row, "the same words as another event: a copy"));
       member.log.error(
         { user: member.user, sender: event.sender, event: event.event_id },
         "matrix: a message was sent again under another id, by its sender's client or by somebody else: it is not acted on",
       );
-    }
-    if (belief.believed && belief.pin !== undefined) await pinIdentity(tx, event.sender, belief.pin);
-    if (!belief.believed)
-      await noteRefused(tx, event.sender, {
-        masterKey: belief.why === "another identity" ? facts.masterKey : undefined,
-        device: belief.why === "unsigned device" ? facts.device : undefined,
-      });
+    }),
+  );
+  return inbox.acceptWithin(tx, [...entries.filter(({ source }) => !dropped.has(source)), ...copies]);
+}
+
+async function keep(tx: TransactionSql, { row, reason }: Outcome & { state: "unreadable" }): Promise<void> {
+  if (row.reason !== reason) await markUnreadable(tx, row.id, reason, row.told);
+}
+
+/** The identity first seen for a person is theirs; what was refused is remembered for `claw matrix trust`. */
+async function noteSender(tx: TransactionSql, { belief, facts, event }: Outcome & { state: "read" }): Promise<void> {
+  if (belief.believed) {
+    if (belief.pin !== undefined) await pinIdentity(tx, event.sender, belief.pin);
+    return;
   }
-  return inbox.acceptWithin(tx, [...entries.filter(({ source }) => !gone.has(source)), ...copies]);
+  await noteRefused(tx, event.sender, {
+    masterKey: belief.why === "another identity" ? facts.masterKey : undefined,
+    device: belief.why === "unsigned device" ? facts.device : undefined,
+  });
 }
 
 async function readOne(
