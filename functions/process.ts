@@ -4,6 +4,7 @@ import { loadConfig } from "../lib/config/load.ts";
 import { ConfigHolder } from "../lib/config/reload.ts";
 import { type Database, openDatabase } from "../lib/db/database.ts";
 import { ClawError } from "../lib/errors.ts";
+import { dropStartUpGarbage } from "../lib/drop-start-up-garbage.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { configWarnings } from "../lib/policy/warnings.ts";
 import { builtinToolNames } from "../lib/tools/builtin.ts";
@@ -11,6 +12,8 @@ import { type Gateway, startGateway } from "./gateway.ts";
 
 /** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
 const stopMs = 30_000;
+/** By then the agents' keys are loaded, too. */
+const settledMs = 2_000;
 
 /** Runs the gateway until it is told to end. What stops it from starting is printed as an instruction, exit code 1. */
 export async function runServer(): Promise<void> {
@@ -40,6 +43,7 @@ async function start(began: number): Promise<void> {
   const { publicUrl, privateUrl } = gateway;
   const ms = Math.round(performance.now() - began);
   log.info({ public: publicUrl, private: privateUrl, database: database.embedded ? "embedded" : "given", ms }, "ready");
+  setTimeout(dropStartUpGarbage, settledMs).unref();
 }
 
 interface Running {
