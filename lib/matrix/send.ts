@@ -38,6 +38,9 @@ export interface RoomMessage {
 /** The transaction id of a key: 40 hex digits. */
 export const txnIdOf = (key: string): string => createHash("sha256").update(key).digest("hex").slice(0, 40);
 
+/** Rooms found encrypted, by the ledger that keeps them. Once known as encrypted a room stays so, whatever the homeserver says. */
+const encryptedRooms = new WeakMap<SendDeps["rooms"], Set<string>>();
+
 /** A plain content for a room that was found unencrypted; made here alone. */
 class UnencryptedContent {
   readonly #content: object;
@@ -56,11 +59,16 @@ class UnencryptedContent {
     { user, room }: RoomMessage,
     signal?: AbortSignal,
   ): Promise<"encrypted" | ((content: object) => UnencryptedContent)> {
-    // Once known as encrypted it stays so, whatever the homeserver answers now.
-    if (await deps.rooms.encrypted(room)) return "encrypted";
-    const state = await deps.client.getState(user, room, "m.room.encryption", "", signal);
-    if (state === undefined) return (content) => new UnencryptedContent(content);
-    await deps.rooms.markEncrypted(room);
+    const found = encryptedRooms.get(deps.rooms) ?? new Set();
+    encryptedRooms.set(deps.rooms, found);
+    if (found.has(room)) return "encrypted";
+    const [known, state] = await Promise.all([
+      deps.rooms.encrypted(room),
+      deps.client.getState(user, room, "m.room.encryption", "", signal),
+    ]);
+    if (!known && state === undefined) return (content) => new UnencryptedContent(content);
+    if (!known) await deps.rooms.markEncrypted(room);
+    found.add(room);
     return "encrypted";
   }
 }
