@@ -15,11 +15,14 @@ export interface KeeperDeps extends HoldingDeps {
   readonly locks: Pick<Locks, "tryAgent" | "releaseAgent" | "keepers">;
 }
 
+const shareEveryRounds = 5;
+
 /** The agents of one process. */
 export class Keeper {
   readonly #deps: KeeperDeps;
   readonly #held = new Map<string, Holding>();
   #stopped = false;
+  #rounds = 0;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
@@ -38,7 +41,10 @@ export class Keeper {
     const { sql, locks } = this.#deps;
     const agents = this.#wanted();
     if (agents.length === 0 && this.#held.size === 0) return;
-    const share = Math.ceil(agents.length / (await locks.keepers()));
+    this.#rounds += 1;
+    // It goes over the connection that lanes are locked on: who holds all asks seldom, for one that has come newly.
+    const asks = this.#held.size < agents.length || this.#rounds % shareEveryRounds === 0;
+    const share = asks ? Math.ceil(agents.length / (await locks.keepers())) : agents.length;
     const pulses = await devicePulses(sql, [...this.#held.keys()]);
     for (const holding of this.all())
       if (!agents.some(({ user }) => user === holding.user) || holding.isOver(pulses.get(holding.user)))
