@@ -86,7 +86,7 @@ function createTransactionHandler({ config, transactions, wake, log, ...deps }: 
     if (!body) return failure(c, 400, "M_BAD_JSON", "a transaction is a JSON object with a list of events");
     const { events } = body;
     const woken = wokenBy(body, agentUsers(config()));
-    // Not a word of them is used: they are fetched, and a repeated transaction would not hold them (facts in docs/matrix.md).
+    // Not a word of them is used: they are fetched, and a repeated transaction would not hold them (docs/decisions, keys are pulled).
     if (woken.length > 0) wake(woken);
     if (events.length === 0) return c.json({});
     const digest = hash("sha256", bytes, "buffer");

@@ -1,6 +1,6 @@
 /**
- * To-device messages are pulled by a masqueraded /sync: pushed ones are lost where a transaction is repeated (facts:
- * element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
+ * To-device messages are pulled by a masqueraded /sync: pushed ones are lost where a transaction is repeated
+ * (element-hq/synapse#14710). What a pull brings, and where the next one begins, is committed together.
  */
 import { randomUUID } from "node:crypto";
 import { hasErrcode } from "../error.ts";
