@@ -48,6 +48,17 @@ describe("an encrypted room", () => {
     assert.equal(await owner.isSigned(matrixAgent, "OPENCLAW"), true);
   });
 
+  test("a person who writes the mark of a self-test gets an answer like anybody, and ends no self-test", async () => {
+    const [asked] = await stage.gateway.sql<{ id: number }[]>`
+      insert into matrix_requests (user_id, kind, asked) values ('@nobody:home.example', 'selftest', '{}') returning id`;
+    const before = stage.model.requests.length;
+    const mark = { request: asked?.id, sentAt: 0 };
+    await owner.say(room, { msgtype: "m.text", body: "not for you", "dev.openclaw.selftest": mark });
+    await until(async () => stage.model.requests.length > before);
+    const [row] = await stage.gateway.sql`select state from matrix_requests where id = ${asked?.id ?? 0}`;
+    assert.equal(row?.["state"], "open");
+  });
+
   test("a message that is sent again under another event id gets no second run", async () => {
     const first = await owner.say(room, "restart it");
     await until(async () => stage.model.requests.some(({ body }) => JSON.stringify(body).includes("restart it")));

@@ -114,7 +114,7 @@ async function meaningOf(deps: ReadDeps, member: CryptoMember, outcomes: readonl
   for (const outcome of outcomes) {
     if (outcome.state !== "read" || isVerification(outcome.event)) continue;
     const { event, belief, row, facts } = outcome;
-    if (deps.selftest(member, event)) continue;
+    if (belief.believed && deps.selftest(member, event)) continue;
     // The homeserver allows or refuses everything else by its type, which it cannot see here.
     if (event.type !== "m.room.message" && event.type !== "m.reaction") continue;
     if (belief.believed)

@@ -4,6 +4,7 @@ import { type MatrixRequest, report } from "../../ledger/matrix-requests.ts";
 import { type MatrixRooms, selftestOrigin } from "../../ledger/matrix-rooms.ts";
 import { messageOf } from "../../errors.ts";
 import type { MatrixClient } from "../client.ts";
+import { isOurs } from "../ids.ts";
 import type { DecryptedEvent } from "./read.ts";
 import type { CryptoMember } from "./member.ts";
 import type { VerificationDeps } from "./verification.ts";
@@ -45,6 +46,8 @@ export function receiveSelftest(
   member: CryptoMember,
   event: DecryptedEvent,
 ): boolean {
+  // Anybody may write the mark into a message: only one agent's word to another counts.
+  if (!isOurs(member.config(), event.sender)) return false;
   const mark = event.content[marker];
   if (typeof mark !== "object" || mark === null || !("request" in mark) || !("sentAt" in mark)) return false;
   const ms = Date.now() - Number(mark.sentAt);
