@@ -35,8 +35,10 @@ export interface Pulling {
   since: string | undefined;
   /** One-time keys on the homeserver, as last told. */
   oneTimeKeys: number | undefined;
-  /** When the last one ended well, by performance.now(). */
+  /** When the last one ended well, or the agent was opened, by performance.now(). */
   at: number;
+  /** Whether one has ended well since the agent was opened. */
+  done: boolean;
   /** The last position and key count that are committed, and when, by performance.now(). */
   savedAt: number;
   /** The homeserver says that it shows others of the agent has changed, and nobody has looked yet. */

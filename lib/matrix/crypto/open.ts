@@ -60,8 +60,9 @@ export async function openMember(
     pulling: {
       since: taken.syncToken,
       oneTimeKeys: undefined,
-      // It is given as long as any other for its first.
+      // The first one may take as long as any other.
       at: performance.now(),
+      done: false,
       savedAt: 0,
       ownKeysChanged: false,
       // By an earlier holder, who may not have come to it.

@@ -45,6 +45,7 @@ export function pull(member: CryptoMember): Promise<void> {
         await pullAll(member);
       });
       pulling.at = performance.now();
+      pulling.done = true;
       troubles.set("pull", undefined);
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown);

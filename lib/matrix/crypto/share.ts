@@ -40,7 +40,7 @@ export async function shareRoomKey(
   const [{ members, encryption, visibility }] = await Promise.all([
     member.rooms.of(room, signal),
     // Without the flags nothing tells us of new devices. The pull that a message was read after will do for a quick answer.
-    performance.now() - member.pulling.at > freshMs ? pull(member) : undefined,
+    member.pulling.done && performance.now() - member.pulling.at <= freshMs ? undefined : pull(member),
   ]);
   if (!members.includes(user)) throw new ClawError("channel_failed", `${user} is not in ${room} any more`);
   await machine.unit((olm) => olm.updateTrackedUsers(userIds(wasm, members)));

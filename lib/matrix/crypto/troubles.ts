@@ -1,5 +1,5 @@
 /** What keeps an agent from reading or answering, by kind. */
-export type TroubleKind = "start" | "pull" | "keys" | "identity" | "decrypt" | "encrypt";
+export type TroubleKind = "pull" | "keys" | "identity" | "decrypt" | "encrypt";
 
 /** One agent's troubles; the first one is what health shows. */
 export class Troubles {
