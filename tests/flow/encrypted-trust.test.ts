@@ -119,7 +119,9 @@ describe("in an encrypted room", () => {
     await on.answer(room, /^I did not read that: it came without encryption/);
     await on.owner.say(room, "hello");
     await on.answer(room, "You said: hello");
-    assert.deepEqual((await on.said(room)).length, 2);
+    // Another line may come, at any time: that the owner's unsigned device cannot read what is said.
+    const said = await on.said(room);
+    assert.equal(said.filter((text) => text.startsWith("I did not read that")).length, 1, said.join("\n"));
     assert.ok(on.asked().every((text) => !text.includes("door")));
   });
 
