@@ -45,6 +45,7 @@ import { createHealthFunction, type PartHealth } from "./health.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
 import { startRecovery } from "./recovery.ts";
+import { approvalExpiryTask } from "./tasks/approval-expiry.ts";
 import { controlTask } from "./tasks/control.ts";
 import { deliverTask } from "./tasks/deliver.ts";
 import { createMatrixMembershipTask } from "./tasks/matrix-membership.ts";
@@ -130,6 +131,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     backends,
     registry,
     agentFunctions,
+    wake: (lane) => lanes.wake(lane),
     metrics,
     log,
   };
@@ -148,6 +150,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     tasks: {
       control: controlTask(deps),
       deliver: deliverTask(deps),
+      "approval-expiry": approvalExpiryTask(deps),
       "matrix-membership": createMatrixMembershipTask({ config, rooms, client, crypto, log, events }),
     },
   });

@@ -10,6 +10,7 @@ export type Checkpoint =
   | "tool.started"
   | "tool.ended"
   | "tool.saved"
+  | "run.parked"
   | "outbox.committed"
   | "send.started"
   | "send.ended"

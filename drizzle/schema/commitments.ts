@@ -12,6 +12,8 @@ export const commitments = pgTable(
     /** Sealed text. */
     body: bytes().notNull(),
     due: date({ mode: "string" }),
+    /** The sources that tainted the run that added it, space-separated; null: none. */
+    taint: text(),
     createdAt: instant("created_at").notNull().defaultNow(),
     completedAt: instant("completed_at"),
   },

@@ -32,6 +32,8 @@ export const turns = pgTable(
     principal: text().notNull(),
     /** Estimated tokens of the whole turn. */
     tokens: integer().notNull(),
+    /** The sources that tainted its run, space-separated; null: none. */
+    taint: text(),
     body: bytes().notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
   },

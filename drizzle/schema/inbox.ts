@@ -4,7 +4,7 @@ import { bytes, instant } from "./columns.ts";
 
 /**
  * Everything accepted from a channel, once (`source` is unique). A row is committed before the push is acknowledged.
- * `state`: new -> running (belongs to `run_id`) -> done; or at once ignored, denied, refused or poison, with `reason`.
+ * `state`: new -> running (belongs to `run_id`; `waiting` while that waits for an approval) -> done; or at once ignored, denied, refused or poison, with `reason`.
  */
 export const inbox = pgTable(
   "inbox",
@@ -15,7 +15,7 @@ export const inbox = pgTable(
     lane: text().notNull(),
     principal: text(),
     kind: text({ enum: ["message", "control", "membership", "encrypted", "other"] }).notNull(),
-    state: text({ enum: ["new", "running", "done", "ignored", "denied", "refused", "poison"] }).notNull(),
+    state: text({ enum: ["new", "running", "waiting", "done", "ignored", "denied", "refused", "poison"] }).notNull(),
     reason: text(),
     /** Sealed InboundMessage; null where there was nothing to keep. */
     body: bytes(),

@@ -11,12 +11,17 @@ export const runs = pgTable(
     lane: text().notNull(),
     agent: text().notNull(),
     principal: text().notNull(),
-    trigger: text({ enum: ["chat"] }).notNull(),
-    state: text({ enum: ["running", "done", "failed", "cancelled"] }).notNull(),
+    trigger: text({ enum: ["chat", "agent"] }).notNull(),
+    /** The run that called this one by agent_ask. */
+    parentRunId: uuid("parent_run_id"),
+    /** `waiting`: for an approval; nobody works on it until that is decided. */
+    state: text({ enum: ["running", "waiting", "done", "failed", "cancelled"] }).notNull(),
     /** Why it failed or was cancelled: a ClawError code. */
     error: text(),
     policyHash: text("policy_hash").notNull(),
     promptHash: text("prompt_hash").notNull(),
+    /** The sources that tainted it so far, space-separated; null: none. */
+    taint: text(),
     steps: integer().notNull().default(0),
     /** Null: no provider said. */
     inputTokens: bigint("input_tokens", { mode: "number" }),
@@ -61,8 +66,12 @@ export const journal = pgTable(
     providerRequestId: text("provider_request_id"),
     toolName: text("tool_name"),
     toolCallId: text("tool_call_id"),
-    decision: text({ enum: ["allow", "deny"] }),
+    decision: text({ enum: ["allow", "deny", "ask"] }),
     rule: text(),
+    /** The sources that tainted the run when it was decided, space-separated. */
+    taint: text(),
+    /** Who approved or refused. */
+    approver: text(),
     inputTokens: bigint("input_tokens", { mode: "number" }),
     outputTokens: bigint("output_tokens", { mode: "number" }),
     cachedTokens: bigint("cached_tokens", { mode: "number" }),

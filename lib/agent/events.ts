@@ -1,5 +1,7 @@
 /** What a run does, as its journal keeps it: enough to audit it and to go on with it after a crash. */
 import type { Attachment } from "../channel/types.ts";
+import type { Decision } from "../policy/decide.ts";
+import type { TaintSource } from "../policy/taint.ts";
 import type { ModelAnswer, ModelMessage, ToolCall } from "./model.ts";
 
 export type RunEvent =
@@ -11,19 +13,36 @@ export type RunEvent =
       readonly tools: readonly string[];
       /** Put before the answer: what could not be read. */
       readonly preface: string;
+      /** What the person wrote that the run answers, whole, and nobody else's words. */
+      readonly request: string;
+      /** What has tainted it from the beginning: its history, what was forwarded to it. */
+      readonly taint: readonly TaintSource[];
     }
+  /** After an interruption, or when all it waited for was decided. */
   | { readonly type: "run.resumed" }
+  /** Nobody works on it until its questions are decided. */
+  | { readonly type: "run.waiting" }
   | { readonly type: "llm.requested"; readonly backend: string; readonly model: string }
   | { readonly type: "llm.answered"; readonly answer: ModelAnswer }
   | { readonly type: "llm.failed"; readonly errorType: string; readonly reason: string }
-  /** The decision on one call. An allowed one is also the intent: what follows may have happened. */
+  /** The decision on one call. An allowed one is also the intent: what follows may have happened. `ask`: see approval.decided. */
   | {
       readonly type: "tool.requested";
       readonly call: ToolCall;
       /** Whether a tool has the call's name. If not, the name is only something the model said, and kept sealed. */
       readonly known: boolean;
-      readonly decision: "allow" | "deny";
+      readonly decision: Decision["decision"];
       readonly rule: string;
+      /** What had tainted the run when it was decided. */
+      readonly taint: readonly TaintSource[];
+    }
+  /** What became of the question about a call; `approved` is the intent, as above. */
+  | {
+      readonly type: "approval.decided";
+      readonly call: ToolCall;
+      readonly outcome: "approved" | "denied" | "expired" | "cancelled";
+      /** The principal who decided, `operator` on the command line; empty where nobody did. */
+      readonly approver: string;
     }
   | {
       readonly type: "tool.finished";
@@ -33,6 +52,8 @@ export type RunEvent =
       /** `denied` and `error`: not, or not fully, executed. `unknown`: begun before a crash and not repeatable; nobody knows what came of it. */
       readonly outcome: "ok" | "error" | "denied" | "unknown";
       readonly milliseconds: number;
+      /** What has tainted the run now that the result is read. */
+      readonly taint: readonly TaintSource[];
     }
   | {
       readonly type: "run.finished";

@@ -7,8 +7,11 @@ import { checkpoint } from "../checkpoint.ts";
 import { estimateTokens } from "./history.ts";
 import type { RunEvent, RunJournal } from "./events.ts";
 import type { Model, ModelMessage, ToolSpec } from "./model.ts";
-import { executeCall, prepareCall, type ToolHost } from "./tool-call.ts";
+import type { ReadyCall } from "../policy/granted.ts";
+import { executeCall, prepareCall, type ToolHost, type ToolResult } from "./tool-call.ts";
+import type { Tool } from "../tools/define.ts";
 import { applyEvent, type CallState, type Transcript } from "./transcript.ts";
+import { type Question, RunWaiting } from "./waiting.ts";
 
 export interface RunLimits {
   /** Model calls; the last one is made without tools, so that it must answer. */
@@ -45,7 +48,7 @@ export interface LoopResult {
   readonly closing: readonly RunEvent[];
 }
 
-/** Runs until there is a text. Throws ClawError `limit_reached`, `backend_failed` or `cancelled`. */
+/** Runs until there is a text. Throws ClawError `limit_reached`, `backend_failed` or `cancelled`, and RunWaiting. */
 export async function runAgent(options: LoopOptions, input: LoopInput): Promise<LoopResult> {
   const { transcript } = input;
   let pending: readonly RunEvent[] = input.opening;
@@ -108,35 +111,45 @@ async function ask(
 /**
  * The calls of one answer: decided and their intents journalled in one write, run (side by side those that change
  * nothing, the others one after the other), each outcome journalled as it comes. After a crash, a call whose outcome is
- * missing is run again only where its effect allows that.
+ * missing is run again only where its effect allows that. What has to be asked is left open, and told at the end.
  */
 async function runCalls(options: LoopOptions, transcript: Transcript): Promise<void> {
   const { tools, journal } = options;
   const truncated = transcript.finishReason === "length";
   const record = recorder(journal, transcript);
 
-  const open = transcript.calls.filter((state) => state.result === undefined);
-  const begun = open.filter((state) => state.requestedAt !== undefined);
-  const fresh = open.filter((state) => state.requestedAt === undefined);
+  const open = transcript.calls
+    .filter((state) => state.result === undefined)
+    .map((state): OpenCall => {
+      const tool = tools.find(state.call.name);
+      const prepared = tool && prepareCall(tool, state.call, truncated);
+      const ready = prepared && "input" in prepared ? prepared : undefined;
+      const refused = prepared && "outcome" in prepared ? prepared : undefined;
+      return { state, tool, ready, refused, crashed: state.decision === "allow" || state.approved === true };
+    });
+  const fresh = open.filter(({ state }) => state.requestedAt === undefined);
   if (fresh.length > 0) {
-    const events = fresh.map(({ call }): RunEvent => ({
-      type: "tool.requested",
-      call,
-      known: tools.find(call.name) !== undefined,
-      ...tools.decide(call.name),
-    }));
+    const { taint } = tools;
+    const events = fresh.map(({ state: { call }, tool, ready }): RunEvent => {
+      const { decision } = tools.decide(call.name, { ready, taint });
+      return { type: "tool.requested", call, known: tool !== undefined, ...decision, taint };
+    });
     const first = await journal.append(events);
     events.forEach((event, index) => applyEvent(transcript, { seq: first + index, event }));
     checkpoint("tool.requested");
   }
 
+  const questions: Question[] = [];
+  let waiting = false;
   const sideBySide: Promise<void>[] = [];
   const inOrder: (() => Promise<void>)[] = [];
-  for (const state of open) {
-    const tool = tools.find(state.call.name);
-    const crashed = begun.includes(state);
-    const work = (): Promise<void> => runCall(options, state, truncated, crashed, record);
-    if (tool && tool.effect !== "idempotent") inOrder.push(work);
+  for (const each of open) {
+    const work = async (): Promise<void> => {
+      const question = await runCall(options, each, record);
+      waiting ||= question !== undefined;
+      if (question && question !== "waiting") questions.push(question);
+    };
+    if (each.tool && each.tool.effect !== "idempotent") inOrder.push(work);
     else sideBySide.push(work());
   }
   const ordered = (async () => {
@@ -146,9 +159,21 @@ async function runCalls(options: LoopOptions, transcript: Transcript): Promise<v
   const settled = await Promise.allSettled([...sideBySide, ordered]);
   const broken = settled.find((result) => result.status === "rejected");
   if (broken) throw broken.reason;
+  if (waiting) throw new RunWaiting(questions);
 }
 
-type Recorder = (event: Extract<RunEvent, { type: "tool.finished" }>) => Promise<void>;
+/** A call without a result yet. */
+interface OpenCall {
+  readonly state: CallState;
+  readonly tool: Tool | undefined;
+  readonly ready: ReadyCall | undefined;
+  /** Why it cannot be run, where its arguments are not valid. */
+  readonly refused: ToolResult | undefined;
+  /** It was under way when the run was interrupted. */
+  readonly crashed: boolean;
+}
+
+type Recorder = (event: Extract<RunEvent, { type: "tool.finished" | "approval.decided" }>) => Promise<void>;
 
 /** Appends one after the other: seq numbers are given in order. */
 function recorder(journal: RunJournal, transcript: Transcript): Recorder {
@@ -159,16 +184,15 @@ function recorder(journal: RunJournal, transcript: Transcript): Recorder {
   };
 }
 
+/** Runs a call to its result, or returns what has to be decided before. */
 async function runCall(
   { tools, clock, signal, onTool }: LoopOptions,
-  { call, requestedAt, allowed }: CallState,
-  truncated: boolean,
-  crashed: boolean,
+  { state, tool, ready, refused, crashed }: OpenCall,
   record: Recorder,
-): Promise<void> {
+): Promise<Question | "waiting" | undefined> {
+  const { call, requestedAt: seq = -1, taint = [] } = state;
   const began = clock();
-  const tool = tools.find(call.name);
-  const finish = (outcome: "ok" | "error" | "denied" | "unknown", result: string): Promise<void> =>
+  const finish = (outcome: "ok" | "error" | "denied" | "unknown", result: string): Promise<undefined> =>
     record({
       type: "tool.finished",
       call,
@@ -176,24 +200,50 @@ async function runCall(
       outcome,
       result,
       milliseconds: Math.round(clock() - began),
-    });
+      taint: tools.taint,
+    }) as Promise<undefined>;
+  const denied = (): Promise<undefined> =>
+    finish("denied", `Not permitted: ${call.name} is not granted here. Do not try again; tell the person.`);
 
   if (!tool) return finish("error", `There is no tool named "${call.name}".`);
-  // Asked again: between a crash and now the config may have taken the grant away.
-  if (!allowed || tools.decide(call.name).decision === "deny")
-    return finish("denied", `Not permitted: ${call.name} is not granted here. Do not try again; tell the person.`);
-  const ready = prepareCall(tool, call, truncated);
-  if ("outcome" in ready) return finish(ready.outcome, ready.text);
-  if (crashed && ready.tool.effect === "unsafe")
+  if (state.decision === "deny") return denied();
+  if (!ready) return finish("error", refused?.text ?? "The call was not executed.");
+
+  let { granted, decision } = tools.decide(call.name, { ready, taint });
+  if (state.decision === "ask" && decision.decision !== "deny") {
+    const answer = await tools.answer(seq);
+    if (answer.state === "pending") return answer.asked ? "waiting" : { seq, call: ready, rule: decision.rule };
+    if (!state.approved) await record({ type: "approval.decided", call, outcome: answer.state, approver: answer.by });
+    if (answer.state !== "approved") return finish("denied", refusals[answer.state](call.name));
+    ({ granted, decision } = tools.decide(call.name, { ready, taint, approved: { seq, approval: answer.approval } }));
+  }
+  // Decided anew: between a crash and now the config may have taken the grant away.
+  if (!granted) return denied();
+  if (crashed && tool.effect === "unsafe")
     return finish(
       "unknown",
       "It is not known whether this happened: the gateway was interrupted while it ran. Do not repeat it; ask the person to check.",
     );
   onTool(call.name, true);
   checkpoint("tool.started");
-  const result = await executeCall(ready, tools.context(String(requestedAt), signal));
-  onTool(call.name, false);
-  checkpoint("tool.ended");
-  await finish(result.outcome, result.text);
+  try {
+    const result = await executeCall(granted, tools.context(String(seq), signal));
+    checkpoint("tool.ended");
+    if (tool.labels.includes("untrusted")) tools.addTaint([`tool:${tool.name}`]);
+    await finish(result.outcome, result.text);
+  } catch (thrown) {
+    if (thrown instanceof RunWaiting) return "waiting";
+    throw thrown;
+  } finally {
+    onTool(call.name, false);
+  }
   checkpoint("tool.saved");
+  return undefined;
 }
+
+/** What the model reads of a call that nobody agreed to. */
+const refusals: Readonly<Record<"denied" | "expired" | "cancelled", (name: string) => string>> = {
+  denied: (name) => `Refused: a person said no to this call of ${name}. Do not try again; tell the person.`,
+  expired: (name) => `Not done: nobody approved this call of ${name} in time. Do not try again; tell the person.`,
+  cancelled: (name) => `Not done: this call of ${name} was called off. Do not try again.`,
+};

@@ -1,27 +1,46 @@
 /** One tool call, from what the model wrote to what it reads back. Failures are data: nothing here throws but a cancel. */
 import { z } from "zod";
 import { ClawError, messageOf } from "../errors.ts";
-import type { Tool, ToolContext } from "../tools/define.ts";
+import type { Decision } from "../policy/decide.ts";
+import type { Approval, GrantedCall, ReadyCall } from "../policy/granted.ts";
+import type { TaintSource } from "../policy/taint.ts";
+import { runTool, type Tool, type ToolContext } from "../tools/define.ts";
 import type { ToolCall } from "./model.ts";
+import { RunWaiting } from "./waiting.ts";
 
 /** What the loop may call, and the decision on each. Passed in: the loop knows no config and no platform. */
 export interface ToolHost {
   /** The tool by its own name, or undefined. */
   find(name: string): Tool | undefined;
-  /** The policy's word on a call, asked again at every dispatch. */
-  decide(name: string): { readonly decision: "allow" | "deny"; readonly rule: string };
+  /** The policy's word on a call, asked again at every dispatch. Only what has valid arguments can be granted. */
+  decide(name: string, how: Deciding): { readonly decision: Decision; readonly granted: GrantedCall | undefined };
+  /** What has tainted the run so far. */
+  readonly taint: readonly TaintSource[];
+  addTaint(sources: readonly TaintSource[]): void;
+  /** What the approvers said of the call requested at `seq`. */
+  answer(seq: number): Promise<Answer>;
   context(callKey: string, signal: AbortSignal): ToolContext;
 }
+
+/** What the host cannot know of a call. */
+export interface Deciding {
+  /** Undefined where its arguments are not valid. */
+  readonly ready: ReadyCall | undefined;
+  /** What had tainted the run when the model asked for it. */
+  readonly taint: readonly TaintSource[];
+  readonly approved?: { readonly seq: number; readonly approval: Approval };
+}
+
+/** The state of a question. */
+export type Answer =
+  /** `asked`: the approvers were asked already. */
+  | { readonly state: "pending"; readonly asked: boolean }
+  | { readonly state: "approved"; readonly by: string; readonly approval: Approval }
+  | { readonly state: "denied" | "expired" | "cancelled"; readonly by: string };
 
 export interface ToolResult {
   readonly outcome: "ok" | "error" | "unknown";
   readonly text: string;
-}
-
-/** A call that can be run: known, its arguments whole and valid. */
-export interface ReadyCall {
-  readonly tool: Tool;
-  readonly input: Record<string, unknown>;
 }
 
 const failed = (text: string): ToolResult => ({ outcome: "error", text });
@@ -45,15 +64,17 @@ export function prepareCall(tool: Tool, call: ToolCall, truncated: boolean): Rea
   return { tool, input: checked.data };
 }
 
-/** Runs a ready call under its timeout and cuts its result to its limit. Throws only when `context.signal` is aborted. */
-export async function executeCall({ tool, input }: ReadyCall, context: ToolContext): Promise<ToolResult> {
+/** Runs a granted call under its timeout and cuts its result to its limit. Throws only when `context.signal` is aborted, and RunWaiting. */
+export async function executeCall(call: GrantedCall, context: ToolContext): Promise<ToolResult> {
+  const { tool } = call;
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), tool.timeoutMs);
   const signal = AbortSignal.any([context.signal, timeout.signal]);
   try {
-    const text = await untilAborted(tool.run(input, { ...context, signal }), signal);
+    const text = await untilAborted(runTool(call, { ...context, signal }), signal);
     return { outcome: "ok", text: cut(text, tool.outputLimit) };
   } catch (thrown) {
+    if (thrown instanceof RunWaiting) throw thrown;
     if (context.signal.aborted) throw new ClawError("cancelled", "the run was cancelled", { cause: thrown });
     if (timeout.signal.aborted) return tooSlow(tool);
     return failed(

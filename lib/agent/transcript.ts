@@ -1,5 +1,7 @@
 /** Reads a journal back into the state the loop goes on from. Pure. */
 import type { RecordedEvent } from "./events.ts";
+import type { Decision } from "../policy/decide.ts";
+import type { TaintSource } from "../policy/taint.ts";
 import type { ModelMessage, ToolCall, Usage } from "./model.ts";
 
 /** A tool call of the last answer, and how far it had come. */
@@ -7,9 +9,13 @@ export interface CallState {
   readonly call: ToolCall;
   /** Seq of its `tool.requested`, undefined before that. */
   requestedAt?: number;
+  /** As it was decided then, and what had tainted the run. */
+  decision?: Decision["decision"];
+  taint?: readonly TaintSource[];
+  /** An approver's yes is journalled: it may have been begun. */
+  approved?: boolean;
   /** Its result once there is one (a denial is one at once). */
   result?: string;
-  allowed?: boolean;
 }
 
 /** Where a run stands. */
@@ -68,7 +74,13 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
       const state = transcript.calls.find(({ call }) => call.id === event.call.id);
       if (!state) break;
       state.requestedAt = seq;
-      state.allowed = event.decision === "allow";
+      state.decision = event.decision;
+      state.taint = event.taint;
+      break;
+    }
+    case "approval.decided": {
+      const state = transcript.calls.find(({ call }) => call.id === event.call.id);
+      if (state) state.approved = event.outcome === "approved";
       break;
     }
     case "tool.finished": {
@@ -79,6 +91,7 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
     }
     case "run.started":
     case "run.resumed":
+    case "run.waiting":
     case "llm.requested":
     case "llm.failed":
     case "run.finished":

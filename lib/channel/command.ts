@@ -8,6 +8,8 @@ const names: ReadonlySet<string> = new Set<Command["name"]>([
   "new",
   "status",
   "stop",
+  "approve",
+  "deny",
 ]);
 
 const isName = (name: string): name is Command["name"] => names.has(name);

@@ -34,6 +34,8 @@ export interface Attachment {
   readonly mime?: string;
   /** Bytes as claimed by the sender. */
   readonly size?: number;
+  /** Of a `voice`: the person spoke it, by their client's word; any other sound may hold anybody's words. */
+  readonly spoken?: true;
   /** What an encrypted file is opened with; as secret as what it holds, so it is kept only where the message is sealed. */
   readonly encryption?: FileEncryption;
 }
@@ -59,7 +61,7 @@ export interface OutboundFile {
 
 /** A command of either channel: `/new` on Telegram is `!new` on Matrix. */
 export interface Command {
-  readonly name: "start" | "help" | "agents" | "agent" | "new" | "status" | "stop";
+  readonly name: "start" | "help" | "agents" | "agent" | "new" | "status" | "stop" | "approve" | "deny";
   readonly argument: string;
 }
 
@@ -75,6 +77,8 @@ export interface InboundMessage {
   readonly album?: string;
   /** Text of the message this one answers, where the channel gave it. */
   readonly quoted?: string;
+  /** Somebody else wrote it: the person only passed it on. Where the channel says so. */
+  readonly forwarded?: true;
   readonly destination: Destination;
   /** True in rooms with others, where an answer is public to them. */
   readonly shared: boolean;

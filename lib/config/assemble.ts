@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
+import { canonicalJson } from "./canonical-json.ts";
 import type { Agent, Backend, Config, Group, MatrixConfig, TelegramBot } from "./config.ts";
 import type { Environment } from "./environment.ts";
 import type { Prompt } from "./prompts.ts";
@@ -30,6 +31,7 @@ export function assemble(
     logLevel: raw.log_level,
     media: raw.media,
     tools: raw.tools,
+    approvals: raw.approvals,
     backends: mapOf(raw.backends, ({ api_key: _, ...settings }, name): Backend => {
       return { ...settings, name, apiKey: secrets.get(`backends.${name}.api_key`) };
     }),
@@ -63,12 +65,3 @@ const mapOf = <Settings, Made>(
 
 const policyHash = ({ groups, agents, tools }: RawConfig): string =>
   createHash("sha256").update(canonicalJson({ groups, agents, tools })).digest("hex");
-
-/** JSON with the keys of every object sorted, so that order in the file changes nothing. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
-}

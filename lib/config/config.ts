@@ -56,6 +56,7 @@ export interface Config {
   readonly logLevel: RawConfig["log_level"];
   readonly media: RawConfig["media"];
   readonly tools: RawConfig["tools"];
+  readonly approvals: RawConfig["approvals"];
   readonly backends: ReadonlyMap<string, Backend>;
   readonly groups: ReadonlyMap<string, Group>;
   readonly agents: ReadonlyMap<string, Agent>;

@@ -1,53 +1,19 @@
 /** The shape of openclaw.toml, strict: an unknown key is an error. Cross-references are checked in check.ts. */
 import { z } from "zod";
-
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,31}$/, "must be lower-case letters, digits and '-', begin with a letter, 32 at most");
-
-/** A secret by reference. A literal is refused, so that the file can be shown and committed. */
-export const secretRef = z.union(
-  [
-    z.strictObject({
-      env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the NAME of a variable, never the secret itself"),
-    }),
-    z.strictObject({ file: z.string().startsWith("/", "must be an absolute path") }),
-  ],
-  { error: 'must be { env = "NAME" } or { file = "/absolute/path" }' },
-);
-
-/** A person on a channel, by full Matrix id or numeric Telegram id. */
-export const principal = z
-  .string()
-  .regex(
-    /^(matrix:@[^\s:]+:[^\s]+|telegram:[1-9][0-9]{0,15})$/,
-    'must be a full id: "matrix:@name:server" or "telegram:123456789" (numeric; usernames can be recycled)',
-  );
-
-const roomId = z.string().regex(/^![^\s]+$/, 'must be a room id such as "!abc:home.example" (an alias can be moved)');
-
-const toolGlob = z
-  .string()
-  .regex(/^(\*|[a-z][a-z0-9]*_\*|[a-z][a-z0-9]*(_[a-z0-9]+)+)$/, 'must be a tool, a family ("alerts_*") or "*"');
-
-const agentGlob = z.string().regex(/^(\*|[a-z][a-z0-9-]{0,31})$/, 'must be an agent\'s name or "*"');
-
-const address = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]+):[0-9]{1,5}$/, 'must be "address:port", such as "127.0.0.1:8081"')
-  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "must have a port up to 65535");
-
-const httpUrl = z
-  .string()
-  .regex(/^https?:\/\/[^\s/@]+(\/[^\s]*)?$/, "must be an http:// or https:// URL, without user or password in it")
-  .transform((url) => url.replace(/\/+$/, ""));
-
-const localpart = z.string().regex(/^[a-z0-9._=\-/+]+$/, "must be a Matrix localpart (lower case)");
-
-const money = z.number().nonnegative();
-/** A day at most: longer timers overflow. */
-const seconds = z.number().positive().max(86_400);
-const count = z.int().positive();
+import {
+  name,
+  secretRef,
+  principal,
+  roomId,
+  toolGlob,
+  agentGlob,
+  address,
+  httpUrl,
+  localpart,
+  money,
+  seconds,
+  count,
+} from "./primitives.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -206,6 +172,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("Files people send."),
+  approvals: z
+    .strictObject({ expires_minutes: count.max(1_440).default(30).describe("How long an approver has to decide.") })
+    .prefault({})
+    .describe("Questions to approvers."),
   backends: z.record(name, backend).describe("LLM endpoints, by name."),
   groups: z.record(name, group).describe("Who may do what, by name."),
   agents: z.record(name, agent).describe("Agents, by name."),

@@ -33,7 +33,7 @@ export class Cancellations {
   async stopLane(lane: Lane): Promise<number> {
     const rows = await this.#sql<{ id: string }[]>`
       update runs set cancel_requested_at = coalesce(cancel_requested_at, now())
-      where lane = ${lane} and state = 'running' returning id`;
+      where lane = ${lane} and state in ('running', 'waiting') returning id`;
     for (const { id } of rows) {
       if (this.#running.has(id)) this.#abort(id);
       else await this.#sql.notify(notification, id);

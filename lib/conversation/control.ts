@@ -1,6 +1,7 @@
 /** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop. */
 import type { Command, InboundMessage, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
+import { cancelApprovals } from "../ledger/approvals.ts";
 import { activeConversation } from "../ledger/conversations.ts";
 import { controlMessage, dropWaiting, endMessages } from "../ledger/mailbox.ts";
 import { laneStatus } from "../ledger/lane-status.ts";
@@ -8,6 +9,7 @@ import { shortId } from "../ledger/runs.ts";
 import { agentsFor } from "../policy/access.ts";
 import { grantedTools } from "../policy/grant.ts";
 import { chooseAgent } from "./address.ts";
+import { answerQuestion, wakeRun } from "./approval.ts";
 import { deliver } from "./deliver.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { toEntries } from "./reply.ts";
@@ -50,6 +52,7 @@ async function respond(
       if (!chooseAgent(config, message, active?.agent)) return "No agent here may answer you.";
       const waiting = await dropWaiting(deps.sql, lane, id);
       const running = await deps.cancellations.stopLane(lane);
+      for (const run of await cancelApprovals(deps.sql, lane)) await wakeRun(deps, run);
       if (running > 0) return undefined;
       return waiting > 0 ? "Stopped: what was waiting is dropped." : "Nothing is running.";
     }
@@ -57,6 +60,9 @@ async function respond(
       return status(deps, config, lane, message);
     case "agents":
       return agents(config, message);
+    case "approve":
+    case "deny":
+      return answerQuestion(deps, config, message.principal, name, message.command?.argument ?? "");
     case "start":
     case "help":
     case "agent":

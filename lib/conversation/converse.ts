@@ -8,8 +8,8 @@ import { activate, type Conversation, resetHistory } from "../ledger/conversatio
 import { burst, endMessages, type Mailbox, type OpenMessage, readMailbox } from "../ledger/mailbox.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { abandonRun, beginRun } from "../ledger/runs.ts";
-import { openTurns, recentTurns, type SealedTurn } from "../ledger/turns.ts";
-import { agentsFor } from "../policy/access.ts";
+import { openTurns, recentTurns, type SealedTurn, shownTurns, taintOf } from "../ledger/turns.ts";
+import { agentsFor, isTrusted } from "../policy/access.ts";
 import type { Pass } from "../queue/lanes.ts";
 import type { Sealer } from "../seal.ts";
 import { addressee } from "./address.ts";
@@ -158,8 +158,11 @@ async function answer(
     const open = beginRun(deps.sql, deps.keyring, run, batch);
     const { text, images, imageRefs } = intake;
     const own = known.turns.filter((turn) => turn.conversationId === conversation.id);
-    const history = () => openTurns(deps.keyring.bodies, own, agent.limits.history_tokens);
-    const input = { kind: "new" as const, text, images, imageRefs, history };
+    const shown = shownTurns(own, agent.limits.history_tokens);
+    const history = () => openTurns(deps.keyring.bodies, shown);
+    const stranger = isTrusted(config, principal) ? [] : [`person:${principal}`];
+    const taint = [...stranger, ...intake.taint, ...taintOf(shown)];
+    const input = { kind: "new" as const, text, images, imageRefs, history, request: intake.request, taint };
     return await runToEnd(deps, { config, agent, open, destination, shared, preface, presence, input }, signal);
   } finally {
     void presence.end();

@@ -1,5 +1,5 @@
 import type { AgentFunction } from "../agent/function.ts";
-import type { Channel, ChannelName } from "../channel/types.ts";
+import type { Channel, ChannelName, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import type { Sql } from "../db/client.ts";
 import type { Outbox } from "../ledger/outbox.ts";
@@ -26,6 +26,8 @@ export interface ConversationDeps {
   readonly backends: Backends;
   readonly registry: ToolRegistry;
   readonly agentFunctions: ReadonlyMap<string, AgentFunction>;
+  /** Has a lane looked at soon. */
+  readonly wake: (lane: Lane) => void;
   readonly metrics: Metrics;
   readonly log: Log;
 }

@@ -8,6 +8,7 @@ import { ClawError } from "../errors.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { shortId } from "../ledger/runs.ts";
 import { costOf } from "../llm/price.ts";
+import type { Taint } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { toEntries } from "./reply.ts";
 import { type EndSetup, inputMessages } from "./run-setup.ts";
@@ -38,10 +39,11 @@ export async function endRun(
   deps: ConversationDeps,
   setup: EndSetup,
   transcript: Transcript,
+  taint: Taint,
   ending: Ending,
   ms: number,
 ): Promise<ClaimedMessage | undefined> {
-  const claimed = await close(deps, setup, transcript, ending);
+  const claimed = await close(deps, setup, transcript, taint, ending);
   checkpoint("llm.saved");
   checkpoint("outbox.committed");
   report(deps, setup, transcript, ending, ms);
@@ -52,6 +54,7 @@ async function close(
   deps: ConversationDeps,
   setup: EndSetup,
   transcript: Transcript,
+  taint: Taint,
   ending: Ending,
 ): Promise<ClaimedMessage | undefined> {
   const { open, config, destination, preface, input } = setup;
@@ -91,6 +94,7 @@ async function close(
       ...(ending.error && { error: ending.error.code }),
       steps: transcript.steps,
       usage: transcript.usage,
+      taint: taint.sources,
       cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
       turn: { messages, tokens: estimateTokens(messages) },
       outbox: toEntries(channel, run.lane, destination, run.id, preface + text),

@@ -6,6 +6,7 @@ import { ClawError } from "../errors.ts";
 import type { OpenMessage } from "../ledger/mailbox.ts";
 import { transcriptionBackend } from "../llm/transcribe.ts";
 import { sniff } from "../media/sniff.ts";
+import type { TaintSource } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
 
 export interface Intake {
@@ -18,6 +19,10 @@ export interface Intake {
   readonly heard: readonly { readonly inboxId: number; readonly text: string }[];
   /** What could not be read and why, for the person; each reason once. */
   readonly problems: readonly string[];
+  /** What the person wrote or said themselves, without what they quoted, forwarded or attached. */
+  readonly request: string;
+  /** What of it others may have written. */
+  readonly taint: readonly TaintSource[];
 }
 
 const megabyte = 1024 * 1024;
@@ -36,6 +41,8 @@ export async function takeIn(
   const imageRefs: Attachment[] = [];
   const heard: { inboxId: number; text: string }[] = [];
   const problems = new Set<string>();
+  const own: string[] = [];
+  const taint = new Set<TaintSource>();
   let imageBytes = 0;
   const takesImages = deps.backends.model(config, agent.backend).takesImages;
   const look = async (attachment: Attachment, destination: Destination): Promise<ImagePart> => {
@@ -54,14 +61,20 @@ export async function takeIn(
   for (const { id, message } of batch) {
     const lines: string[] = [];
     const imagesBefore = images.length;
+    if (message.quoted !== undefined) taint.add("quoted");
+    if (message.forwarded) taint.add("forwarded");
+    else own.push(message.text);
     for (const attachment of message.attachments) {
       try {
         if (attachment.kind === "image") {
           images.push(await look(attachment, message.destination));
           imageRefs.push(attachment);
+          taint.add("media");
         } else if (attachment.kind === "voice") {
           const text = await hear(deps, config, agent, attachment, message.destination, signal);
           heard.push({ inboxId: id, text });
+          if (attachment.spoken !== true) taint.add("media");
+          else if (!message.forwarded) own.push(text);
           lines.push(text);
         } else
           throw new Unreadable(`I can read text, images and voice notes, but not ${attachment.name ?? "this file"}.`);
@@ -78,7 +91,15 @@ export async function takeIn(
     if (message.text !== "" || lines.some((line) => !line.startsWith("[attachment not"))) parts.push(text);
     else if (images.length > imagesBefore) parts.push(spokenBy(message, "[image]"));
   }
-  return { text: parts.join("\n\n"), images, imageRefs, heard, problems: [...problems] };
+  return {
+    text: parts.join("\n\n"),
+    images,
+    imageRefs,
+    heard,
+    problems: [...problems],
+    request: own.filter((text) => text !== "").join("\n"),
+    taint: [...taint],
+  };
 }
 
 /** Something a person sent that cannot be read, in words for them. */

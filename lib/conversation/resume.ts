@@ -1,5 +1,5 @@
 /** Takes an interrupted run up again, or ends it where it cannot or must not go on. */
-import type { RecordedEvent } from "../agent/events.ts";
+import type { RecordedEvent, RunEvent } from "../agent/events.ts";
 import type { Attachment, Lane } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
@@ -93,7 +93,9 @@ function whyNot(agent: Agent | undefined, { config, open, input }: Omit<RunSetup
   if (input.kind !== "past") return undefined;
   if (inputMessages(input.past).length === 0)
     return new ClawError("environment", `run ${id}: its journal does not begin with its input`);
-  if (input.past.filter(({ event }) => event.type === "run.resumed").length >= maxResumes)
+  const count = (type: RunEvent["type"]): number => input.past.filter(({ event }) => event.type === type).length;
+  // What went on after a decision was not interrupted.
+  if (count("run.resumed") - count("run.waiting") >= maxResumes)
     return new ClawError("environment", `run ${id} was interrupted ${maxResumes} times and is given up`);
   return undefined;
 }

@@ -3,6 +3,7 @@ import type { PastTurn } from "../agent/history.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import type { Attachment, Destination, Presence } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
+import type { TaintSource } from "../policy/taint.ts";
 import type { OpenRun } from "../ledger/runs.ts";
 
 /** What a run is made of, whether it begins or goes on. */
@@ -29,6 +30,10 @@ export interface NewInput {
   readonly imageRefs: readonly Attachment[];
   /** Earlier turns, newest first. */
   readonly history: () => readonly PastTurn[];
+  /** What the person wrote themselves. */
+  readonly request: string;
+  /** What has tainted the run before it begins: the person, what they sent, the history. */
+  readonly taint: readonly TaintSource[];
 }
 
 /** A run taken up again: its messages are in its journal. */
@@ -37,6 +42,17 @@ export interface PastInput {
   readonly past: readonly RecordedEvent[];
   readonly images: readonly ImagePart[];
 }
+
+/** What the person wrote themselves. */
+export function requestOf(input: NewInput | PastInput): string {
+  if (input.kind === "new") return input.request;
+  const [first] = input.past;
+  return first?.event.type === "run.started" ? first.event.request : "";
+}
+
+/** What had tainted the run when it was left, or before it began. */
+export const taintOfInput = (input: NewInput | PastInput): readonly TaintSource[] =>
+  input.kind === "new" ? input.taint : input.past.flatMap(({ event }) => ("taint" in event ? event.taint : []));
 
 /** The input of a run as its journal opened with it. */
 export function inputMessages(past: readonly RecordedEvent[]): readonly ModelMessage[] {

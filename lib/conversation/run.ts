@@ -3,6 +3,8 @@ import type { AgentFunction } from "../agent/function.ts";
 import type { RunEvent, RunJournal } from "../agent/events.ts";
 import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
+import { RunWaiting } from "../agent/waiting.ts";
+import { roomOf } from "../channel/room.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
 import type { Presence } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
@@ -10,11 +12,13 @@ import { ClawError } from "../errors.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
-import { grantedTools } from "../policy/grant.ts";
+import { type Scope, offeredTools } from "../policy/decide.ts";
+import { Taint } from "../policy/taint.ts";
 import type { FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
-import { type EndSetup, inputMessages, type RunSetup } from "./run-setup.ts";
+import { park } from "./park.ts";
+import { type EndSetup, inputMessages, requestOf, type RunSetup, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
 import { createToolHost } from "./tool-host.ts";
 
@@ -34,21 +38,26 @@ export async function runToEnd(
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(tooSlow(agent)), agent.limits.seconds * 1000);
   let ending: Ending;
+  const taint = new Taint(taintOfInput(setup.input));
   try {
     const either = AbortSignal.any([signal, stop.signal]);
     const result = await deps.cancellations.during(open.run.id, stop, async () => {
       // Asked once this process can be told: a wish from before is in the run's row.
       if (setup.input.kind === "past" && (await isCancelRequested(deps.sql, open.run.id)))
         throw new ClawError("cancelled", `run ${open.run.id} was stopped by a person`, { say: "Stopped." });
-      return execute(deps, setup, transcript, either);
+      return execute(deps, setup, transcript, taint, either);
     });
     ending = { state: "done", text: result.text, closing: result.closing };
   } catch (thrown) {
+    if (thrown instanceof RunWaiting && !stop.signal.aborted) {
+      await park(deps, setup, thrown, taint);
+      return undefined;
+    }
     ending = failureOf(thrown, stop.signal, signal);
   } finally {
     clearTimeout(timer);
   }
-  return endRun(deps, setup, transcript, ending, performance.now() - began);
+  return endRun(deps, setup, transcript, taint, ending, performance.now() - began);
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
@@ -60,13 +69,14 @@ export async function failRun(
   const transcript = emptyTranscript();
   if (setup.input.kind === "past") for (const recorded of setup.input.past) applyEvent(transcript, recorded);
   const ending = failureOf(error, AbortSignal.abort(error), undefined);
-  return endRun(deps, setup, transcript, ending, 0);
+  return endRun(deps, setup, transcript, new Taint(taintOfInput(setup.input)), ending, 0);
 }
 
 async function execute(
   deps: ConversationDeps,
   setup: RunSetup,
   transcript: Transcript,
+  taint: Taint,
   signal: AbortSignal,
 ): Promise<LoopResult> {
   const { agent, config, open, presence, input, shared, destination } = setup;
@@ -74,12 +84,14 @@ async function execute(
   const { registry, outbox } = deps;
   const sendFile = (file: FileToSend): Promise<void> =>
     outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file)]);
-  const offered = registry.specs(grantedTools(config, agent, principal, registry.names()));
+  const scope: Scope = { config, agent, principal, room: roomOf(destination), trigger: open.run.trigger };
+  const request = requestOf(input);
+  const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(
       {
         model: deps.backends.model(config, agent.backend),
-        tools: createToolHost(registry, config, { agent, principal, runId, conversationId, shared, sendFile }),
+        tools: createToolHost(deps.sql, registry, { scope, runId, conversationId, shared, request, taint, sendFile }),
         offered,
         journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
@@ -112,6 +124,8 @@ async function execute(
           images: input.imageRefs,
           tools: offered.map(({ name }) => name),
           preface: setup.preface,
+          request,
+          taint: taint.sources,
         },
       ]),
   });

@@ -1,39 +1,66 @@
-import type { ToolHost } from "../agent/tool-call.ts";
-import type { Principal } from "../channel/types.ts";
-import type { Agent, Config } from "../config/config.ts";
-import { decideTool } from "../policy/grant.ts";
+import type { Answer, ToolHost } from "../agent/tool-call.ts";
+import { approvalOf } from "../ledger/approvals.ts";
+import type { Sql } from "../db/client.ts";
+import type { Scope } from "../policy/decide.ts";
+import { GrantedCall } from "../policy/granted.ts";
+import type { Taint } from "../policy/taint.ts";
+import { decide } from "../policy/decide.ts";
 import type { ToolContext } from "../tools/define.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
+/** What the tools of one run are run with. */
+export interface ToolHostSetup {
+  readonly scope: Scope;
+  readonly runId: string;
+  readonly conversationId: string;
+  /** True in rooms with others. */
+  readonly shared: boolean;
+  /** What the person wrote themselves. */
+  readonly request: string;
+  readonly taint: Taint;
+  readonly sendFile: ToolContext["sendFile"];
+}
+
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
-export function createToolHost(
-  registry: ToolRegistry,
-  config: Config,
-  scope: {
-    readonly agent: Agent;
-    readonly principal: Principal;
-    readonly runId: string;
-    readonly conversationId: string;
-    readonly shared: boolean;
-    readonly sendFile: ToolContext["sendFile"];
-  },
-): ToolHost {
-  const { agent, principal, runId, conversationId, shared, sendFile } = scope;
+export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
+  const { scope, runId, conversationId, shared, request, taint, sendFile } = setup;
   return {
     find: (name) => registry.get(name),
-    decide: (name) =>
-      registry.get(name)
-        ? decideTool(config, agent, principal, name)
-        : { decision: "deny", rule: "no tool has this name" },
+
+    decide(name, { ready, taint: sources, approved }) {
+      const tool = registry.get(name);
+      if (!tool) return { decision: { decision: "deny", rule: "no tool has this name" }, granted: undefined };
+      const circumstances = { request, taint: sources };
+      if (!ready) return { decision: decide(scope, { ...circumstances, tool, args: undefined }), granted: undefined };
+      const place = approved && { place: { runId, seq: approved.seq }, approval: approved.approval };
+      return GrantedCall.decide(scope, ready, circumstances, place);
+    },
+
+    get taint() {
+      return taint.sources;
+    },
+
+    addTaint: (sources) => taint.add(sources),
+
+    async answer(seq): Promise<Answer> {
+      const found = await approvalOf(sql, { runId, seq });
+      if (!found) return { state: "pending", asked: false };
+      const { state, decidedBy: by = "", callHash } = found;
+      if (state === "pending") return { state, asked: true };
+      return state === "approved" ? { state, by, approval: { callHash } } : { state, by };
+    },
+
     context: (callSeq, signal) => ({
-      principal,
-      agent: agent.name,
+      principal: scope.principal,
+      agent: scope.agent.name,
       conversationId,
       shared,
-      timezone: config.timezone,
+      timezone: scope.config.timezone,
       now: () => new Date(),
       callKey: `${runId}:${callSeq}`,
       signal,
+      taint: taint.sources,
+      addTaint: (sources) => taint.add(sources),
       sendFile,
     }),
   };

@@ -2,6 +2,7 @@ import { and, asc, eq, isNull, sql as raw } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { commitments } from "../../drizzle/schema/commitments.ts";
 import type { Principal } from "../channel/types.ts";
+import { taintColumn, taintSources } from "../policy/taint.ts";
 import type { Sealer } from "../seal.ts";
 import type { Commitment, CommitmentStore } from "../tools/commitments.ts";
 
@@ -17,6 +18,7 @@ export function createCommitments(database: PostgresJsDatabase, bodies: Sealer):
     due: row.due ?? undefined,
     createdAt: row.createdAt,
     completedAt: row.completedAt ?? undefined,
+    taint: taintSources(row.taint),
   });
   return {
     async list(principal, { includeDone }) {
@@ -29,12 +31,18 @@ export function createCommitments(database: PostgresJsDatabase, bodies: Sealer):
       return rows.map(toCommitment);
     },
 
-    async add(principal, { text, due, callKey, maxOpen }) {
+    async add(principal, { text, due, taint, callKey, maxOpen }) {
       const [existing] = await database.select().from(commitments).where(eq(commitments.callKey, callKey));
       if (existing) return toCommitment(existing);
       const count = await database.$count(commitments, and(mine(principal), open));
       if (count >= maxOpen) return "full";
-      const values = { callKey, principal, body: bodies.seal(text, commitmentSeal(callKey)), due: due ?? null };
+      const values = {
+        callKey,
+        principal,
+        body: bodies.seal(text, commitmentSeal(callKey)),
+        due: due ?? null,
+        taint: taintColumn(taint),
+      };
       const [row] = await database.insert(commitments).values(values).onConflictDoNothing().returning();
       if (row) return toCommitment(row);
       const [raced] = await database.select().from(commitments).where(eq(commitments.callKey, callKey));

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { RecordedEvent, RunEvent } from "../agent/events.ts";
 import { ClawError } from "../errors.ts";
+import { taintColumn, taintSources } from "../policy/taint.ts";
 import type { Sealer } from "../seal.ts";
 
 /** The queryable part of a row, under the column names of drizzle/schema/runs.ts. */
@@ -16,8 +17,10 @@ export interface JournalColumns {
   readonly provider_request_id?: string;
   readonly tool_name?: string;
   readonly tool_call_id?: string;
-  readonly decision?: "allow" | "deny";
+  readonly decision?: "allow" | "deny" | "ask";
   readonly rule?: string;
+  readonly taint?: string;
+  readonly approver?: string;
   readonly input_tokens?: number;
   readonly output_tokens?: number;
   readonly cached_tokens?: number;
@@ -72,10 +75,11 @@ export function chainHash(previous: Uint8Array, facts: object, sealed: Uint8Arra
 function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknown } {
   switch (event.type) {
     case "run.started": {
-      const { type, ...payload } = event;
-      return { columns: { type, operation_name: "invoke_agent" }, payload };
+      const { type, taint, ...payload } = event;
+      return { columns: { type, operation_name: "invoke_agent", ...tainted(taint) }, payload };
     }
     case "run.resumed":
+    case "run.waiting":
       return { columns: { type: event.type, operation_name: "invoke_agent" } };
     case "llm.requested":
       return {
@@ -113,6 +117,20 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
           tool_call_id: event.call.id,
           decision: event.decision,
           rule: event.rule,
+          ...tainted(event.taint),
+        },
+        payload: { name: event.call.name, arguments: event.call.arguments },
+      };
+    case "approval.decided":
+      return {
+        columns: {
+          type: event.type,
+          operation_name: "execute_tool",
+          tool_name: event.call.name,
+          tool_call_id: event.call.id,
+          decision: event.outcome === "approved" ? "allow" : "deny",
+          rule: `approval ${event.outcome}`,
+          ...(event.approver !== "" && { approver: event.approver }),
         },
         payload: { name: event.call.name, arguments: event.call.arguments },
       };
@@ -125,6 +143,7 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
           tool_call_id: event.call.id,
           ...(event.outcome !== "ok" && { error_type: event.outcome }),
           duration_ms: event.milliseconds,
+          ...tainted(event.taint),
         },
         payload: { name: event.call.name, arguments: event.call.arguments, result: event.result },
       };
@@ -141,7 +160,14 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
   }
 }
 
+const tainted = (sources: readonly string[]): { taint?: string } => {
+  const taint = taintColumn(sources);
+  return taint === null ? {} : { taint };
+};
+
 const outcomes = ["error", "denied", "unknown"] as const;
+const decisions = ["allow", "ask"] as const;
+const answers = ["approved", "expired", "cancelled"] as const;
 
 /** A row as PostgreSQL returns it. */
 export type StoredJournalRow = { [Key in keyof JournalColumns]: JournalColumns[Key] | null } & {
@@ -167,8 +193,11 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         images: payload["images"] ?? [],
         tools: payload["tools"] ?? [],
         preface: text(payload["preface"]),
+        request: text(payload["request"]),
+        taint: taintSources(row.taint),
       };
     case "run.resumed":
+    case "run.waiting":
       return { type: row.type };
     case "llm.requested":
       return { type: row.type, backend: text(row.provider_name), model: text(row.request_model) };
@@ -201,8 +230,16 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         type: row.type,
         call,
         known: typeof row.tool_name === "string",
-        decision: row.decision === "allow" ? "allow" : "deny",
+        decision: decisions.find((decision) => decision === row.decision) ?? "deny",
         rule: text(row.rule),
+        taint: taintSources(row.taint),
+      };
+    case "approval.decided":
+      return {
+        type: row.type,
+        call,
+        outcome: answers.find((outcome) => row.rule === `approval ${outcome}`) ?? "denied",
+        approver: text(row.approver),
       };
     case "tool.finished":
       return {
@@ -212,6 +249,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         result: text(payload["result"]),
         outcome: outcomes.find((outcome) => outcome === row.error_type) ?? "ok",
         milliseconds: row.duration_ms ?? 0,
+        taint: taintSources(row.taint),
       };
     case "run.finished":
       return {

@@ -6,7 +6,9 @@ import type { RunUsage } from "../agent/transcript.ts";
 import type { Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
+import { type TaintSource, taintColumn } from "../policy/taint.ts";
 import { type Keyring, Sealer } from "../seal.ts";
+import { approvalInsert, approvalRow, type NewApproval } from "./approvals.ts";
 import { fromJournalRow, type JournalRow, noHash, type StoredJournalRow, toJournalRow } from "./journal-row.ts";
 import { type ClaimedMessage, type OutboxEntry, outboxRow } from "./outbox.ts";
 import { turnSeal } from "./turns.ts";
@@ -18,7 +20,9 @@ export interface Run {
   readonly lane: string;
   readonly agent: string;
   readonly principal: Principal;
-  readonly trigger: "chat";
+  readonly trigger: "chat" | "agent";
+  /** The run that called this one. */
+  readonly parentRunId?: string | undefined;
   readonly policyHash: string;
   readonly promptHash: string;
 }
@@ -37,6 +41,8 @@ export interface RunEnding {
   readonly steps: number;
   readonly usage: RunUsage;
   readonly cost: number | undefined;
+  /** What has tainted the run, and so its turn. */
+  readonly taint: readonly TaintSource[];
   /** What later runs of the conversation are shown. */
   readonly turn: { readonly messages: readonly ModelMessage[]; readonly tokens: number } | undefined;
   readonly outbox: readonly OutboxEntry[];
@@ -47,9 +53,18 @@ export interface RunEnding {
   readonly sender: string | undefined;
 }
 
+/** A run that waits: its questions and what is said of them, written in one transaction. */
+export interface Parking {
+  readonly taint: readonly TaintSource[];
+  readonly questions: readonly NewApproval[];
+  readonly outbox: readonly OutboxEntry[];
+}
+
 /** A run's journal, open for its one owner. */
 export interface OpenRun extends RunJournal {
   readonly run: Run;
+  /** Leaves the run to whoever takes it up once its questions are decided. Nothing can be appended afterwards. */
+  park(parking: Parking): Promise<void>;
   /** Ends the run. Nothing can be appended afterwards. Returns the message that `sender` has claimed by it. */
   close(events: readonly RunEvent[], ending: RunEnding): Promise<ClaimedMessage | undefined>;
 }
@@ -85,6 +100,7 @@ export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly I
       begun = true;
       return chain.begin(events, wrapped, inbox);
     },
+    park: (parking) => chain.park(parking),
     close: async (events, ending) => {
       // One that fails before its first entry is begun all the same: its messages must end with it.
       if (!begun) await chain.begin([], wrapped, inbox);
@@ -101,7 +117,7 @@ export async function resumeRun(
   id: string,
 ): Promise<{ open: OpenRun; past: RecordedEvent[] } | undefined> {
   const [row] = await sql<StoredRun[]>`
-    select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.policy_hash, r.prompt_hash,
+    select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.parent_run_id, r.policy_hash, r.prompt_hash,
            k.wrapped
     from runs r left join run_keys k on k.run_id = r.id where r.id = ${id} and r.state = 'running'`;
   if (!row) return undefined;
@@ -117,12 +133,18 @@ export async function resumeRun(
     agent: row.agent,
     principal: row.principal,
     trigger: row.trigger,
+    parentRunId: row.parent_run_id ?? undefined,
     policyHash: row.policy_hash,
     promptHash: row.prompt_hash,
   };
   const chain = new Chain(sql, keyring, run, seal, rows.length, rows.at(-1)?.hash ?? noHash);
   return {
-    open: { run, append: (events) => chain.append(events), close: (events, ending) => chain.close(events, ending) },
+    open: {
+      run,
+      append: (events) => chain.append(events),
+      park: (parking) => chain.park(parking),
+      close: (events, ending) => chain.close(events, ending),
+    },
     past: rows.map((stored) => fromJournalRow(id, stored, seal)),
   };
 }
@@ -145,7 +167,8 @@ interface StoredRun {
   readonly lane: string;
   readonly agent: string;
   readonly principal: Principal;
-  readonly trigger: "chat";
+  readonly trigger: Run["trigger"];
+  readonly parent_run_id: string | null;
   readonly policy_hash: string;
   readonly prompt_hash: string;
   readonly wrapped: Uint8Array | null;
@@ -154,14 +177,14 @@ interface StoredRun {
 /** `insert into journal` from one JSON parameter. */
 const journalInsert = (sql: Sql, rows: readonly JournalRow[], only = sql``) => sql`
   insert into journal (run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
-    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, input_tokens, output_tokens, cached_tokens,
+    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, taint, approver, input_tokens, output_tokens, cached_tokens,
     error_type, duration_ms, payload, prev_hash, hash)
   select run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
-    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, input_tokens, output_tokens, cached_tokens,
+    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, taint, approver, input_tokens, output_tokens, cached_tokens,
     error_type, duration_ms, decode(payload, 'base64'), decode(prev_hash, 'base64'), decode(hash, 'base64')
   from jsonb_to_recordset(${sql.json(rows as never)}) as row (run_id uuid, seq int, type text, at timestamptz, operation_name text,
     provider_name text, request_model text, response_model text, response_id text, finish_reason text,
-    provider_request_id text, tool_name text, tool_call_id text, decision text, rule text, input_tokens bigint,
+    provider_request_id text, tool_name text, tool_call_id text, decision text, rule text, taint text, approver text, input_tokens bigint,
     output_tokens bigint, cached_tokens bigint, error_type text, duration_ms int, payload text, prev_hash text, hash text)
   ${only}`;
 
@@ -200,9 +223,9 @@ class Chain {
         where id in (select id from fresh) and (select count(*) from fresh) = ${ids.length} returning id
       ), entries as (${journalInsert(sql, rows, agreed)}
       ), keyed as (insert into run_keys (run_id, wrapped) select ${run.id}::uuid, ${wrapped}::bytea ${agreed})
-      insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
-      select ${run.id}::uuid, ${run.conversationId}::uuid, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger}, 'running',
-        ${run.policyHash}, ${run.promptHash} ${agreed}`);
+      insert into runs (id, conversation_id, lane, agent, principal, trigger, parent_run_id, state, policy_hash, prompt_hash)
+      select ${run.id}::uuid, ${run.conversationId}::uuid, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger},
+        ${run.parentRunId ?? null}::uuid, 'running', ${run.policyHash}, ${run.promptHash} ${agreed}`);
     if (begun.count === 0)
       throw new ClawError("mailbox_changed", `run ${run.id}: its messages changed before it began`);
     return first;
@@ -222,17 +245,18 @@ class Chain {
     const turn = ending.turn && bodies.sealJson(ending.turn.messages, turnSeal(id));
     const replies = ending.outbox.map((entry, index) => ({ ...outboxRow(bodies, entry), first: index === 0 }));
     const sender = ending.sender ?? null;
+    const taint = taintColumn(ending.taint);
     const said = await this.#write(sql<{ id: number; key: string; state: string }[]>`
       with entries as (${journalInsert(sql, rows)}), answered as (
         update inbox set state = 'done' where run_id = ${id}
       ), kept as (
-        insert into turns (conversation_id, run_id, principal, tokens, body)
-        select ${conversationId}, ${id}, ${principal}, ${ending.turn?.tokens ?? 0}, ${turn ?? null}::bytea
+        insert into turns (conversation_id, run_id, principal, tokens, taint, body)
+        select ${conversationId}, ${id}, ${principal}, ${ending.turn?.tokens ?? 0}, ${taint}, ${turn ?? null}::bytea
         where ${turn !== undefined}
       ), ended as (
         update runs set state = ${ending.state}, error = ${ending.error ?? null}, steps = ${ending.steps},
           input_tokens = ${ending.usage.inputTokens ?? null}, output_tokens = ${ending.usage.outputTokens ?? null},
-          cached_tokens = ${ending.usage.cachedTokens ?? null}, cost = ${ending.cost ?? null}, finished_at = now()
+          cached_tokens = ${ending.usage.cachedTokens ?? null}, cost = ${ending.cost ?? null}, taint = ${taint}, finished_at = now()
         where id = ${id}
       ), replies as (
         select *, first and ${sender}::text is not null and not exists (
@@ -257,6 +281,33 @@ class Chain {
         body: entry.body,
       }
     );
+  }
+
+  async park({ taint, questions, outbox }: Parking): Promise<void> {
+    const sql = this.#sql;
+    const { id } = this.#run;
+    const { rows } = this.#extend([{ type: "run.waiting" }]);
+    const bodies = this.#keyring.bodies;
+    const asked = questions.map((question) => approvalRow(bodies, this.#run, question));
+    const prompts = outbox.map((entry) => outboxRow(bodies, entry));
+    await this.#write(sql`
+      with entries as (${journalInsert(sql, rows)}), held as (
+        update inbox set state = 'waiting' where run_id = ${id} and state = 'running'
+      ), parked as (
+        update runs set state = 'waiting', taint = ${taintColumn(taint)} where id = ${id}
+      ), asked as (${approvalInsert(sql, asked)}), said as (
+        insert into outbox (key, run_id, lane, destination, body)
+        select key, ${id}, lane, destination, decode(body, 'base64')
+        from jsonb_to_recordset(${sql.json(prompts as never)}) as row (key text, lane text, destination jsonb, body text)
+        on conflict (key) do nothing returning lane
+      ), deliveries as (
+        select graphile_worker.add_job('deliver', json_build_object('lane', lane), job_key := 'deliver:' || lane)
+        from (select distinct lane from said) as lanes
+      ), expiries as (
+        select graphile_worker.add_job('approval-expiry', json_build_object('code', code), run_at := expires_at,
+          job_key := 'approval-expiry:' || code) from asked
+      )
+      select (select count(*) from deliveries) + (select count(*) from expiries) as jobs`);
   }
 
   #extend(events: readonly RunEvent[]): { first: number; rows: JournalRow[] } {

@@ -2,6 +2,7 @@
 import type { ModelMessage } from "../agent/model.ts";
 import type { Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
+import { type TaintSource, taintSources } from "../policy/taint.ts";
 import type { Sealer } from "../seal.ts";
 import type { SpokenTurn, TurnReader } from "../tools/history.ts";
 
@@ -22,6 +23,7 @@ export interface TurnRow {
   readonly run_id: string;
   readonly principal: Principal;
   readonly tokens: number;
+  readonly taint: string | null;
   readonly created_at: Date;
   readonly body: Uint8Array;
 }
@@ -45,28 +47,35 @@ const mostTurns = 32;
 /** The latest turns of a lane's active conversation since its last `/new`, newest first. */
 export async function recentTurns(sql: Sql, lane: string): Promise<SealedTurn[]> {
   const rows = await sql<(TurnRow & { conversation_id: string })[]>`
-    select t.conversation_id, t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
+    select t.conversation_id, t.run_id, t.principal, t.tokens, t.taint, t.created_at, t.body from turns t
     join conversations c on c.id = t.conversation_id and c.lane = ${lane} and c.active and t.id > c.reset_turn
     order by t.id desc limit ${mostTurns}`;
   return rows.map((row) => ({ conversationId: row.conversation_id, row }));
 }
 
-/** Opens turns, newest first, as many as fit in `tokens` and one more: trimming may still keep a part of that. */
-export function openTurns(bodies: Sealer, sealed: readonly SealedTurn[], tokens: number): Turn[] {
-  const turns: Turn[] = [];
+/** The newest turns, as many as fit in `tokens` and one more: trimming may still keep a part of that. */
+export function shownTurns(sealed: readonly SealedTurn[], tokens: number): readonly SealedTurn[] {
   let left = tokens;
-  for (const { row } of sealed) {
-    if (left < 0) break;
+  const end = sealed.findIndex(({ row }) => {
+    if (left < 0) return true;
     left -= row.tokens;
-    turns.push(opened(bodies, row));
-  }
-  return turns;
+    return false;
+  });
+  return end === -1 ? sealed : sealed.slice(0, end);
 }
+
+/** Opens turns. */
+export const openTurns = (bodies: Sealer, sealed: readonly SealedTurn[]): Turn[] =>
+  sealed.map(({ row }) => opened(bodies, row));
+
+/** What tainted the runs of turns: whoever is shown them is tainted by it too. */
+export const taintOf = (sealed: readonly SealedTurn[]): TaintSource[] =>
+  sealed.flatMap(({ row }) => taintSources(row.taint));
 
 /** A person's own turns with one agent, newest first, for a search that has to open them one by one. */
 export async function* ownTurns(sql: Sql, bodies: Sealer, who: Parameters<TurnReader>[0]): AsyncGenerator<SpokenTurn> {
   const pages = sql<TurnRow[]>`
-    select t.run_id, t.principal, t.tokens, t.created_at, t.body from turns t
+    select t.run_id, t.principal, t.tokens, t.taint, t.created_at, t.body from turns t
     join conversations c on c.id = t.conversation_id and c.agent = ${who.agent}
     where t.principal = ${who.principal} and t.created_at >= ${who.since}
       and (${who.conversationId ?? null}::uuid is null or t.conversation_id = ${who.conversationId ?? null}::uuid)
@@ -79,6 +88,6 @@ export async function* ownTurns(sql: Sql, bodies: Sealer, who: Parameters<TurnRe
           .filter((message) => message.role === role && message.text !== "")
           .map(({ text }) => text)
           .join("\n");
-      yield { at, said: spoken("user"), answered: spoken("assistant") };
+      yield { at, said: spoken("user"), answered: spoken("assistant"), taint: taintSources(row.taint) };
     }
 }

@@ -166,6 +166,8 @@ function withFile(message: MatrixMessage, kind: Attachment["kind"], content: Jso
     name: (typeof filename === "string" ? filename : message.text).slice(0, 255),
     ...(typeof mimetype === "string" && { mime: mimetype.slice(0, 255) }),
     ...(Number.isSafeInteger(size) && Number(size) >= 0 && { size: Number(size) }),
+    // A voice message (MSC3245) as against any other sound.
+    ...(kind === "voice" && content["org.matrix.msc3245.voice"] !== undefined && { spoken: true }),
     ...(encryption && { encryption }),
   };
   return { ...message, text: captioned ? message.text : "", attachments: [attachment] };

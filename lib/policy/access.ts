@@ -6,6 +6,15 @@ import type { Agent, Config, Group } from "../config/config.ts";
 export const groupsOf = (config: Config, principal: Principal): Group[] =>
   [...config.groups.values()].filter((group) => group.members.includes(principal));
 
+/** Whether what the person writes may be acted on: their words taint nothing. */
+export const isTrusted = (config: Config, principal: Principal): boolean => groupsOf(config, principal).length > 0;
+
+/** Whether the principal may approve calls of the agent: a member, by full id, of an approver group that names it. */
+export const mayApprove = (config: Config, principal: Principal, agent: string): boolean =>
+  groupsOf(config, principal).some(
+    (group) => group.approve && (group.agents.includes("*") || group.agents.includes(agent)),
+  );
+
 /** Whether any of the principal's groups names the agent. */
 export const mayTalk = (config: Config, principal: Principal, agent: Agent): boolean =>
   groupsOf(config, principal).some((group) => group.agents.includes("*") || group.agents.includes(agent.name));

@@ -62,6 +62,9 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
       union all
       select case kind when 'control' then 'control' else 'matrix-membership' end, json_build_object('inbox', id), kind || ':' || id
       from inbox where kind in ('control', 'membership') and state = 'new' and received_at < now() - interval '10 seconds'
+      union all
+      select 'approval-expiry', json_build_object('code', code), 'approval-expiry:' || code
+      from approvals where state = 'pending' and expires_at < now() - interval '1 second'
     )
     select count(*)::int as jobs from wakers w, graphile_worker.add_job(w.task, w.payload, job_key := w.key)
     where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key

@@ -26,7 +26,8 @@ function attachmentsOf(message: WireMessage): Attachment[] {
   // Telegram makes every photo a JPEG.
   if (largest) attachments.push(attachment("image", { ...largest, mime_type: "image/jpeg" }));
   if (document) attachments.push(attachment(document.mime_type?.startsWith("image/") ? "image" : "document", document));
-  for (const sound of [voice, audio]) if (sound) attachments.push(attachment("voice", sound));
+  if (voice) attachments.push({ ...attachment("voice", voice), spoken: true });
+  if (audio) attachments.push(attachment("voice", audio));
   for (const film of [video, video_note]) if (film) attachments.push(attachment("document", film));
   return attachments;
 }

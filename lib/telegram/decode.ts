@@ -123,6 +123,7 @@ function inbound(
     attachments: content.attachments,
     ...(message.media_group_id !== undefined && { album: message.media_group_id }),
     ...(quoted !== undefined && { quoted: quoted.slice(0, maxQuoted) }),
+    ...(forwarded !== undefined && { forwarded: true }),
     destination: {
       channel: "telegram",
       bot: bot.name,

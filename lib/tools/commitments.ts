@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Principal } from "../channel/types.ts";
 import { ClawError } from "../errors.ts";
+import type { TaintSource } from "../policy/taint.ts";
 import { defineTool, type Tool } from "./define.ts";
 
 export interface Commitment {
@@ -11,6 +12,8 @@ export interface Commitment {
   readonly due: string | undefined;
   readonly createdAt: Date;
   readonly completedAt: Date | undefined;
+  /** What had tainted the run that added it. */
+  readonly taint: readonly TaintSource[];
 }
 
 /** Where commitments are kept. */
@@ -19,7 +22,13 @@ export interface CommitmentStore {
   /** Adds one, or returns the one already added under this `callKey`; "full" past `maxOpen` open ones. */
   add(
     principal: Principal,
-    commitment: { text: string; due: string | undefined; callKey: string; maxOpen: number },
+    commitment: {
+      text: string;
+      due: string | undefined;
+      taint: readonly TaintSource[];
+      callKey: string;
+      maxOpen: number;
+    },
   ): Promise<Commitment | "full">;
   /** Completing twice is completing once. Undefined: the person has no such commitment. */
   complete(principal: Principal, id: number): Promise<Commitment | undefined>;
@@ -39,8 +48,9 @@ export function commitmentTools(store: CommitmentStore, maxOpen: () => number): 
       labels: ["private"],
       effect: "idempotent",
       ...facts,
-      async run({ include_done }, { principal }) {
+      async run({ include_done }, { principal, addTaint }) {
         const found = await store.list(principal, { includeDone: include_done });
+        for (const { taint } of found) addTaint(taint);
         return found.length === 0 ? "No commitments." : found.map(line).join("\n");
       },
     }),
@@ -54,8 +64,8 @@ export function commitmentTools(store: CommitmentStore, maxOpen: () => number): 
       labels: ["private", "act"],
       effect: "keyed",
       ...facts,
-      async run({ text, due }, { principal, callKey }) {
-        const added = await store.add(principal, { text, due, callKey, maxOpen: maxOpen() });
+      async run({ text, due }, { principal, callKey, taint }) {
+        const added = await store.add(principal, { text, due, taint, callKey, maxOpen: maxOpen() });
         if (added === "full")
           throw new ClawError("limit_reached", `There are ${maxOpen()} open commitments already; complete some first.`);
         return `Added ${line(added)}`;
@@ -68,9 +78,10 @@ export function commitmentTools(store: CommitmentStore, maxOpen: () => number): 
       labels: ["private", "act"],
       effect: "idempotent",
       ...facts,
-      async run({ id }, { principal }) {
+      async run({ id }, { principal, addTaint }) {
         const done = await store.complete(principal, id);
         if (!done) throw new ClawError("not_found", `There is no commitment #${id}; list them for their ids.`);
+        addTaint(done.taint);
         return `Done: ${line(done)}`;
       },
     }),

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import type { Principal } from "../channel/types.ts";
 import { ClawError } from "../errors.ts";
+import { GrantedCall } from "../policy/granted.ts";
+import type { TaintSource } from "../policy/taint.ts";
 
 /** What a tool does, for policy: its result is written by strangers, is private, it changes something, it sends data out. */
 export type Label = "untrusted" | "private" | "act" | "egress";
@@ -23,6 +25,10 @@ export interface ToolContext {
   /** The same on every attempt of this call: makes a `keyed` effect happen once. */
   readonly callKey: string;
   readonly signal: AbortSignal;
+  /** What has tainted the run so far: kept with whatever the tool writes down. */
+  readonly taint: readonly TaintSource[];
+  /** Taints the run by the sources of what is about to be returned, where the tool's labels do not say so already. */
+  readonly addTaint: (sources: readonly TaintSource[]) => void;
   /** Sends a file where the answer will go, before it; a second one of the same key is dropped. */
   readonly sendFile: (file: FileToSend) => Promise<void>;
 }
@@ -38,7 +44,7 @@ export interface FileToSend {
   readonly caption?: string;
 }
 
-/** A tool with its safety facts. `run` returns what the model reads; a throw becomes an error result. */
+/** A tool's safety facts. What it does is not among them: it is run by `runTool` alone, for a call that was granted. */
 export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly description: string;
@@ -48,16 +54,23 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   readonly timeoutMs: number;
   /** Characters of result the model is given; the rest is cut, visibly. */
   readonly outputLimit: number;
+}
+
+/** A tool as it is written. `run` returns what the model reads; a throw becomes an error result. */
+export interface ToolDefinition<Input extends z.ZodObject = z.ZodObject> extends Tool<Input> {
   run(input: z.output<Input>, context: ToolContext): Promise<string>;
 }
+
+/** Tools as they were written, out of reach of everything but `runTool`. */
+const definitions = new WeakMap<Tool, ToolDefinition>();
 
 /** Function names as providers allow them, in the form family_verb. */
 const toolName = /^[a-z][a-z0-9]*(_[a-z0-9]+)+$/;
 const labels: ReadonlySet<string> = new Set<Label>(["untrusted", "private", "act", "egress"]);
 const effects: ReadonlySet<string> = new Set<Effect>(["idempotent", "keyed", "unsafe"]);
 
-/** Checks a tool's facts and returns it; throws ClawError `config_invalid` that names what is missing. */
-export function defineTool<Input extends z.ZodObject>(tool: Tool<Input>): Tool<Input> {
+/** Checks a tool's facts and returns them; throws ClawError `config_invalid` that names what is missing. */
+export function defineTool<Input extends z.ZodObject>(tool: ToolDefinition<Input>): Tool<Input> {
   const wrong = (what: string): ClawError => new ClawError("config_invalid", `tool "${String(tool.name)}": ${what}`);
   if (typeof tool.name !== "string" || !toolName.test(tool.name) || tool.name.length > 64)
     throw wrong("its name must be family_verb in lower case, 64 characters at most");
@@ -71,5 +84,20 @@ export function defineTool<Input extends z.ZodObject>(tool: Tool<Input>): Tool<I
     throw wrong(`effect "${tool.effect}" needs the label act or egress`);
   if (!(tool.timeoutMs > 0)) throw wrong("it needs timeoutMs, in milliseconds");
   if (!(tool.outputLimit > 0)) throw wrong("it needs outputLimit, in characters");
-  return tool;
+  if (!("run" in tool)) throw wrong("it needs run, which does its work");
+  const { name, description, input, effect, timeoutMs, outputLimit } = tool;
+  const facts = { name, description, input, effect, timeoutMs, outputLimit };
+  const defined = Object.freeze({ ...facts, labels: Object.freeze([...tool.labels]) });
+  definitions.set(defined, tool);
+  return defined;
+}
+
+/** Whether a tool was made by `defineTool`. */
+export const isDefined = (tool: Tool): boolean => definitions.has(tool);
+
+/** Runs a call that was granted, and nothing else. */
+export async function runTool(call: GrantedCall, context: ToolContext): Promise<string> {
+  const definition = definitions.get(call.tool);
+  if (!definition || !GrantedCall.is(call)) throw new Error(`${call.tool.name}: only a granted call can be run`);
+  return definition.run(call.input, context);
 }

@@ -1,6 +1,7 @@
 /** history_search: the person's own earlier conversations with this agent. */
 import { z } from "zod";
 import type { Principal } from "../channel/types.ts";
+import type { TaintSource } from "../policy/taint.ts";
 import { defineTool, type Tool } from "./define.ts";
 
 /** What was said in one earlier run. */
@@ -8,6 +9,8 @@ export interface SpokenTurn {
   readonly at: Date;
   readonly said: string;
   readonly answered: string;
+  /** What had tainted it. */
+  readonly taint: readonly TaintSource[];
 }
 
 /** Reads a person's turns with an agent, newest first; in a shared room, those of that conversation only. */
@@ -28,7 +31,7 @@ export function historyTool(read: TurnReader, days: () => number): Tool {
     effect: "idempotent",
     timeoutMs: 15_000,
     outputLimit: 6_000,
-    async run({ query, limit }, { principal, agent, conversationId, shared, now, timezone, signal }) {
+    async run({ query, limit }, { principal, agent, conversationId, shared, now, timezone, signal, addTaint }) {
       const words = query.toLowerCase().split(/\s+/);
       const since = new Date(now().getTime() - days() * 86_400_000);
       const found: string[] = [];
@@ -36,6 +39,7 @@ export function historyTool(read: TurnReader, days: () => number): Tool {
         if (signal.aborted || found.length >= limit) break;
         const text = `${turn.said}\n${turn.answered}`.toLowerCase();
         if (!words.every((word) => text.includes(word))) continue;
+        addTaint(turn.taint);
         const at = turn.at.toLocaleString("en-GB", { timeZone: timezone, dateStyle: "medium", timeStyle: "short" });
         found.push(`${at}\nPerson: ${excerpt(turn.said, words)}\nYou: ${excerpt(turn.answered, words)}`);
       }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ToolSpec } from "../agent/model.ts";
 import { ClawError } from "../errors.ts";
-import { defineTool, type Tool } from "./define.ts";
+import { isDefined, type Tool } from "./define.ts";
 
 /** The tools there are, by name. A Map: "constructor" and "__proto__" are no tools. */
 export class ToolRegistry {
@@ -9,7 +9,7 @@ export class ToolRegistry {
 
   constructor(tools: readonly Tool[]) {
     for (const tool of tools) {
-      defineTool(tool);
+      if (!isDefined(tool)) throw new ClawError("config_invalid", `tool "${tool.name}" was not made by defineTool`);
       if (this.#tools.has(tool.name)) throw new ClawError("config_invalid", `two tools are named "${tool.name}"`);
       this.#tools.set(tool.name, { tool, spec: specOf(tool) });
     }
@@ -17,6 +17,11 @@ export class ToolRegistry {
 
   get(name: string): Tool | undefined {
     return this.#tools.get(name)?.tool;
+  }
+
+  /** In the order they were given. */
+  all(): Tool[] {
+    return [...this.#tools.values()].map(({ tool }) => tool);
   }
 
   names(): string[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { granted } from "../../support/granted.ts";
 import { z } from "zod";
 import { executeCall } from "../../../lib/agent/tool-call.ts";
 import { defineTool, type Effect, type Tool, type ToolContext } from "../../../lib/tools/define.ts";
@@ -35,13 +36,13 @@ const context = { signal: new AbortController().signal } as ToolContext;
 
 test("a tool that changes something and takes too long may have done it: the model must not repeat it", async () => {
   for (const effect of ["keyed", "unsafe"] as const) {
-    const result = await executeCall({ tool: hanging(effect), input: {} }, context);
+    const result = await executeCall(granted(hanging(effect), {}), context);
     assert.equal(result.outcome, "unknown");
     assert.match(result.text, /Do not repeat it/);
   }
 });
 
 test("a tool that only reads and takes too long has failed", async () => {
-  const result = await executeCall({ tool: hanging("idempotent"), input: {} }, context);
+  const result = await executeCall(granted(hanging("idempotent"), {}), context);
   assert.deepEqual(result, { outcome: "error", text: "hang_on took longer than 0.005 s and was given up." });
 });

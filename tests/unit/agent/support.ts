@@ -6,6 +6,7 @@ import type { Model, ModelAnswer, ModelMessage, ToolCall } from "../../../lib/ag
 import type { ToolHost } from "../../../lib/agent/tool-call.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../../../lib/agent/transcript.ts";
 import { defineTool, type Effect, type Tool } from "../../../lib/tools/define.ts";
+import { decided } from "../../support/granted.ts";
 import { ToolRegistry } from "../../../lib/tools/registry.ts";
 
 export const answer = (more: Partial<ModelAnswer>): ModelAnswer => ({
@@ -77,10 +78,15 @@ export async function play(options: {
   };
   const host: ToolHost = {
     find: (name) => options.tools.registry.get(name),
-    decide: (name) =>
-      options.tools.registry.get(name) && !options.denied?.includes(name)
-        ? { decision: "allow", rule: "test" }
-        : { decision: "deny", rule: "test" },
+    decide(name, { ready }) {
+      const tool = options.tools.registry.get(name);
+      if (!tool) return { decision: { decision: "deny", rule: "test" }, granted: undefined };
+      const { decision, granted } = decided({ tool, input: ready?.input ?? {} }, options.denied);
+      return { decision, granted: ready && granted };
+    },
+    taint: [],
+    addTaint: () => {},
+    answer: async () => ({ state: "pending", asked: false }),
     context: (callKey, signal) => ({
       principal: "telegram:1",
       agent: "ops",
@@ -90,6 +96,8 @@ export async function play(options: {
       now: () => new Date(0),
       callKey,
       signal,
+      taint: [],
+      addTaint: () => {},
       sendFile: async () => {},
     }),
   };
@@ -99,7 +107,7 @@ export async function play(options: {
   const opening: RunEvent[] =
     journal.length > 0
       ? [{ type: "run.resumed" }]
-      : [{ type: "run.started", messages: input, images: [], tools: [], preface: "" }];
+      : [{ type: "run.started", messages: input, images: [], tools: [], preface: "", request: "go", taint: [] }];
   const result = await runAgent(
     {
       model,

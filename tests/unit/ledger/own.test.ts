@@ -7,6 +7,7 @@ import { createCommitments } from "../../../lib/ledger/commitments.ts";
 import { ownTurns, turnSeal } from "../../../lib/ledger/turns.ts";
 import { Sealer } from "../../../lib/seal.ts";
 import { historyTool } from "../../../lib/tools/history.ts";
+import { runGranted } from "../../support/granted.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
 
 const bodies = new Sealer(randomBytes(32));
@@ -42,10 +43,11 @@ after(async () => {
 });
 
 const search = (principal: Principal | undefined, shared: boolean, query = "boiler") =>
-  historyTool(
-    (who) => ownTurns(database.sql, bodies, who),
-    () => 90,
-  ).run(
+  runGranted(
+    historyTool(
+      (who) => ownTurns(database.sql, bodies, who),
+      () => 90,
+    ),
     { query, limit: 10 },
     {
       principal: principal ?? "telegram:0",
@@ -56,6 +58,8 @@ const search = (principal: Principal | undefined, shared: boolean, query = "boil
       now: () => new Date(),
       callKey: "k",
       signal: new AbortController().signal,
+      taint: [],
+      addTaint: () => {},
       sendFile: async () => {},
     },
   );
@@ -80,7 +84,7 @@ test("history_search says so where nothing is found", async () => {
 test("a commitment is added once for its key, seen and ended by its person alone, and limited in number", async () => {
   const store = createCommitments(pool.database, bodies);
   const add = (principal: Principal, callKey: string) =>
-    store.add(principal, { text: "call the plumber", due: "2030-01-01", callKey, maxOpen: 2 });
+    store.add(principal, { text: "call the plumber", due: "2030-01-01", taint: [], callKey, maxOpen: 2 });
   const [first, again] = await Promise.all([add("telegram:1", "k1"), add("telegram:1", "k1")]);
   assert.ok(first !== "full" && again !== "full" && first.id === again.id);
   await add("telegram:1", "k2");

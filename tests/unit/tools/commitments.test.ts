@@ -9,6 +9,7 @@ const commitment = (more: Partial<Commitment> = {}): Commitment => ({
   due: undefined,
   createdAt: new Date(0),
   completedAt: undefined,
+  taint: [],
   ...more,
 });
 
@@ -46,8 +47,8 @@ test("commitments_add adds for the person of the run, by the call's key and the 
   setMax(7);
   await call(add, { text: "x" }, { callKey: "run-1:call-2", principal: "matrix:@me:home.example" });
   assert.deepEqual(asked, [
-    ["add", ada, { text: "call the plumber", due: "2030-01-01", callKey: "run-1:call-1", maxOpen: 3 }],
-    ["add", "matrix:@me:home.example", { text: "x", due: undefined, callKey: "run-1:call-2", maxOpen: 7 }],
+    ["add", ada, { text: "call the plumber", due: "2030-01-01", taint: [], callKey: "run-1:call-1", maxOpen: 3 }],
+    ["add", "matrix:@me:home.example", { text: "x", due: undefined, taint: [], callKey: "run-1:call-2", maxOpen: 7 }],
   ]);
 });
 

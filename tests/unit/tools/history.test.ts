@@ -7,6 +7,7 @@ const turn = (said: string, answered = "I see."): SpokenTurn => ({
   at: new Date("2026-01-02T12:00:00Z"),
   said,
   answered,
+  taint: [],
 });
 
 /** The tool over turns, with who was asked for and how many turns were read. */

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { builtinTools } from "../../../lib/tools/builtin.ts";
-import type { Tool } from "../../../lib/tools/define.ts";
+import { defineTool, type ToolDefinition } from "../../../lib/tools/define.ts";
 import { ToolRegistry } from "../../../lib/tools/registry.ts";
 
-const whole: Tool = {
+const whole: ToolDefinition = {
   name: "test_tool",
   description: "does it",
   input: z.strictObject({}),
@@ -30,17 +30,18 @@ const broken: [string, object, RegExp][] = [
 ];
 for (const [what, change, told] of broken)
   test(`a tool without ${what} is refused`, () => {
-    assert.throws(() => new ToolRegistry([{ ...whole, ...change }]), { code: "config_invalid", message: told });
+    assert.throws(() => defineTool({ ...whole, ...change }), { code: "config_invalid", message: told });
   });
 
 test("two tools of one name are refused", () => {
-  assert.throws(() => new ToolRegistry([whole, whole]), /two tools are named "test_tool"/);
+  assert.throws(() => new ToolRegistry([defineTool(whole), defineTool(whole)]), /two tools are named "test_tool"/);
 });
 
 test("names that every object has are no tools", () => {
-  const registry = new ToolRegistry([whole]);
+  const tool = defineTool(whole);
+  const registry = new ToolRegistry([tool]);
   for (const name of ["constructor", "__proto__", "toString", "valueOf"]) assert.equal(registry.get(name), undefined);
-  assert.equal(registry.get("test_tool"), whole);
+  assert.equal(registry.get("test_tool"), tool);
 });
 
 test("the built-in tools' schemas refuse unknown arguments, and all of them are small", () => {

@@ -1,4 +1,5 @@
 import type { Tool, ToolContext } from "../../../lib/tools/define.ts";
+import { runGranted } from "../../support/granted.ts";
 
 export const ada = "telegram:1";
 
@@ -12,6 +13,8 @@ export const testContext = (more: Partial<ToolContext> = {}): ToolContext => ({
   now: () => new Date("2026-03-29T00:59:00Z"),
   callKey: "run-1:call-1",
   signal: new AbortController().signal,
+  taint: [],
+  addTaint: () => {},
   sendFile: async () => {},
   ...more,
 });
@@ -19,5 +22,5 @@ export const testContext = (more: Partial<ToolContext> = {}): ToolContext => ({
 /** Runs a tool as the loop does: with its input checked. Throws where the input is refused. */
 export const call = (tool: Tool | undefined, input: object, more: Partial<ToolContext> = {}): Promise<string> => {
   if (!tool) throw new Error("no such tool");
-  return tool.run(tool.input.parse(input), testContext(more));
+  return runGranted(tool, input, testContext(more));
 };

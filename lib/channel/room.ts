@@ -1,0 +1,7 @@
+import type { Destination } from "./types.ts";
+
+/** A room as config names it: `matrix:!room:server`, or `telegram:-100123` of a group chat; undefined in a private Telegram chat. */
+export function roomOf(destination: Destination): string | undefined {
+  if (destination.channel === "matrix") return `matrix:${destination.room}`;
+  return destination.chat < 0 ? `telegram:${destination.chat}` : undefined;
+}

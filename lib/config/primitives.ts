@@ -1,0 +1,52 @@
+/** What keys of openclaw.toml are made of. */
+import { z } from "zod";
+
+export const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, "must be lower-case letters, digits and '-', begin with a letter, 32 at most");
+
+/** A secret by reference. A literal is refused, so that the file can be shown and committed. */
+export const secretRef = z.union(
+  [
+    z.strictObject({
+      env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the NAME of a variable, never the secret itself"),
+    }),
+    z.strictObject({ file: z.string().startsWith("/", "must be an absolute path") }),
+  ],
+  { error: 'must be { env = "NAME" } or { file = "/absolute/path" }' },
+);
+
+/** A person on a channel, by full Matrix id or numeric Telegram id. */
+export const principal = z
+  .string()
+  .regex(
+    /^(matrix:@[^\s:]+:[^\s]+|telegram:[1-9][0-9]{0,15})$/,
+    'must be a full id: "matrix:@name:server" or "telegram:123456789" (numeric; usernames can be recycled)',
+  );
+
+export const roomId = z
+  .string()
+  .regex(/^![^\s]+$/, 'must be a room id such as "!abc:home.example" (an alias can be moved)');
+
+export const toolGlob = z
+  .string()
+  .regex(/^(\*|[a-z][a-z0-9]*_\*|[a-z][a-z0-9]*(_[a-z0-9]+)+)$/, 'must be a tool, a family ("alerts_*") or "*"');
+
+export const agentGlob = z.string().regex(/^(\*|[a-z][a-z0-9-]{0,31})$/, 'must be an agent\'s name or "*"');
+
+export const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]+):[0-9]{1,5}$/, 'must be "address:port", such as "127.0.0.1:8081"')
+  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "must have a port up to 65535");
+
+export const httpUrl = z
+  .string()
+  .regex(/^https?:\/\/[^\s/@]+(\/[^\s]*)?$/, "must be an http:// or https:// URL, without user or password in it")
+  .transform((url) => url.replace(/\/+$/, ""));
+
+export const localpart = z.string().regex(/^[a-z0-9._=\-/+]+$/, "must be a Matrix localpart (lower case)");
+
+export const money = z.number().nonnegative();
+/** A day at most: longer timers overflow. */
+export const seconds = z.number().positive().max(86_400);
+export const count = z.int().positive();

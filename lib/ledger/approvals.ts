@@ -1,0 +1,169 @@
+/** Questions about tool calls, each decided once. A run that waits goes on when all of its questions are decided. */
+import type { Lane, Principal } from "../channel/types.ts";
+import type { Sql } from "../db/client.ts";
+import type { Sealer } from "../seal.ts";
+import type { Run } from "./runs.ts";
+
+/** A question to be written. */
+export interface NewApproval {
+  /** What people type to decide it. */
+  readonly code: string;
+  /** Of the call's `tool.requested` in the run's journal. */
+  readonly seq: number;
+  /** See lib/policy/granted.ts. */
+  readonly callHash: string;
+  readonly tool: string;
+  /** Why it is asked. */
+  readonly rule: string;
+  /** What is shown: the exact arguments. */
+  readonly shown: ShownCall;
+  readonly expiresAt: Date;
+}
+
+/** The sealed part of a question. */
+export interface ShownCall {
+  readonly tool: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** The associated data of a sealed question. */
+export const approvalSeal = (code: string): string => `approval:${code}`;
+
+/** A question as it travels to PostgreSQL in a JSON parameter. */
+export const approvalRow = (bodies: Sealer, run: Run, { shown, expiresAt, ...question }: NewApproval): object => ({
+  ...question,
+  run_id: run.id,
+  call_hash: question.callHash,
+  agent: run.agent,
+  principal: run.principal,
+  lane: run.lane,
+  body: Buffer.from(bodies.sealJson(shown, approvalSeal(question.code))).toString("base64"),
+  expires_at: expiresAt.toISOString(),
+});
+
+/** Part of the statement that parks a run; what was asked before is left as it is. */
+export const approvalInsert = (sql: Sql, rows: readonly object[]) => sql`
+  insert into approvals (code, run_id, seq, call_hash, agent, tool, principal, lane, rule, body, expires_at)
+  select code, run_id, seq, call_hash, agent, tool, principal, lane, rule, decode(body, 'base64'), expires_at
+  from jsonb_to_recordset(${sql.json(rows as never)}) as row (code text, run_id uuid, seq int, call_hash text, agent text,
+    tool text, principal text, lane text, rule text, body text, expires_at timestamptz)
+  on conflict (run_id, seq) do nothing returning code, expires_at`;
+
+export type ApprovalState = "pending" | "approved" | "denied" | "expired" | "cancelled";
+
+/** A question and what became of it. */
+export interface StoredApproval {
+  readonly code: string;
+  readonly runId: string;
+  readonly seq: number;
+  readonly callHash: string;
+  readonly agent: string;
+  readonly tool: string;
+  readonly principal: Principal;
+  readonly lane: Lane;
+  readonly rule: string;
+  readonly shown: ShownCall;
+  readonly state: ApprovalState;
+  readonly decidedBy: string | undefined;
+  readonly decidedAt: Date | undefined;
+  readonly expiresAt: Date;
+  readonly createdAt: Date;
+}
+
+interface ApprovalRow extends Omit<StoredApproval, "shown" | "decidedBy" | "decidedAt"> {
+  readonly body: Uint8Array;
+  readonly decidedBy: string | null;
+  readonly decidedAt: Date | null;
+}
+
+const columns = (
+  sql: Sql,
+) => sql`code, run_id as "runId", seq, call_hash as "callHash", agent, tool, principal, lane, rule, body,
+  case when state = 'pending' and expires_at <= now() then 'expired' else state end as state,
+  decided_by as "decidedBy", decided_at as "decidedAt", expires_at as "expiresAt", created_at as "createdAt"`;
+
+const opened = (bodies: Sealer, { body, decidedBy, decidedAt, ...row }: ApprovalRow): StoredApproval => ({
+  ...row,
+  shown: bodies.openJson(body, approvalSeal(row.code)) as ShownCall,
+  decidedBy: decidedBy ?? undefined,
+  decidedAt: decidedAt ?? undefined,
+});
+
+/** The question about the call at (run, seq), if it was asked. */
+export async function approvalOf(
+  sql: Sql,
+  { runId, seq }: { readonly runId: string; readonly seq: number },
+): Promise<Pick<StoredApproval, "state" | "decidedBy" | "callHash"> | undefined> {
+  const [row] = await sql<{ state: ApprovalState; decidedBy: string | null; callHash: string }[]>`
+    select state, decided_by as "decidedBy", call_hash as "callHash" from approvals where run_id = ${runId} and seq = ${seq}`;
+  return row && { ...row, decidedBy: row.decidedBy ?? undefined };
+}
+
+/** The question of a code, in any state. */
+export async function findApproval(sql: Sql, bodies: Sealer, code: string): Promise<StoredApproval | undefined> {
+  const [row] = await sql<ApprovalRow[]>`select ${columns(sql)} from approvals where code = ${code}`;
+  return row && opened(bodies, row);
+}
+
+/** Questions, newest first: those still to be decided, or the latest of all. */
+export async function listApprovals(
+  sql: Sql,
+  bodies: Sealer,
+  { pending, limit }: { readonly pending: boolean; readonly limit: number },
+): Promise<StoredApproval[]> {
+  const only = pending ? sql`where state = 'pending' and expires_at > now()` : sql``;
+  const rows = await sql<ApprovalRow[]>`
+    select ${columns(sql)} from approvals ${only} order by created_at desc limit ${limit}`;
+  return rows.map((row) => opened(bodies, row));
+}
+
+/**
+ * Decides a question that is pending and not expired. False: it was decided before, or is too late. Call `goOn` afterwards.
+ * Whether `by` may decide is for the caller to know, at this very moment.
+ */
+export async function decideApproval(
+  sql: Sql,
+  code: string,
+  state: "approved" | "denied",
+  by: string,
+): Promise<boolean> {
+  const decided = await sql`
+    update approvals set state = ${state}, decided_by = ${by}, decided_at = now()
+    where code = ${code} and state = 'pending' and expires_at > now()`;
+  return decided.count > 0;
+}
+
+/** Ends a question that nobody decided in time. Returns its run; undefined where it was decided. */
+export async function expireApproval(sql: Sql, code: string): Promise<string | undefined> {
+  const [row] = await sql<{ runId: string }[]>`
+    update approvals set state = 'expired', decided_at = now()
+    where code = ${code} and state = 'pending' and expires_at <= now() returning run_id as "runId"`;
+  return row?.runId;
+}
+
+/** Calls off what a lane's runs still ask. Returns those runs. */
+export async function cancelApprovals(sql: Sql, lane: Lane): Promise<string[]> {
+  const rows = await sql<{ runId: string }[]>`
+    update approvals set state = 'cancelled', decided_at = now()
+    where lane = ${lane} and state = 'pending' returning run_id as "runId"`;
+  return [...new Set(rows.map(({ runId }) => runId))];
+}
+
+/**
+ * Lets a run that waits go on, if nothing of it is pending any more, and those that wait for it. Returns the lane to be
+ * woken. Asked after each decision and after each parking: whichever of the two is later finds the other done.
+ */
+export async function goOn(sql: Sql, runId: string): Promise<Lane | undefined> {
+  const [row] = await sql<{ parent: string | null; lane: Lane }[]>`
+    with free as (
+      update runs r set state = 'running' where r.id = ${runId} and r.state = 'waiting'
+        and not exists (select 1 from approvals a where a.run_id = r.id and a.state = 'pending')
+        and not exists (select 1 from runs c where c.parent_run_id = r.id and c.state = 'waiting')
+      returning r.id, r.parent_run_id, r.lane
+    ), woken as (
+      update inbox set state = 'running' where run_id in (select id from free) and state = 'waiting'
+    )
+    select parent_run_id as parent, lane from free`;
+  if (!row) return undefined;
+  return row.parent === null ? row.lane : goOn(sql, row.parent);
+}

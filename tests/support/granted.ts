@@ -1,0 +1,48 @@
+import { assemble } from "../../lib/config/assemble.ts";
+import type { Config } from "../../lib/config/config.ts";
+import { configSchema } from "../../lib/config/schema.ts";
+import { Secret } from "../../lib/config/secret.ts";
+import type { Decision, Scope } from "../../lib/policy/decide.ts";
+import { GrantedCall, type ReadyCall } from "../../lib/policy/granted.ts";
+import type { Tool, ToolContext } from "../../lib/tools/define.ts";
+import { runTool } from "../../lib/tools/define.ts";
+
+const person = "telegram:1";
+
+/** A config of one agent, `ops`, that may use every tool for `telegram:1`, whatever has tainted its runs. */
+function permissive(deny: readonly string[]): Config {
+  const raw = configSchema.parse({
+    backends: { main: { base_url: "http://127.0.0.1:1/v1", model: "fake" } },
+    groups: { owners: { members: [person], agents: ["*"], tools: ["*"] } },
+    agents: { ops: { description: "Does it", backend: "main", prompt: "ops.md", tools: ["*"], deny } },
+  });
+  const prompts = new Map([["ops", { text: "Be brief.", hash: "0" }]]);
+  const env = { databaseUrl: undefined } as Parameters<typeof assemble>[4];
+  return assemble("/openclaw.toml", raw, new Map([["key", new Secret("")]]), prompts, env);
+}
+
+/** A scope in which everything but `deny` is allowed. */
+export function permissiveScope(deny: readonly string[] = []): Scope {
+  const config = permissive(deny);
+  const agent = config.agents.get("ops");
+  if (!agent) throw new Error("no agent");
+  return { config, agent, principal: person, room: undefined, trigger: "chat" };
+}
+
+/** Decides a call in a permissive scope. */
+export const decided = (
+  call: ReadyCall,
+  deny: readonly string[] = [],
+): { decision: Decision; granted: GrantedCall | undefined } =>
+  GrantedCall.decide(permissiveScope(deny), call, { request: "", taint: [] });
+
+/** A granted call. */
+export function granted(tool: Tool, input: ReadyCall["input"]): GrantedCall {
+  const { granted: call, decision } = decided({ tool, input });
+  if (!call) throw new Error(`not granted: ${decision.rule}`);
+  return call;
+}
+
+/** Runs a tool as the loop does, with its input checked; throws where that is refused. */
+export const runGranted = (tool: Tool, input: object, context: ToolContext): Promise<string> =>
+  runTool(granted(tool, tool.input.parse(input)), context);
