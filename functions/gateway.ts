@@ -5,6 +5,7 @@ import { converse } from "../lib/conversation/converse.ts";
 import { deliver } from "../lib/conversation/deliver.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
+import { askAgent } from "../lib/conversation/sub-run.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
@@ -132,6 +133,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     registry,
     agentFunctions,
     wake: (lane) => lanes.wake(lane),
+    askAgent,
     metrics,
     log,
   };

@@ -9,6 +9,8 @@ import type { Metrics } from "../metrics.ts";
 import type { Locks } from "../queue/locks.ts";
 import type { Keyring } from "../seal.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
+import type { AgentRequest } from "../tools/define.ts";
+import type { Asking } from "./sub-run.ts";
 import type { Cancellations } from "./cancellations.ts";
 
 /** What work on lanes and commands is done with. */
@@ -28,6 +30,13 @@ export interface ConversationDeps {
   readonly agentFunctions: ReadonlyMap<string, AgentFunction>;
   /** Has a lane looked at soon. */
   readonly wake: (lane: Lane) => void;
+  /** See sub-run.ts; passed in, since a run that was asked for is run as any other. */
+  readonly askAgent: (
+    deps: ConversationDeps,
+    asking: Asking,
+    request: AgentRequest,
+    signal: AbortSignal,
+  ) => Promise<string>;
   readonly metrics: Metrics;
   readonly log: Log;
 }

@@ -96,8 +96,8 @@ async function close(
       usage: transcript.usage,
       taint: taint.sources,
       cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
-      turn: { messages, tokens: estimateTokens(messages) },
-      outbox: toEntries(channel, run.lane, destination, run.id, preface + text),
+      turn: setup.silent ? undefined : { messages, tokens: estimateTokens(messages) },
+      outbox: setup.silent ? [] : toEntries(channel, run.lane, destination, run.id, preface + text),
       sender: channel.idempotentSend ? deps.worker : undefined,
     },
   );

@@ -3,6 +3,8 @@ import type { PastTurn } from "../agent/history.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import type { Attachment, Destination, Presence } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
+import { roomOf } from "../channel/room.ts";
+import type { Scope } from "../policy/decide.ts";
 import type { TaintSource } from "../policy/taint.ts";
 import type { OpenRun } from "../ledger/runs.ts";
 
@@ -17,10 +19,15 @@ export interface RunSetup {
   readonly preface: string;
   readonly presence: Presence;
   readonly input: NewInput | PastInput;
+  /** The run that asked for this one by agent_ask. */
+  readonly caller?: RunSetup;
 }
 
 /** What ends a run: its agent may be gone from the config. */
-export type EndSetup = Omit<RunSetup, "agent">;
+export interface EndSetup extends Omit<RunSetup, "agent"> {
+  /** Nothing is said, and no turn kept: the answer goes to the run that asked. */
+  readonly silent?: true;
+}
 
 /** A new run: the agent function makes the model's messages of it. */
 export interface NewInput {
@@ -53,6 +60,16 @@ export function requestOf(input: NewInput | PastInput): string {
 /** What had tainted the run when it was left, or before it began. */
 export const taintOfInput = (input: NewInput | PastInput): readonly TaintSource[] =>
   input.kind === "new" ? input.taint : input.past.flatMap(({ event }) => ("taint" in event ? event.taint : []));
+
+/** Who asks which agent where, for policy. */
+export const scopeOf = ({ config, agent, open, destination, caller }: RunSetup): Scope => ({
+  config,
+  agent,
+  principal: open.run.principal,
+  room: roomOf(destination),
+  trigger: open.run.trigger,
+  ...(caller && { caller: scopeOf(caller) }),
+});
 
 /** The input of a run as its journal opened with it. */
 export function inputMessages(past: readonly RecordedEvent[]): readonly ModelMessage[] {

@@ -4,21 +4,20 @@ import type { RunEvent, RunJournal } from "../agent/events.ts";
 import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import { RunWaiting } from "../agent/waiting.ts";
-import { roomOf } from "../channel/room.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
 import type { Presence } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import { isCancelRequested } from "../ledger/runs.ts";
+import { endChildren, isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
-import { type Scope, offeredTools } from "../policy/decide.ts";
+import { offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
-import type { FileToSend } from "../tools/define.ts";
+import type { AgentRequest, FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
 import { park } from "./park.ts";
-import { type EndSetup, inputMessages, requestOf, type RunSetup, taintOfInput } from "./run-setup.ts";
+import { type EndSetup, inputMessages, requestOf, type RunSetup, scopeOf, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
 import { createToolHost } from "./tool-host.ts";
 
@@ -36,7 +35,7 @@ export async function runToEnd(
   const transcript = emptyTranscript();
   const began = performance.now();
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(tooSlow(agent)), agent.limits.seconds * 1000);
+  const timer = limited(agent, stop);
   let ending: Ending;
   const taint = new Taint(taintOfInput(setup.input));
   try {
@@ -57,7 +56,9 @@ export async function runToEnd(
   } finally {
     clearTimeout(timer);
   }
-  return endRun(deps, setup, transcript, taint, ending, performance.now() - began);
+  const claimed = await endRun(deps, setup, transcript, taint, ending, performance.now() - began);
+  if (ending.state !== "done") await endChildren(deps.sql, open.run.id);
+  return claimed;
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
@@ -72,7 +73,8 @@ export async function failRun(
   return endRun(deps, setup, transcript, new Taint(taintOfInput(setup.input)), ending, 0);
 }
 
-async function execute(
+/** The agent function and the loop, with the tools that the run's scope grants. */
+export async function execute(
   deps: ConversationDeps,
   setup: RunSetup,
   transcript: Transcript,
@@ -84,14 +86,24 @@ async function execute(
   const { registry, outbox } = deps;
   const sendFile = (file: FileToSend): Promise<void> =>
     outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file)]);
-  const scope: Scope = { config, agent, principal, room: roomOf(destination), trigger: open.run.trigger };
+  const scope = scopeOf(setup);
+  const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
   const request = requestOf(input);
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(
       {
         model: deps.backends.model(config, agent.backend),
-        tools: createToolHost(deps.sql, registry, { scope, runId, conversationId, shared, request, taint, sendFile }),
+        tools: createToolHost(deps.sql, registry, {
+          scope,
+          runId,
+          conversationId,
+          shared,
+          request,
+          taint,
+          sendFile,
+          askAgent: ask,
+        }),
         offered,
         journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
@@ -170,6 +182,10 @@ const withImages = (messages: readonly ModelMessage[], images: readonly ImagePar
   messages.map((message, index) =>
     index === messages.length - 1 && message.role === "user" && images.length > 0 ? { ...message, images } : message,
   );
+
+/** Has the controller abort when the agent's time is up. */
+export const limited = (agent: Agent, stop: AbortController): NodeJS.Timeout =>
+  setTimeout(() => stop.abort(tooSlow(agent)), agent.limits.seconds * 1000);
 
 const tooSlow = (agent: Agent): ClawError =>
   new ClawError(

@@ -6,7 +6,7 @@ import type { RunUsage } from "../agent/transcript.ts";
 import type { Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
-import { type TaintSource, taintColumn } from "../policy/taint.ts";
+import { type TaintSource, taintColumn, taintSources } from "../policy/taint.ts";
 import { type Keyring, Sealer } from "../seal.ts";
 import { approvalInsert, approvalRow, type NewApproval } from "./approvals.ts";
 import { fromJournalRow, type JournalRow, noHash, type StoredJournalRow, toJournalRow } from "./journal-row.ts";
@@ -147,6 +147,38 @@ export async function resumeRun(
     },
     past: rows.map((stored) => fromJournalRow(id, stored, seal)),
   };
+}
+
+/** How a run ended: its last words and what had tainted it. Undefined where it has not, or never was. */
+export async function endedRun(
+  sql: Sql,
+  keyring: Keyring,
+  id: string,
+): Promise<{ state: string; text: string; taint: readonly TaintSource[] } | undefined> {
+  const [row] = await sql<(StoredJournalRow & { state: string; run_taint: string | null; wrapped: Uint8Array })[]>`
+    select j.*, r.state, r.taint as run_taint, k.wrapped from runs r
+    join run_keys k on k.run_id = r.id join journal j on j.run_id = r.id and j.type = 'run.finished'
+    where r.id = ${id} and r.state in ('done', 'failed', 'cancelled')`;
+  if (!row) return undefined;
+  const { event } = fromJournalRow(id, row, new Sealer(keyring.runKeys.open(row.wrapped, `run:${id}`)));
+  return {
+    state: row.state,
+    text: event.type === "run.finished" ? event.text : "",
+    taint: taintSources(row.run_taint),
+  };
+}
+
+/** Ends the runs that a run asked for and that are still open: nobody will take them up again. */
+export async function endChildren(sql: Sql, id: string): Promise<void> {
+  await sql`
+    with recursive below as (
+      select id from runs where parent_run_id = ${id} union all
+      select r.id from runs r join below b on r.parent_run_id = b.id
+    ), over as (
+      update runs set state = 'cancelled', error = 'cancelled', finished_at = now()
+      where id in (select id from below) and state in ('running', 'waiting') returning id
+    )
+    update approvals set state = 'cancelled', decided_at = now() where run_id in (select id from over) and state = 'pending'`;
 }
 
 /** Whether a person asked for the run to be stopped. */

@@ -1,4 +1,5 @@
 import type { RawConfig } from "../config/schema.ts";
+import { agentAsk } from "./agents.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
 import { filesTool } from "./files.ts";
@@ -14,6 +15,7 @@ export interface BuiltinStores {
 /** The tools that come with the gateway. `settings` is read at each call: config may change. */
 export const builtinTools = (stores: BuiltinStores, settings: () => RawConfig["tools"]): Tool[] => [
   timeNow,
+  agentAsk,
   ...commitmentTools(stores.commitments, () => settings().commitments.max_open),
   historyTool(stores.turns, () => settings().history.days),
   filesTool(() => settings().files.max_kb),

@@ -31,6 +31,16 @@ export interface ToolContext {
   readonly addTaint: (sources: readonly TaintSource[]) => void;
   /** Sends a file where the answer will go, before it; a second one of the same key is dropped. */
   readonly sendFile: (file: FileToSend) => Promise<void>;
+  /** Another agent's answer. Throws where it gave none. */
+  readonly askAgent: (request: AgentRequest) => Promise<string>;
+}
+
+/** What an agent is asked by another. */
+export interface AgentRequest {
+  readonly agent: string;
+  readonly request: string;
+  /** `callKey`: by it the same run is found again after a crash. */
+  readonly callKey: string;
 }
 
 /** A file as a tool hands it over. */

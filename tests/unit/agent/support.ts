@@ -99,6 +99,7 @@ export async function play(options: {
       taint: [],
       addTaint: () => {},
       sendFile: async () => {},
+      askAgent: () => Promise.reject(new Error("nobody to ask")),
     }),
   };
   const transcript = emptyTranscript();

@@ -16,6 +16,7 @@ export const testContext = (more: Partial<ToolContext> = {}): ToolContext => ({
   taint: [],
   addTaint: () => {},
   sendFile: async () => {},
+  askAgent: () => Promise.reject(new Error("nobody to ask")),
   ...more,
 });
 
