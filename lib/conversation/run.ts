@@ -17,6 +17,7 @@ import { Taint } from "../policy/taint.ts";
 import type { FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
+import { createLook } from "./look.ts";
 import { park } from "./park.ts";
 import { type EndSetup, inputMessages, requestOf, type RunSetup, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
@@ -86,12 +87,15 @@ async function execute(
     outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file)]);
   const scope: Scope = { config, agent, principal, room: roomOf(destination), trigger: open.run.trigger };
   const request = requestOf(input);
+  const model = deps.backends.model(config, agent.backend);
+  const look = createLook(model, config);
+  const tools = { scope, runId, conversationId, shared, request, taint, sendFile, look };
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(
       {
-        model: deps.backends.model(config, agent.backend),
-        tools: createToolHost(deps.sql, registry, { scope, runId, conversationId, shared, request, taint, sendFile }),
+        model,
+        tools: createToolHost(deps.sql, registry, tools),
         offered,
         journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
