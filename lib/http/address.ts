@@ -12,8 +12,12 @@ const local: readonly string[] = ["loopback", "private", "uniqueLocal", "carrier
 
 /** Where an address leads; `never` for what is no address. An IPv4-mapped address is judged as the IPv4 address it is. */
 export function reachOf(text: string): Reach {
-  if (isIP(text) === 0) return "never";
-  const parsed = ipaddr.parse(text);
+  const version = isIP(text);
+  if (version === 0) return "never";
+  // Written by hexadecimal digits alone: ipaddr.js takes "::1.2.3.4", which is an address of its own, for a mapped one.
+  const parsed = ipaddr.parse(
+    version === 6 ? new URL(`http://[${text.replace(/%.*/, "")}]`).hostname.slice(1, -1) : text,
+  );
   const address = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() ? parsed.toIPv4Address() : parsed;
   const range: string = address.range();
   if (local.includes(range)) return "private";

@@ -14,7 +14,7 @@ export const encodings = "gzip, deflate, br";
 export async function readBody(body: Readable, encoding: string, limit: number): Promise<Buffer> {
   const decoder = decoderOf(encoding);
   if (decoder === "unknown") {
-    body.destroy();
+    discard(body);
     throw new ClawError("bad_request", "Not read: the answer is compressed in a way nobody asked for.");
   }
   const chunks: Buffer[] = [];
@@ -24,6 +24,12 @@ export async function readBody(body: Readable, encoding: string, limit: number):
   if (decoder) await pipeline(body, (source: AsyncIterable<Buffer>) => limited(source, limit), decoder, collect);
   else await pipeline(body, collect);
   return Buffer.concat(chunks);
+}
+
+/** Leaves a body unread. */
+export function discard(body: Readable): void {
+  body.on("error", () => {});
+  body.destroy();
 }
 
 async function* limited(source: AsyncIterable<Buffer>, limit: number): AsyncGenerator<Buffer> {

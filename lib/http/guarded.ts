@@ -2,9 +2,8 @@
  * GET for URLs that a model or a stranger named. Only hosts on a list, only addresses such a host may have, nothing sent
  * along: no cookie, no credential, no proxy.
  */
-import type { Readable } from "node:stream";
 import { ClawError } from "../errors.ts";
-import { encodings, readBody } from "./body.ts";
+import { discard, encodings, readBody } from "./body.ts";
 import type { Network } from "./dial.ts";
 import { allowedUrl, type HostRule } from "./hosts.ts";
 
@@ -90,12 +89,8 @@ async function get(
   }
 }
 
-function discard(body: Readable): void {
-  body.on("error", () => {});
-  body.destroy();
-}
-
-function nextHop(from: URL, location: string, rules: readonly HostRule[]): ReturnType<typeof allowedUrl> {
+/** Where a redirect leads, if it may be followed. Throws ClawError `bad_request`. */
+export function nextHop(from: URL, location: string, rules: readonly HostRule[]): ReturnType<typeof allowedUrl> {
   const to = URL.parse(location, from.href);
   if (!to) throw new ClawError("bad_request", "Not fetched: it redirects to what is no URL.");
   to.hash = "";
