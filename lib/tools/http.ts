@@ -59,7 +59,7 @@ const httpGet = (settings: () => HttpSettings, network: Network | undefined): To
       ];
       return `${head.join("\n")}\n\n${pageOf(text, start, max_chars)}`;
     },
-  }) as Tool;
+  });
 
 const imageRead = (settings: () => HttpSettings, network: Network | undefined): Tool =>
   defineTool({
@@ -80,7 +80,7 @@ const imageRead = (settings: () => HttpSettings, network: Network | undefined): 
         throw new ClawError("bad_request", "This is no PNG, JPEG, GIF or WebP image. For a page use http_get.");
       return look.ask({ mime, bytes: body }, question, signal);
     },
-  }) as Tool;
+  });
 
 const fetchListed = (
   url: string,

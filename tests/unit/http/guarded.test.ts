@@ -33,7 +33,7 @@ describe("a guarded fetch", () => {
     ["gzip", gzipSync],
     ["deflate", deflateSync],
     ["br", brotliCompressSync],
-    ["identity", Buffer.from],
+    ["identity", (text) => Buffer.from(text)],
   ];
   for (const [coding, pack] of codings)
     test(`unpacks ${coding}`, async (t) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { httpSection } from "../../../lib/config/sections/http.ts";
 import { allowedUrl, hostRules, parseHostRule } from "../../../lib/http/hosts.ts";
 
 const allows = (entry: string, url: string): boolean => {
@@ -90,4 +91,20 @@ test("what is refused names the key, and plain HTTP where that is all that is wr
   assert.throws(() => allowedUrl("https://example.org", []), { message: /no host; tools\.http\.hosts/ });
   assert.throws(() => allowedUrl("https://a.test", rules), { message: /not allowed a\.test \(tools\.http\.hosts\)/ });
   assert.throws(() => allowedUrl("http://example.org", rules), { message: /by https:\/\/ alone/ });
+});
+
+test("openclaw.toml takes entries that can be read alone, and says how one is written", () => {
+  assert.deepEqual(httpSection.parse({}), {
+    hosts: [],
+    private_hosts: [],
+    max_kb: 512,
+    timeout_seconds: 20,
+    max_chars: 20_000,
+  });
+  for (const key of ["hosts", "private_hosts"]) {
+    const { error } = httpSection.safeParse({ [key]: ["example.org", "https://example.org/path"] });
+    assert.deepEqual(error?.issues[0]?.path, [key, 1]);
+    assert.match(error?.issues[0]?.message ?? "", /must be a host such as "example\.org"/);
+  }
+  assert.ok(!httpSection.safeParse({ host: [] }).success);
 });
