@@ -178,7 +178,8 @@ export class ResponsesAnswer {
   }
 }
 
-const asArray = <T>(value: readonly T[] | undefined): readonly T[] => (Array.isArray(value) ? (value as readonly T[]) : []);
+const asArray = <T>(value: readonly T[] | undefined): readonly T[] =>
+  Array.isArray(value) ? (value as readonly T[]) : [];
 
 function toUsage(usage: Final["usage"]): Usage | undefined {
   const inputTokens = asCount(usage?.input_tokens);
