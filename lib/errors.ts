@@ -9,6 +9,7 @@ export type ErrorCode =
   | "cancelled"
   | "backend_failed"
   | "channel_failed"
+  | "fetch_failed"
   | "ledger_conflict"
   | "mailbox_changed"
   | "environment";
@@ -23,6 +24,7 @@ const statusOf: Record<ErrorCode, 400 | 401 | 404 | 409 | 413 | 429 | 499 | 500 
   cancelled: 499,
   backend_failed: 502,
   channel_failed: 502,
+  fetch_failed: 502,
   ledger_conflict: 409,
   mailbox_changed: 409,
   environment: 500,

@@ -14,6 +14,7 @@ import {
   seconds,
   count,
 } from "./primitives.ts";
+import { httpSection } from "./sections/http.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -197,6 +198,7 @@ export const configSchema = z.strictObject({
         })
         .prefault({})
         .describe("files_send."),
+      http: httpSection.prefault({}).describe("http_get and image_read."),
     })
     .prefault({})
     .describe("Settings of tool families."),

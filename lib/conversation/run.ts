@@ -16,6 +16,7 @@ import { Taint } from "../policy/taint.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
+import { createLook } from "./look.ts";
 import { park } from "./park.ts";
 import { type EndSetup, inputMessages, requestOf, type RunSetup, scopeOf, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
@@ -89,21 +90,15 @@ export async function execute(
   const scope = scopeOf(setup);
   const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
   const request = requestOf(input);
+  const model = deps.backends.model(config, agent.backend);
+  const reach = { sendFile, askAgent: ask, look: createLook(model, config) };
+  const tools = { scope, runId, conversationId, shared, request, taint, reach };
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(
       {
-        model: deps.backends.model(config, agent.backend),
-        tools: createToolHost(deps.sql, registry, {
-          scope,
-          runId,
-          conversationId,
-          shared,
-          request,
-          taint,
-          sendFile,
-          askAgent: ask,
-        }),
+        model,
+        tools: createToolHost(deps.sql, registry, tools),
         offered,
         journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },

@@ -18,13 +18,13 @@ export interface ToolHostSetup {
   /** What the person wrote themselves. */
   readonly request: string;
   readonly taint: Taint;
-  readonly sendFile: ToolContext["sendFile"];
-  readonly askAgent: ToolContext["askAgent"];
+  /** What its tools can reach. */
+  readonly reach: Pick<ToolContext, "sendFile" | "askAgent" | "look">;
 }
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
 export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
-  const { scope, runId, conversationId, shared, request, taint, sendFile, askAgent } = setup;
+  const { scope, runId, conversationId, shared, request, taint, reach } = setup;
   return {
     find: (name) => registry.get(name),
 
@@ -62,8 +62,7 @@ export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHost
       signal,
       taint: taint.sources,
       addTaint: (sources) => taint.add(sources),
-      sendFile,
-      askAgent,
+      ...reach,
     }),
   };
 }

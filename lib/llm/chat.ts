@@ -139,7 +139,8 @@ interface Chunk {
   } | null;
 }
 
-class ChatAnswer {
+/** What the chunks of a stream add up to. */
+export class ChatAnswer {
   text = "";
   finishReason: string | undefined;
   usage: Usage | undefined;

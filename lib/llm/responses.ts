@@ -110,7 +110,7 @@ interface Item {
   readonly call_id?: unknown;
   readonly name?: unknown;
   readonly arguments?: unknown;
-  readonly content?: readonly { readonly text?: unknown; readonly refusal?: unknown }[];
+  readonly content?: readonly ({ readonly text?: unknown; readonly refusal?: unknown } | null)[];
 }
 
 interface Final {
@@ -119,7 +119,7 @@ interface Final {
   readonly status?: unknown;
   readonly error?: unknown;
   readonly incomplete_details?: { readonly reason?: unknown } | null;
-  readonly output?: readonly Item[];
+  readonly output?: readonly (Item | null)[];
   readonly usage?: {
     readonly input_tokens?: unknown;
     readonly output_tokens?: unknown;
@@ -135,7 +135,8 @@ interface Event {
   readonly error?: unknown;
 }
 
-class ResponsesAnswer {
+/** What the events of a stream add up to. */
+export class ResponsesAnswer {
   readonly #items: Item[] = [];
   final: Final | undefined;
 
@@ -160,13 +161,13 @@ class ResponsesAnswer {
 
   /** Text and calls of the items that were finished, or of the last event where a server sends them only there. */
   content(): { text: string; toolCalls: ToolCall[] } {
-    const items = this.#items.length > 0 ? this.#items : (this.final?.output ?? []);
+    const items = this.#items.length > 0 ? this.#items : asArray(this.final?.output);
     let text = "";
     const toolCalls: ToolCall[] = [];
     for (const item of items) {
-      if (item.type === "message")
-        for (const part of item.content ?? []) text += asString(part.text) ?? asString(part.refusal) ?? "";
-      if (item.type === "function_call")
+      if (item?.type === "message")
+        for (const part of asArray(item.content)) text += asString(part?.text) ?? asString(part?.refusal) ?? "";
+      if (item?.type === "function_call")
         toolCalls.push({
           id: asString(item.call_id) ?? "",
           name: asString(item.name) ?? "",
@@ -176,6 +177,9 @@ class ResponsesAnswer {
     return { text, toolCalls };
   }
 }
+
+const asArray = <T>(value: readonly T[] | undefined): readonly T[] =>
+  Array.isArray(value) ? (value as readonly T[]) : [];
 
 function toUsage(usage: Final["usage"]): Usage | undefined {
   const inputTokens = asCount(usage?.input_tokens);

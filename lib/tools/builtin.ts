@@ -4,6 +4,7 @@ import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
+import { httpTools } from "./http.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
@@ -19,6 +20,7 @@ export const builtinTools = (stores: BuiltinStores, settings: () => RawConfig["t
   ...commitmentTools(stores.commitments, () => settings().commitments.max_open),
   historyTool(stores.turns, () => settings().history.days),
   filesTool(() => settings().files.max_kb),
+  ...httpTools(() => settings().http),
 ];
 
 const nowhere = (): never => {

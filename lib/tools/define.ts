@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { ImagePart } from "../agent/model.ts";
 import type { Principal } from "../channel/types.ts";
 import { ClawError } from "../errors.ts";
 import { GrantedCall } from "../policy/granted.ts";
@@ -33,6 +34,16 @@ export interface ToolContext {
   readonly sendFile: (file: FileToSend) => Promise<void>;
   /** Another agent's answer. Throws where it gave none. */
   readonly askAgent: (request: AgentRequest) => Promise<string>;
+  /** Left out where the agent's model takes no images. */
+  readonly look?: Look | undefined;
+}
+
+/** Has the agent's model look at an image, apart from the run: it is given no tools, no history and none of the agent's prompt. */
+export interface Look {
+  /** Larger images are refused. */
+  readonly maxBytes: number;
+  /** The model's answer. Throws ClawError `backend_failed` or `cancelled`. */
+  ask(image: ImagePart, question: string, signal: AbortSignal): Promise<string>;
 }
 
 /** What an agent is asked by another. */

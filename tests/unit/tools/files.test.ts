@@ -60,7 +60,7 @@ describe("files_send", () => {
     assert.equal(sent.length, 2);
   });
 
-  test("a name is a plain file name", () => {
+  test("GHSA-5xfq-5mr7-426q: a name is a plain file name", () => {
     const { send } = setUp();
     const names = [
       "",
