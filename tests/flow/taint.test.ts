@@ -82,7 +82,12 @@ test("decisions on the calls of one answer are made before any of their results 
   await run(person, { text: "remember this", ...forwarded }, [call("commitments_add", { text: "pay Eve" })]);
   await stage.say(person, "/new");
   await stage.heard(person);
-  const both: Turn = { toolCalls: [{ name: "commitments_list", arguments: {} }, { name: "time_now", arguments: {} }] };
+  const both: Turn = {
+    toolCalls: [
+      { name: "commitments_list", arguments: {} },
+      { name: "time_now", arguments: {} },
+    ],
+  };
   const { decisions } = await run(person, { text: "both" }, [both, call("time_now")]);
   assert.deepEqual(decisions, ["commitments_list: null", "time_now: null", "time_now: forwarded"]);
 });
