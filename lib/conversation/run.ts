@@ -4,6 +4,7 @@ import type { RunEvent, RunJournal } from "../agent/events.ts";
 import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import { RunWaiting } from "../agent/waiting.ts";
+import type { LinkPolicy } from "../channel/links.ts";
 import { roomOf } from "../channel/room.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
 import type { Presence } from "../channel/types.ts";
@@ -17,6 +18,8 @@ import { Taint } from "../policy/taint.ts";
 import type { FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
+import { linkPolicyOf } from "./link-policy.ts";
+import { createSendMessage } from "./message.ts";
 import { park } from "./park.ts";
 import { type EndSetup, inputMessages, requestOf, type RunSetup, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
@@ -82,8 +85,10 @@ async function execute(
   const { agent, config, open, presence, input, shared, destination } = setup;
   const { principal, id: runId, conversationId, lane } = open.run;
   const { registry, outbox } = deps;
+  const links = (): LinkPolicy | undefined => linkPolicyOf(config, agent.name, taint);
   const sendFile = (file: FileToSend): Promise<void> =>
-    outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file)]);
+    outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file, links())]);
+  const sendMessage = createSendMessage(deps, config, agent, links);
   const scope: Scope = { config, agent, principal, room: roomOf(destination), trigger: open.run.trigger };
   const request = requestOf(input);
   const offered = registry.specs(offeredTools(scope, registry.all()));
@@ -91,7 +96,16 @@ async function execute(
     runAgent(
       {
         model: deps.backends.model(config, agent.backend),
-        tools: createToolHost(deps.sql, registry, { scope, runId, conversationId, shared, request, taint, sendFile }),
+        tools: createToolHost(deps.sql, registry, {
+          scope,
+          runId,
+          conversationId,
+          shared,
+          request,
+          taint,
+          sendFile,
+          sendMessage,
+        }),
         offered,
         journal: counted(open, deps.metrics),
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },

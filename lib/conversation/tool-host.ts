@@ -19,11 +19,12 @@ export interface ToolHostSetup {
   readonly request: string;
   readonly taint: Taint;
   readonly sendFile: ToolContext["sendFile"];
+  readonly sendMessage: ToolContext["sendMessage"];
 }
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
 export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
-  const { scope, runId, conversationId, shared, request, taint, sendFile } = setup;
+  const { scope, runId, conversationId, shared, request, taint, sendFile, sendMessage } = setup;
   return {
     find: (name) => registry.get(name),
 
@@ -62,6 +63,7 @@ export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHost
       taint: taint.sources,
       addTaint: (sources) => taint.add(sources),
       sendFile,
+      sendMessage,
     }),
   };
 }

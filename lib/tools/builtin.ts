@@ -3,20 +3,29 @@ import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
+import { messageTool } from "./message.ts";
+import { type NoteStore, notesTools } from "./notes.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
 export interface BuiltinStores {
   readonly commitments: CommitmentStore;
   readonly turns: TurnReader;
+  readonly notes: NoteStore;
 }
 
-/** The tools that come with the gateway. `settings` is read at each call: config may change. */
-export const builtinTools = (stores: BuiltinStores, settings: () => RawConfig["tools"]): Tool[] => [
+/** The tools that come with the gateway. `settings` is read at each call: config may change; `destinations` are told to the model. */
+export const builtinTools = (
+  stores: BuiltinStores,
+  settings: () => RawConfig["tools"],
+  destinations: readonly string[] = [],
+): Tool[] => [
   timeNow,
   ...commitmentTools(stores.commitments, () => settings().commitments.max_open),
   historyTool(stores.turns, () => settings().history.days),
   filesTool(() => settings().files.max_kb),
+  ...notesTools(stores.notes, () => settings().notes),
+  messageTool(destinations),
 ];
 
 const nowhere = (): never => {
@@ -25,6 +34,11 @@ const nowhere = (): never => {
 
 /** The built-in tools' names, known without a database: the config is checked before one is opened. */
 export const builtinToolNames = (): string[] =>
-  builtinTools({ commitments: { list: nowhere, add: nowhere, complete: nowhere }, turns: nowhere }, nowhere).map(
-    ({ name }) => name,
-  );
+  builtinTools(
+    {
+      commitments: { list: nowhere, add: nowhere, complete: nowhere },
+      turns: nowhere,
+      notes: { read: nowhere, list: nowhere, write: nowhere },
+    },
+    nowhere,
+  ).map(({ name }) => name);

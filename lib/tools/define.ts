@@ -31,6 +31,8 @@ export interface ToolContext {
   readonly addTaint: (sources: readonly TaintSource[]) => void;
   /** Sends a file where the answer will go, before it; a second one of the same key is dropped. */
   readonly sendFile: (file: FileToSend) => Promise<void>;
+  /** Sends Markdown to a destination of the config, by its name; a second one of the same key is dropped. */
+  readonly sendMessage: (destination: string, markdown: string, key: string) => Promise<void>;
 }
 
 /** A file as a tool hands it over. */

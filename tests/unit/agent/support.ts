@@ -99,6 +99,7 @@ export async function play(options: {
       taint: [],
       addTaint: () => {},
       sendFile: async () => {},
+      sendMessage: async () => {},
     }),
   };
   const transcript = emptyTranscript();

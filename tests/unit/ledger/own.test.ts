@@ -61,6 +61,7 @@ const search = (principal: Principal | undefined, shared: boolean, query = "boil
       taint: [],
       addTaint: () => {},
       sendFile: async () => {},
+      sendMessage: async () => {},
     },
   );
 

@@ -16,6 +16,7 @@ export const testContext = (more: Partial<ToolContext> = {}): ToolContext => ({
   taint: [],
   addTaint: () => {},
   sendFile: async () => {},
+  sendMessage: async () => {},
   ...more,
 });
 
