@@ -15,6 +15,7 @@ import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
+import { createNotes } from "../lib/ledger/notes.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
 import { checkKey } from "../lib/ledger/runs.ts";
 import { ownTurns } from "../lib/ledger/turns.ts";
@@ -116,8 +117,10 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       {
         commitments: createCommitments(tables.database, keyring.bodies),
         turns: (who) => ownTurns(sql, keyring.bodies, who),
+        notes: createNotes(tables.database, keyring),
       },
       () => config().tools,
+      Object.keys(settings.tools.message.destinations),
     ),
   );
   const deps: ConversationDeps = {

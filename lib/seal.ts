@@ -2,7 +2,15 @@
  * Sealing of what people and agents said: AES-256-GCM, 12-byte random nonce, 16-byte tag, the row's identity as
  * associated data, so that a sealed body moved to another row does not open. Layout: version (1) | nonce | tag | text.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
 import { ClawError } from "./errors.ts";
 
 const version = 1;
@@ -75,6 +83,8 @@ export interface Keyring {
   readonly matrixIdentities: Sealer;
   /** 32 bytes that encrypt the crypto store of one agent's user. */
   matrixStore(user: string): Uint8Array;
+  /** HMAC-SHA-256 (hex) of a note's title: finds it, and says nothing without the key, nor of who has the same. */
+  titleHash(owner: string, title: string): string;
 }
 
 /** Throws ClawError `config_invalid` where `key` is not 32 bytes in base64. */
@@ -83,11 +93,16 @@ export function createKeyring(key: string): Keyring {
   if (master.length !== 32)
     throw new ClawError("config_invalid", "OPENCLAW_KEY must be 32 bytes in base64; make one with `claw keys new`");
   const derive = (purpose: string): Uint8Array => new Uint8Array(hkdfSync("sha256", master, "openclaw", purpose, 32));
+  const noteTitles = derive("note-titles");
   return {
     bodies: new Sealer(derive("bodies")),
     runKeys: new Sealer(derive("run-keys")),
     matrixIdentities: new Sealer(derive("matrix-identities")),
     matrixStore: (user) => derive(`matrix-store ${user}`),
+    titleHash: (owner, title) =>
+      createHmac("sha256", noteTitles)
+        .update(JSON.stringify([owner, title]))
+        .digest("hex"),
   };
 }
 

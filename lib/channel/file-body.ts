@@ -1,3 +1,5 @@
+import { inertName, inertText } from "./inert.ts";
+import type { LinkPolicy } from "./links.ts";
 import type { OutboundFile } from "./types.ts";
 
 /** A file as the outbox keeps it (sealed); a channel puts how it hangs on what it answers beside these. */
@@ -10,13 +12,13 @@ export interface FileBody {
   readonly caption?: string;
 }
 
-/** A file made ready for the outbox. */
-export const toFileBody = ({ name, mime, bytes, caption }: OutboundFile): FileBody => ({
+/** A file made ready for the outbox; its name and caption have no links but those allowed. */
+export const toFileBody = ({ name, mime, bytes, caption }: OutboundFile, links?: LinkPolicy): FileBody => ({
   kind: "file",
-  name,
+  name: links ? inertName(name, links) : name,
   mime,
   bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
-  ...(caption !== undefined && { caption }),
+  ...(caption !== undefined && { caption: links ? inertText(caption, links) : caption }),
 });
 
 /** Whether a stored body is a file's. */

@@ -1,4 +1,5 @@
 /** What every channel speaks to the rest: wire shapes become these once, at the edge. */
+import type { LinkPolicy } from "./links.ts";
 
 export type ChannelName = "matrix" | "telegram";
 
@@ -127,10 +128,13 @@ export interface Channel {
   readonly name: ChannelName;
   /** True where sending the same key twice delivers once. */
   readonly idempotentSend: boolean;
-  /** Markdown to the channel's own message bodies, split to its limits, in order. Pure; at least one. */
-  render(markdown: string, destination: Destination): readonly unknown[];
-  /** A file to the channel's own message body. Pure: the bytes are in it, and go out when it is sent. */
-  renderFile(file: OutboundFile, destination: Destination): unknown;
+  /**
+   * Markdown to the channel's own message bodies, split to its limits, in order. Pure; at least one. With `links` what else
+   * leads anywhere is shown as words that no client makes a link of.
+   */
+  render(markdown: string, destination: Destination, links?: LinkPolicy): readonly unknown[];
+  /** A file to the channel's own message body, its caption under `links`. Pure: the bytes are in it, and go out when it is sent. */
+  renderFile(file: OutboundFile, destination: Destination, links?: LinkPolicy): unknown;
   /** Sends one message. Never throws for what the network or the server does. */
   send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
   /** Tells the process that can that the lane has something to be sent. Only where `send` may say `elsewhere`. */

@@ -3,6 +3,7 @@ import { covers } from "./tool-glob.ts";
 import type { Draft } from "./draft.ts";
 import { suggest } from "./nearest.ts";
 import type { Problems } from "./problem.ts";
+import { checkMessage } from "./sections/message.ts";
 
 type Draws<Section extends "agents" | "groups" | "backends" | "telegram"> = [
   string,
@@ -18,6 +19,7 @@ export function crossCheck(draft: Draft, tools: readonly string[], problems: Pro
   checkMatrix(draft, problems);
   checkTelegram(draft, problems);
   checkOperator(draft, problems);
+  checkMessage(draft, problems);
 }
 
 const sectionOf = <Section extends "agents" | "groups" | "backends" | "telegram">(

@@ -15,6 +15,9 @@ import {
   count,
 } from "./primitives.ts";
 import { httpSection } from "./sections/http.ts";
+import { linkHosts } from "./sections/links.ts";
+import { messageSettings } from "./sections/message.ts";
+import { notesSettings } from "./sections/notes.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -56,6 +59,7 @@ const agent = z.strictObject({
     .default([])
     .describe("The agent's allowlist; a person gets its intersection with their groups."),
   deny: z.array(toolGlob).default([]).describe("Never called by this agent, whoever asks."),
+  link_hosts: linkHosts,
   limits: z
     .strictObject({
       steps: count.default(12).describe("Model calls in one run."),
@@ -199,6 +203,8 @@ export const configSchema = z.strictObject({
         .prefault({})
         .describe("files_send."),
       http: httpSection.prefault({}).describe("http_get and image_read."),
+      notes: notesSettings,
+      message: messageSettings,
     })
     .prefault({})
     .describe("Settings of tool families."),

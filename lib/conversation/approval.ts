@@ -1,4 +1,5 @@
 /** Approvals as people see them, and what their answers do. */
+import { codeBlock, codeSpan } from "../channel/code.ts";
 import type { Command, Principal } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { decideApproval, expireApproval, findApproval, goOn, type NewApproval } from "../ledger/approvals.ts";
@@ -13,10 +14,23 @@ export const questionText = (
 ): string =>
   [
     `**Approve?** ${agent} wants to call \`${tool}\` with`,
-    `\`\`\`json\n${JSON.stringify(shown.input, undefined, 2).replaceAll("```", "` ` `")}\n\`\`\``,
-    `Asked by \`${principal}\`. Why it needs a yes: ${rule}. It expires at ${expiresAt.toISOString()}.`,
+    codeBlock(visibleJson(shown.input), "json"),
+    `Asked by ${codeSpan(principal)}. Why it needs a yes: ${rule}. It expires at ${expiresAt.toISOString()}.`,
     `Answer with \`approve ${code}\` or \`deny ${code}\`.`,
   ].join("\n\n");
+
+/** JSON in which what cannot be seen, or would turn what follows around, stands as its escape: the same value still. */
+const visibleJson = (value: unknown): string =>
+  JSON.stringify(value, undefined, 2).replaceAll(
+    /[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cc}\u2028\u2029]/gu,
+    (character) => (character === "\n" ? character : escaped(character)),
+  );
+
+const escaped = (character: string): string =>
+  Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
+  ).join("");
 
 type ApprovalDeps = Pick<ConversationDeps, "sql" | "keyring" | "wake">;
 

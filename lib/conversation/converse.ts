@@ -1,6 +1,7 @@
 /** Works through one lane's mailbox: in order, one run at a time, a burst of one person's messages as one run. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { noLinks } from "../channel/links.ts";
 import type { Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
@@ -134,7 +135,7 @@ async function answer(
     const intake = await takeIn(deps, config, agent, batch, signal);
     for (const { inboxId, text } of intake.heard)
       await deps.outbox.add(
-        toEntries(channel, lane, destination, `voice:${inboxId}`, `🎤 *${text.replaceAll(/\s+/g, " ")}*`),
+        toEntries(channel, lane, destination, `voice:${inboxId}`, `🎤 *${text.replaceAll(/\s+/g, " ")}*`, noLinks),
       );
     if (intake.heard.length > 0) await deliver(deps, lane, signal);
     const preface = intake.problems.map((problem) => `${problem}\n\n`).join("");

@@ -10,6 +10,7 @@ import { shortId } from "../ledger/runs.ts";
 import { costOf } from "../llm/price.ts";
 import type { Taint } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
+import { linkPolicyOf } from "./link-policy.ts";
 import { toEntries } from "./reply.ts";
 import { type EndSetup, inputMessages } from "./run-setup.ts";
 
@@ -97,7 +98,9 @@ async function close(
       taint: taint.sources,
       cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
       turn: setup.silent ? undefined : { messages, tokens: estimateTokens(messages) },
-      outbox: setup.silent ? [] : toEntries(channel, run.lane, destination, run.id, preface + text),
+      outbox: setup.silent
+        ? []
+        : toEntries(channel, run.lane, destination, run.id, preface + text, linkPolicyOf(config, run.agent, taint)),
       sender: channel.idempotentSend ? deps.worker : undefined,
     },
   );

@@ -1,5 +1,6 @@
 /** A run that has to wait for a person: its questions are asked, and it is left until they are decided. */
 import { randomInt } from "node:crypto";
+import { noLinks } from "../channel/links.ts";
 import type { RunWaiting } from "../agent/waiting.ts";
 import { checkpoint } from "../checkpoint.ts";
 import type { NewApproval } from "../ledger/approvals.ts";
@@ -30,7 +31,7 @@ export async function park(
   }));
   const channel = deps.channels[destination.channel];
   const outbox = asked.flatMap((question) =>
-    toEntries(channel, run.lane, destination, `approval:${question.code}`, questionText(run, question)),
+    toEntries(channel, run.lane, destination, `approval:${question.code}`, questionText(run, question), noLinks),
   );
   await open.park({ taint: taint.sources, questions: asked, outbox });
   checkpoint("run.parked");

@@ -1,17 +1,21 @@
+import type { LinkPolicy } from "../channel/links.ts";
 import type { Channel, Destination, Lane } from "../channel/types.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
 import { mimeOf } from "../media/mime.ts";
 import type { FileToSend } from "../tools/define.ts";
 
-/** An answer as outbox entries. The same `key` makes the same entries, so that a repeat is dropped. */
+/** An answer as outbox entries, with the links the policy leaves it. The same `key` makes the same entries: a repeat is dropped. */
 export const toEntries = (
   channel: Channel,
   lane: Lane,
   destination: Destination,
   key: string,
   markdown: string,
+  links?: LinkPolicy,
 ): OutboxEntry[] =>
-  channel.render(markdown, destination).map((body, index) => ({ key: `${key}:${index}`, lane, destination, body }));
+  channel
+    .render(markdown, destination, links)
+    .map((body, index) => ({ key: `${key}:${index}`, lane, destination, body }));
 
 /** A tool's file as an outbox entry; its key is apart from those of answers, which begin with their run's id as well. */
 export const toFileEntry = (
@@ -19,9 +23,10 @@ export const toFileEntry = (
   lane: Lane,
   destination: Destination,
   { key, ...file }: FileToSend,
+  links?: LinkPolicy,
 ): OutboxEntry => ({
   key: `file:${key}`,
   lane,
   destination,
-  body: channel.renderFile({ ...file, mime: mimeOf(file.bytes) }, destination),
+  body: channel.renderFile({ ...file, mime: mimeOf(file.bytes) }, destination, links),
 });

@@ -4,6 +4,7 @@ import type { RunEvent, RunJournal } from "../agent/events.ts";
 import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import { RunWaiting } from "../agent/waiting.ts";
+import type { LinkPolicy } from "../channel/links.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
 import type { Presence } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
@@ -17,6 +18,8 @@ import type { AgentRequest, FileToSend } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
 import { createLook } from "./look.ts";
+import { linkPolicyOf } from "./link-policy.ts";
+import { createSendMessage } from "./message.ts";
 import { park } from "./park.ts";
 import { type EndSetup, inputMessages, requestOf, type RunSetup, scopeOf, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
@@ -85,13 +88,15 @@ export async function execute(
   const { agent, config, open, presence, input, shared, destination } = setup;
   const { principal, id: runId, conversationId, lane } = open.run;
   const { registry, outbox } = deps;
+  const links = (): LinkPolicy | undefined => linkPolicyOf(config, agent.name, taint);
   const sendFile = (file: FileToSend): Promise<void> =>
-    outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file)]);
+    outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file, links())]);
+  const sendMessage = createSendMessage(deps, config, agent, links);
   const scope = scopeOf(setup);
   const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
   const request = requestOf(input);
   const model = deps.backends.model(config, agent.backend);
-  const reach = { sendFile, askAgent: ask, look: createLook(model, config) };
+  const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config) };
   const tools = { scope, runId, conversationId, shared, request, taint, reach };
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>

@@ -19,7 +19,7 @@ export interface ToolHostSetup {
   readonly request: string;
   readonly taint: Taint;
   /** What its tools can reach. */
-  readonly reach: Pick<ToolContext, "sendFile" | "askAgent" | "look">;
+  readonly reach: Pick<ToolContext, "sendFile" | "sendMessage" | "askAgent" | "look">;
 }
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */

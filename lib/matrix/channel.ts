@@ -43,16 +43,16 @@ export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
     name: "matrix",
     idempotentSend: true,
 
-    render(markdown, destination) {
+    render(markdown, destination, links) {
       const to = matrixOnly(destination);
       const shared = isShared(to);
-      return bodiesOf(markdown, (index) => relationOf(to, shared && index === 0));
+      return bodiesOf(markdown, (index) => relationOf(to, shared && index === 0), links);
     },
 
-    renderFile(file, destination): MatrixFileBody {
+    renderFile(file, destination, links): MatrixFileBody {
       const to = matrixOnly(destination);
       const related = relationOf(to, isShared(to));
-      return { ...toFileBody(file), ...(related && { "m.relates_to": related }) };
+      return { ...toFileBody(file, links), ...(related && { "m.relates_to": related }) };
     },
 
     async send(message, signal) {

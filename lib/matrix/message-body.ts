@@ -1,3 +1,5 @@
+import { inertText } from "../channel/inert.ts";
+import type { LinkPolicy } from "../channel/links.ts";
 import { splitMarkdown } from "../channel/split.ts";
 import type { Destination } from "../channel/types.ts";
 import { ClawError } from "../errors.ts";
@@ -21,19 +23,23 @@ const maxContent = 40_000;
 const smallestPart = 2_000;
 
 /** Markdown as contents that each fit in an event, in order; the relation goes with the first, or with all in a thread. */
-export function bodiesOf(markdown: string, relation: (index: number) => object | undefined): MatrixBody[] {
-  return parts(markdown, maxContent).map((body, index) => {
+export function bodiesOf(
+  markdown: string,
+  relation: (index: number) => object | undefined,
+  links?: LinkPolicy,
+): MatrixBody[] {
+  return parts(markdown, maxContent, links).map((body, index) => {
     const related = relation(index);
     return related ? { ...body, "m.relates_to": related } : body;
   });
 }
 
 /** HTML may be many times as long as the markdown (tables): where both are too long, the parts are made smaller. */
-function parts(markdown: string, limit: number): MatrixBody[] {
+function parts(markdown: string, limit: number, links: LinkPolicy | undefined): MatrixBody[] {
   return splitMarkdown(markdown, limit, bytes).flatMap((part) => {
-    const body = bodyOf(part);
+    const body = bodyOf(part, links);
     if (bytes(body) <= maxContent) return [body];
-    return limit / 2 >= smallestPart ? parts(part, limit / 2) : [plain(part)];
+    return limit / 2 >= smallestPart ? parts(part, limit / 2, links) : [plain(textOf(part, links))];
   });
 }
 
@@ -41,11 +47,16 @@ const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value
 
 const plain = (text: string): MatrixBody => ({ msgtype: "m.text", body: text, "m.mentions": {} });
 
+/** Clients that show no HTML make links of what they find in the text. */
+const textOf = (markdown: string, links: LinkPolicy | undefined): string =>
+  links ? inertText(markdown, links) : markdown;
+
 /** HTML is left out where it would say no more than the text. */
-function bodyOf(markdown: string): MatrixBody {
-  const html = toHtml(markdown);
-  if (html === "" || html === `<p>${markdown}</p>`) return plain(markdown);
-  return { ...plain(markdown), format: "org.matrix.custom.html", formatted_body: html };
+function bodyOf(markdown: string, links: LinkPolicy | undefined): MatrixBody {
+  const text = textOf(markdown, links);
+  const html = toHtml(markdown, links);
+  if (html === "" || html === `<p>${text}</p>`) return plain(text);
+  return { ...plain(text), format: "org.matrix.custom.html", formatted_body: html };
 }
 
 /** The content as it was made; throws ClawError `environment` where the outbox holds something else. */

@@ -3,7 +3,7 @@ import { createPresence, globalTimers, type Timers } from "../channel/presence.t
 import type { Destination, Presence } from "../channel/types.ts";
 import type { MatrixClient } from "./client.ts";
 import { type MatrixBody, relationOf } from "./message-body.ts";
-import { type SendDeps, sendToRoom, txnIdOf } from "./send.ts";
+import { type SendDeps, sendToRoom, txnIdOf, withoutPreviews } from "./send.ts";
 
 /** What showing presence needs. */
 export interface PresenceDeps extends SendDeps {
@@ -53,7 +53,7 @@ export function createMatrixPresence(
       edit: (id: string, line: string) =>
         send({
           ...notice(`* ${line}`),
-          "m.new_content": notice(line),
+          "m.new_content": { ...notice(line), ...withoutPreviews },
           "m.relates_to": { rel_type: "m.replace", event_id: id },
         }),
       remove: (id: string) => client.redact(user, room, id, txnIdOf(`progress:${nonce}:end`)),

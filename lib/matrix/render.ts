@@ -1,6 +1,8 @@
 /** Markdown to org.matrix.custom.html: what the spec allows ("m.room.message msgtypes") and no image. */
 import MarkdownIt from "markdown-it";
 import sanitizeHtml from "sanitize-html";
+import { inertBlocks } from "../channel/inert-markdown.ts";
+import type { LinkPolicy } from "../channel/links.ts";
 
 const markdownIt = new MarkdownIt({ html: false, linkify: false, breaks: true });
 
@@ -26,8 +28,12 @@ const allowed: sanitizeHtml.IOptions = {
   disallowedTagsMode: "discard",
 };
 
-/** The HTML of markdown; whatever it says, only harmless tags and links come out. */
-export const toHtml = (markdown: string): string => sanitize(markdownIt.render(markdown)).trim();
+/** The HTML of markdown; whatever it says, only harmless tags and links come out, and of those the ones `links` allows. */
+export function toHtml(markdown: string, links?: LinkPolicy): string {
+  const parsed = markdownIt.parse(markdown, {});
+  const blocks = links ? inertBlocks(parsed, links) : parsed;
+  return sanitize(markdownIt.renderer.render(blocks, markdownIt.options, {})).trim();
+}
 
 /** Drops every tag, attribute and link that is not allowed. */
 export const sanitize = (html: string): string => sanitizeHtml(html, allowed);

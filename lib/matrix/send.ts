@@ -73,12 +73,19 @@ class UnencryptedContent {
   }
 }
 
+/** MSC4095, "Bundled URL previews": no client is to fetch one. That is a request without a click, and may carry what it likes. */
+export const withoutPreviews = { "com.beeper.linkpreviews": [] } as const;
+
 /** Sends and returns the event id. Throws MatrixError for what the homeserver answered, ClawError where it cannot encrypt. */
 export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: AbortSignal): Promise<string> {
   const { user, room, key, type = "m.room.message", ciphertext } = message;
   if (ciphertext !== undefined) return put(deps, message, EncryptedContent.parse(ciphertext), signal);
   const found = await UnencryptedContent.for(deps, message, signal);
-  const content = { ...(await message.content(found === "encrypted")), "dev.openclaw.key": key };
+  const content = {
+    ...(await message.content(found === "encrypted")),
+    ...(type === "m.room.message" && withoutPreviews),
+    "dev.openclaw.key": key,
+  };
   if (found !== "encrypted") return put(deps, message, found(content), signal);
   return put(deps, message, await deps.crypto.encrypt({ user, room, key, type, content }, signal), signal);
 }

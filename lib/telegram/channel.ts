@@ -28,9 +28,9 @@ export function createTelegramChannel(options: { readonly config: () => Config; 
     name: "telegram",
     idempotentSend: false,
     render: renderTelegram,
-    renderFile(file, destination): TelegramFileBody {
+    renderFile(file, destination, links): TelegramFileBody {
       const replyTo = destination.channel === "telegram" ? destination.replyTo : undefined;
-      return { ...toFileBody(file), ...(replyTo !== undefined && { replyTo }) };
+      return { ...toFileBody(file, links), ...(replyTo !== undefined && { replyTo }) };
     },
     async send({ destination, body }, signal) {
       const found = find(destination);
@@ -77,7 +77,12 @@ function present(bot: TelegramBot, to: TelegramDestination): Presence {
         return answer.ok ? answer.result.message_id : undefined;
       },
       edit: (message_id: number, line: string) =>
-        callTelegram(bot, "editMessageText", { chat_id, message_id, text: textOf(line) }, quick),
+        callTelegram(
+          bot,
+          "editMessageText",
+          { chat_id, message_id, text: textOf(line), link_preview_options: { is_disabled: true } },
+          quick,
+        ),
       remove: (message_id: number) => callTelegram(bot, "deleteMessage", { chat_id, message_id }, quick),
     }),
   });

@@ -1,4 +1,6 @@
 import MarkdownIt, { type Token } from "markdown-it";
+import { inertBlocks } from "../channel/inert-markdown.ts";
+import type { LinkPolicy } from "../channel/links.ts";
 import { FormattedBuilder, type FormattedDocument, type Style } from "./formatted.ts";
 import { alignTable } from "./table.ts";
 
@@ -11,9 +13,10 @@ const styles = new Map<string, Style>([
 ]);
 
 /** Markdown as Telegram shows it: text and entities, so that nothing needs escaping and nothing can fail to parse. */
-export function formatMarkdown(markdown: string): FormattedDocument {
+export function formatMarkdown(markdown: string, links?: LinkPolicy): FormattedDocument {
   const walk = new Walk();
-  walk.blocks(parser.parse(markdown.toWellFormed(), {}));
+  const blocks = parser.parse(markdown.toWellFormed(), {});
+  walk.blocks(links ? inertBlocks(blocks, links) : blocks);
   return walk.out.finish();
 }
 

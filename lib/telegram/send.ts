@@ -26,7 +26,7 @@ export async function sendTelegram(
   let answer = await callTelegram(bot, "sendMessage", { ...payload, ...(entities && { entities }) }, { signal });
   // Better plain than not at all; a 400 says that nothing was sent.
   if (!answer.ok && entities && isAboutFormat(answer.failure))
-    answer = await callTelegram(bot, "sendMessage", payload, { signal });
+    answer = await callTelegram(bot, "sendMessage", { ...payload, text: body.plain ?? body.text }, { signal });
   return answer.ok ? { state: "sent", remoteId: String(answer.result.message_id) } : outcomeOf(answer.failure, bot);
 }
 

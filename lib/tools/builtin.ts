@@ -5,30 +5,47 @@ import type { Tool } from "./define.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
 import { httpTools } from "./http.ts";
+import { messageTool } from "./message.ts";
+import { type NoteStore, notesTools } from "./notes.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
 export interface BuiltinStores {
   readonly commitments: CommitmentStore;
   readonly turns: TurnReader;
+  readonly notes: NoteStore;
 }
 
-/** The tools that come with the gateway. `settings` is read at each call: config may change. */
-export const builtinTools = (stores: BuiltinStores, settings: () => RawConfig["tools"]): Tool[] => [
+/** The tools that come with the gateway. `settings` is read at each call: config may change; `destinations` are told to the model. */
+export const builtinTools = (
+  stores: BuiltinStores,
+  settings: () => RawConfig["tools"],
+  destinations: readonly string[] = [],
+): Tool[] => [
   timeNow,
   agentAsk,
   ...commitmentTools(stores.commitments, () => settings().commitments.max_open),
   historyTool(stores.turns, () => settings().history.days),
   filesTool(() => settings().files.max_kb),
   ...httpTools(() => settings().http),
+  ...notesTools(stores.notes, () => settings().notes),
+  messageTool(destinations),
 ];
 
 const nowhere = (): never => {
   throw new Error("this tool was made for its name alone");
 };
 
-/** The built-in tools' names, known without a database: the config is checked before one is opened. */
-export const builtinToolNames = (): string[] =>
-  builtinTools({ commitments: { list: nowhere, add: nowhere, complete: nowhere }, turns: nowhere }, nowhere).map(
-    ({ name }) => name,
+/** The built-in tools for their facts alone: what they do, throws. */
+export const unconnectedTools = (): Tool[] =>
+  builtinTools(
+    {
+      commitments: { list: nowhere, add: nowhere, complete: nowhere },
+      turns: nowhere,
+      notes: { read: nowhere, list: nowhere, write: nowhere },
+    },
+    nowhere,
   );
+
+/** The built-in tools' names, known without a database: the config is checked before one is opened. */
+export const builtinToolNames = (): string[] => unconnectedTools().map(({ name }) => name);

@@ -32,6 +32,8 @@ export interface ToolContext {
   readonly addTaint: (sources: readonly TaintSource[]) => void;
   /** Sends a file where the answer will go, before it; a second one of the same key is dropped. */
   readonly sendFile: (file: FileToSend) => Promise<void>;
+  /** Sends Markdown to a destination of the config, by its name; a second one of the same key is dropped. */
+  readonly sendMessage: (destination: string, markdown: string, key: string) => Promise<void>;
   /** Another agent's answer. Throws where it gave none. */
   readonly askAgent: (request: AgentRequest) => Promise<string>;
   /** Left out where the agent's model takes no images. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Principal } from "../channel/types.ts";
 import type { TaintSource } from "../policy/taint.ts";
 import { defineTool, type Tool } from "./define.ts";
+import { excerpt } from "./excerpt.ts";
 
 /** What was said in one earlier run. */
 export interface SpokenTurn {
@@ -46,17 +47,4 @@ export function historyTool(read: TurnReader, days: () => number): Tool {
       return found.length === 0 ? `Nothing found for "${query}" in the last ${days()} days.` : found.join("\n\n");
     },
   });
-}
-
-const excerptLength = 400;
-
-/** The part of a text around the first word found. */
-function excerpt(text: string, words: readonly string[]): string {
-  if (text.length <= excerptLength) return text;
-  const lower = text.toLowerCase();
-  const first = Math.max(
-    0,
-    Math.min(...words.map((word) => lower.indexOf(word)).filter((index) => index >= 0), text.length) - 100,
-  );
-  return `${first > 0 ? "…" : ""}${text.slice(first, first + excerptLength)}…`;
 }

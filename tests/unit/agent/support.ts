@@ -100,6 +100,7 @@ export async function play(options: {
       addTaint: () => {},
       sendFile: async () => {},
       askAgent: () => Promise.reject(new Error("nobody to ask")),
+      sendMessage: async () => {},
     }),
   };
   const transcript = emptyTranscript();

@@ -62,6 +62,7 @@ const search = (principal: Principal | undefined, shared: boolean, query = "boil
       addTaint: () => {},
       sendFile: async () => {},
       askAgent: () => Promise.reject(new Error("nobody to ask")),
+      sendMessage: async () => {},
     },
   );
 

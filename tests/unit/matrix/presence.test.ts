@@ -67,6 +67,9 @@ test("the message is read, the agent types after a moment, and one line is edite
   timers.pass(2_000);
   const edit = await homeserver.waitFor((event) => event.room_id === room && "m.new_content" in event.content);
   assert.deepEqual(edit.content["m.relates_to"], { rel_type: "m.replace", event_id: line.event_id });
+  const changed = edit.content["m.new_content"] as object;
+  for (const content of [line.content, edit.content, changed])
+    assert.deepEqual((content as Record<string, unknown>)["com.beeper.linkpreviews"], []);
   await presence.end();
   assert.equal(homeserver.sent(room).at(-1)?.redacts, line.event_id);
   const paths = homeserver.calls.filter((call) => call.path.includes(room)).map((call) => call.path);

@@ -54,6 +54,12 @@ describe("sending", () => {
     assert.deepEqual([call?.user, call?.device], [ops, "OPENCLAW"]);
   });
 
+  test("Exfiltration: link-preview zero-click: no client is to fetch a preview of what an agent sends (MSC4095)", async () => {
+    const to = newRoom();
+    await send(to);
+    assert.deepEqual(homeserver.sent(to.room)[0]?.content["com.beeper.linkpreviews"], []);
+  });
+
   test("the same key again sends nothing more and gives the same event", async () => {
     const to = newRoom();
     assert.deepEqual(await send(to), await send(to));

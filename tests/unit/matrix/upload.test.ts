@@ -96,6 +96,7 @@ describe("a file", () => {
       filename: "räume.csv",
       info: { mimetype: "text/plain", size: 9 },
       "m.mentions": {},
+      "com.beeper.linkpreviews": [],
       "dev.openclaw.key": "file:run:1",
     });
     assert.equal(await bytesAt(url), "canary,1\n");

@@ -35,6 +35,7 @@ test("a run over 8 s shows one silent line, edited in place and deleted at the e
   presence.progress("calendar_agenda …");
   const edited = await api.waitFor((call) => call.method === "editMessageText");
   assert.equal(edited.payload["text"], "⏳ calendar_agenda …");
+  assert.deepEqual(edited.payload["link_preview_options"], { is_disabled: true });
   assert.equal(api.sent(group).length, 1);
   await presence.end();
   await silent.end();

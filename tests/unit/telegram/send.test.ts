@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
 import { after, afterEach, before, describe, test } from "node:test";
+import { noLinks } from "../../../lib/channel/links.ts";
 import type { Destination, SendOutcome } from "../../../lib/channel/types.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import { createTelegramChannel } from "../../../lib/telegram/channel.ts";
@@ -69,6 +70,15 @@ describe("a message that arrives", () => {
     );
     assert.equal(api.sent(1).length, 1);
   });
+});
+
+test("Exfiltration: link-preview zero-click: Telegram makes no preview, and none of what it was to show as code", async () => {
+  api.fail("sendMessage", 1, { error_code: 400, description: "Bad Request: can't parse entities: unsupported" });
+  const [body] = channelTo(api.url).render("`https://evil.example/?q=secret`", chat, noLinks);
+  assert.equal((await send(body)).state, "sent");
+  const texts = api.calls.map(({ payload }) => payload["text"]);
+  assert.deepEqual(texts, ["https://evil.example/?q=secret", "https[:]//evil[.]example/?q=secret"]);
+  for (const { payload } of api.calls) assert.deepEqual(payload["link_preview_options"], { is_disabled: true });
 });
 
 describe("a message that does not", () => {

