@@ -4,7 +4,9 @@ import { Cancellations } from "../lib/conversation/cancellations.ts";
 import { converse } from "../lib/conversation/converse.ts";
 import { deliver } from "../lib/conversation/deliver.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
+import { Rates } from "../lib/conversation/rates.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
+import { createReport } from "../lib/conversation/report.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
@@ -119,6 +121,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       () => config().tools,
     ),
   );
+  const report = createReport({ config, outbox, channels, rooms, log });
   const deps: ConversationDeps = {
     config,
     sql,
@@ -132,6 +135,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     registry,
     agentFunctions,
     wake: (lane) => lanes.wake(lane),
+    rates: new Rates(sql),
+    report,
     metrics,
     log,
   };
@@ -240,7 +245,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     log,
   });
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
-  const stopRecovery = await startRecovery({ sql, lanes, metrics, log });
+  const stopRecovery = await startRecovery({ sql, lanes, report, metrics, log });
   backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
 
   return {

@@ -10,6 +10,8 @@ import type { Locks } from "../queue/locks.ts";
 import type { Keyring } from "../seal.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Cancellations } from "./cancellations.ts";
+import type { Rates } from "./rates.ts";
+import type { Report } from "./report.ts";
 
 /** What work on lanes and commands is done with. */
 export interface ConversationDeps {
@@ -28,6 +30,9 @@ export interface ConversationDeps {
   readonly agentFunctions: ReadonlyMap<string, AgentFunction>;
   /** Has a lane looked at soon. */
   readonly wake: (lane: Lane) => void;
+  readonly rates: Rates;
+  /** Tells the operator. */
+  readonly report: Report;
   readonly metrics: Metrics;
   readonly log: Log;
 }

@@ -15,6 +15,7 @@ import type { Metrics } from "../metrics.ts";
 import { type Scope, offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
 import type { FileToSend } from "../tools/define.ts";
+import { budgetMeter } from "./budget.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
 import { park } from "./park.ts";
@@ -90,7 +91,7 @@ async function execute(
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(
       {
-        model: deps.backends.model(config, agent.backend),
+        model: deps.backends.model(config, agent.backend, budgetMeter(deps, { config, agent, run: open.run })),
         tools: createToolHost(deps.sql, registry, { scope, runId, conversationId, shared, request, taint, sendFile }),
         offered,
         journal: counted(open, deps.metrics),
