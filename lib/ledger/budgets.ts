@@ -112,7 +112,7 @@ async function hold(sql: Sql, id: string, { runId, worker, budgets, worst }: Cal
     // One limit passed divides by zero, and with that nothing of the statement has happened: all or none, in one trip.
     await sql`
       with wanted as (
-        select * from jsonb_to_recordset(${sql.json(wanted as never)}) as w
+        select * from jsonb_to_recordset(${sql.json(wanted)}) as w
           (scope text, period text, most_tokens bigint, most_money numeric)
       ), held as (
         insert into budgets as b (scope, period, held_tokens, held_money)
