@@ -1,5 +1,5 @@
 /** The meter of a run: its calls are held and settled in all budgets that it draws on. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { randomUUID } from "node:crypto";
 import { checkpoint } from "../checkpoint.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
@@ -33,13 +33,23 @@ export function budgetMeter(deps: BudgetDeps, { config, agent, run, more }: Mete
     async reserve(backend, cost) {
       const budgets = budgetsNow();
       const worst = { tokens: cost.tokens, money: cost.money ?? 0 };
-      const held = await reserve(deps.sql, { runId: run.id, worker: deps.worker, budgets, worst });
-      if (typeof held !== "string") throw await refuse(deps, config, agent, worst, held);
+      const id = randomUUID();
+      const call = { id, runId: run.id, worker: deps.worker, budgets, worst };
+      const exceeded = await reserve(deps.sql, call).catch((thrown: unknown) => {
+        // Held perhaps, if only the answer was lost; the call is not made.
+        settleLater(deps, async () => void (await settle(deps.sql, id, { tokens: 0, money: 0 })));
+        throw thrown;
+      });
+      if (exceeded) throw await refuse(deps, config, agent, worst, exceeded);
       checkpoint("budget.reserved");
       return async (used) => {
         if (!used) sayUnknown(deps, backend.name);
         const spent = used && { tokens: used.tokens, money: used.money ?? 0 };
-        await settleSurely(deps, held, spent, (states) => warn(deps, config, budgets, states));
+        const settled = async (): Promise<void> => warn(deps, config, budgets, await settle(deps.sql, id, spent));
+        await settled().catch((err: unknown) => {
+          deps.log.warn({ err }, "a call could not be settled in its budgets; it is tried again");
+          settleLater(deps, settled);
+        });
       };
     },
   };
@@ -47,30 +57,19 @@ export function budgetMeter(deps: BudgetDeps, { config, agent, run, more }: Mete
 
 const againMs = 500;
 
-/** Settles at once or, where the database is away, in the background: its call must not fail for that. */
-async function settleSurely(
-  { sql, log }: BudgetDeps,
-  id: string,
-  spent: Spend | undefined,
-  then: (states: readonly BudgetState[]) => Promise<void>,
-): Promise<void> {
-  const attempt = async (): Promise<void> => then(await settle(sql, id, spent));
-  try {
-    await attempt();
-  } catch (err) {
-    log.warn({ err }, "a call could not be settled in its budgets; it is tried again");
-    void (async () => {
-      // Until this process ends: then the sweep settles it at what it held.
-      for (;;) {
-        await sleep(againMs, undefined, { ref: false });
-        const done = await attempt().then(
-          () => true,
-          (failed: { code?: unknown }) => failed.code === "CONNECTION_ENDED",
-        );
-        if (done) return;
-      }
-    })();
-  }
+/**
+ * Tries until it is done: while the database is away nobody waits for that. Ended with this process, it is left to the
+ * sweep, which settles a dead process's calls at what they held.
+ */
+function settleLater(deps: Pick<BudgetDeps, "log">, attempt: () => Promise<void>): void {
+  const timer = setTimeout(() => {
+    attempt().catch((err: { code?: unknown }) => {
+      if (err.code === "CONNECTION_ENDED") return;
+      deps.log.debug({ err }, "a call could not be settled yet");
+      settleLater(deps, attempt);
+    });
+  }, againMs);
+  timer.unref();
 }
 
 const unknownOnce = new OncePer(3_600_000);
@@ -93,7 +92,8 @@ async function warn(
     const passed = budget.limits.filter(({ unit, most }) => state.spent[unit] >= most * config.budget.warn_at);
     if (passed.length === 0) continue;
     const parts = passed.map(
-      ({ unit, most, key }) => `${amount(state.spent[unit], unit)} of ${amount(most, unit)} (\`${key}\`)`,
+      ({ unit, most, key }) =>
+        `${amount(state.spent[unit])} of ${amount(most)}${unit === "tokens" ? " tokens" : ""} (\`${key}\`)`,
     );
     const text = `Budget \`${state.scope}\` of ${state.period}: used ${parts.join(" and ")}. At the limit its calls are refused until midnight (${config.timezone}).`;
     deps.log.warn({ scope: state.scope, day: state.period, spent: state.spent }, "a budget is nearly used up");
@@ -113,7 +113,8 @@ async function refuse(
   const kind = budget.scope.split(":", 1)[0] ?? "";
   deps.metrics.budgetRefusals.inc({ scope: kind });
   const daily = budget.period !== "all";
-  const facts = `\`${key}\`: of ${amount(most, unit)}, ${amount(state.spent[unit], unit)} is used and ${amount(state.held[unit], unit)} held for calls under way; this call could take ${amount(worst[unit], unit)}`;
+  const number = (value: Spend): string => amount(value[unit]);
+  const facts = `\`${key}\`: ${number(state.spent)} of ${amount(most)}${unit === "tokens" ? " tokens" : ""} are used and ${number(state.held)} held for calls under way; this call could take ${number(worst)}`;
   const until = daily ? ` until midnight (${config.timezone})` : "";
   // Runs come and go: of theirs, one a day and agent is told.
   const once = daily
@@ -140,5 +141,4 @@ const whose: Partial<Record<string, string>> = {
   job: "this job",
 };
 
-const amount = (value: number, unit: keyof Spend): string =>
-  unit === "tokens" ? `${value} tokens` : `${Number(value.toFixed(6))}`;
+const amount = (value: number): string => String(Number(value.toFixed(6)));

@@ -2,7 +2,6 @@
  * Budgets in Postgres, one for all replicas: what a call can cost at most is held in all of its budgets before it is made,
  * and what it did cost is settled after it. Every statement here locks budgets in the order of (scope, period).
  */
-import { randomUUID } from "node:crypto";
 import type { Sql } from "../db/client.ts";
 import type { Budget, BudgetLimit } from "../policy/budget.ts";
 
@@ -57,6 +56,8 @@ const tries = 5;
 
 /** A call that is to be made. */
 interface Call {
+  /** Of its hold: new for every call. */
+  readonly id: string;
   readonly runId: string;
   readonly worker: string;
   readonly budgets: readonly Budget[];
@@ -66,12 +67,11 @@ interface Call {
 
 /**
  * Holds the most that a call can cost, in all of its budgets or, where one of their limits would be passed, in none.
- * Returns the hold's id, or what was exceeded.
+ * Returns what would be exceeded; undefined: it is held. Where this throws, it may be held all the same.
  */
-export async function reserve(sql: Sql, call: Call): Promise<string | Exceeded> {
-  const id = randomUUID();
+export async function reserve(sql: Sql, call: Call): Promise<Exceeded | undefined> {
   for (let count = 0; count < tries; count++) {
-    if (await hold(sql, id, call)) return id;
+    if (await hold(sql, call)) return undefined;
     const exceeded = await findExceeded(sql, call);
     if (exceeded) return exceeded;
   }
@@ -99,7 +99,7 @@ const nothing = ({ scope, period }: Budget): BudgetState => ({
 });
 
 /** Returns whether it fitted. */
-async function hold(sql: Sql, id: string, { runId, worker, budgets, worst }: Call): Promise<boolean> {
+async function hold(sql: Sql, { id, runId, worker, budgets, worst }: Call): Promise<boolean> {
   const wanted = budgets.map(({ scope, period, limits }) => ({
     scope,
     period,

@@ -96,7 +96,7 @@ test("a person's day is used up by what the provider counted, then refused with 
   assert.equal(theirs().length, 1);
   assert.match(
     theirs()[0] ?? "",
-    /A run of ops was refused by the budget principal:telegram:\d+\. groups\.owners\.limits\.tokens_per_day: of 5000 tokens, \d+ tokens is used/,
+    /A run of ops was refused by the budget principal:telegram:\d+\. groups\.owners\.limits\.tokens_per_day: \d+ of 5000 tokens are used/,
   );
   // Another person has a day of their own.
   assert.equal(await chat(stage.person()), "Hello.");

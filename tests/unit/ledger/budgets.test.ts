@@ -8,8 +8,9 @@ import {
   budgetsOfDay,
   dropRunBudgets,
   markWarned,
+  type Exceeded,
   readBudgets,
-  reserve,
+  reserve as reserveCall,
   settle,
 } from "../../../lib/ledger/budgets.ts";
 import { createLog } from "../../../lib/log.ts";
@@ -47,6 +48,12 @@ const budgetOf = (limits: { tokens?: number; money?: number }, scope = `agent:${
     return most === undefined ? [] : [{ unit, most, key: `limits.${unit}` }];
   }),
 });
+
+/** Returns the id of the hold, or what is exceeded. */
+async function reserve(from: Sql, of: ReturnType<typeof call>): Promise<string | Exceeded> {
+  const id = randomUUID();
+  return (await reserveCall(from, { ...of, id })) ?? id;
+}
 
 const call = (budgets: readonly Budget[], tokens: number, money = 0) => ({
   runId: randomUUID(),
