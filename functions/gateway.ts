@@ -4,8 +4,10 @@ import { Cancellations } from "../lib/conversation/cancellations.ts";
 import { converse } from "../lib/conversation/converse.ts";
 import { deliver } from "../lib/conversation/deliver.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
+import { Rates } from "../lib/conversation/rates.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
 import { askAgent } from "../lib/conversation/sub-run.ts";
+import { createReport } from "../lib/conversation/report.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
@@ -123,6 +125,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       Object.keys(settings.tools.message.destinations),
     ),
   );
+  const report = createReport({ config, outbox, channels, rooms, log });
   const deps: ConversationDeps = {
     config,
     sql,
@@ -137,6 +140,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     agentFunctions,
     wake: (lane) => lanes.wake(lane),
     askAgent,
+    rates: new Rates(sql),
+    report,
     metrics,
     log,
   };
@@ -245,7 +250,7 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     log,
   });
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
-  const stopRecovery = await startRecovery({ sql, lanes, metrics, log });
+  const stopRecovery = await startRecovery({ sql, lanes, report, metrics, log });
   backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
 
   return {

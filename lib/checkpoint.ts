@@ -4,6 +4,7 @@ import { channel } from "node:diagnostics_channel";
 export type Checkpoint =
   | "inbox.committed"
   | "llm.requested"
+  | "budget.reserved"
   | "llm.answered"
   | "llm.saved"
   | "tool.requested"

@@ -12,6 +12,7 @@ export interface Metrics {
   readonly sends: Counter<"channel" | "outcome">;
   readonly inbox: Counter<"channel" | "state">;
   readonly swept: Counter<"what">;
+  readonly budgetRefusals: Counter<"scope">;
   readonly queue: Gauge<"state">;
   readonly matrixAgent: Gauge<"agent">;
   readonly matrixOneTimeKeys: Gauge<"agent">;
@@ -71,6 +72,12 @@ export function createMetrics(): Metrics {
       name: "openclaw_swept_total",
       help: "What recovery found left behind.",
       labelNames: ["what"],
+      registers,
+    }),
+    budgetRefusals: new Counter({
+      name: "openclaw_budget_refusals_total",
+      help: "Calls to models that did not fit in a budget, by its kind.",
+      labelNames: ["scope"],
       registers,
     }),
     queue: new Gauge({

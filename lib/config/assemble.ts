@@ -32,6 +32,8 @@ export function assemble(
     media: raw.media,
     tools: raw.tools,
     approvals: raw.approvals,
+    budget: raw.budget,
+    rate: raw.rate,
     backends: mapOf(raw.backends, ({ api_key: _, ...settings }, name): Backend => {
       return { ...settings, name, apiKey: secrets.get(`backends.${name}.api_key`) };
     }),

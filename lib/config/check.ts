@@ -1,4 +1,5 @@
 /** Cross-checks of openclaw.toml: what one key says about another. Each looks only at what parsed. */
+import { checkPrices } from "./check-prices.ts";
 import { covers } from "./tool-glob.ts";
 import type { Draft } from "./draft.ts";
 import { suggest } from "./nearest.ts";
@@ -20,6 +21,7 @@ export function crossCheck(draft: Draft, tools: readonly string[], problems: Pro
   checkTelegram(draft, problems);
   checkOperator(draft, problems);
   checkMessage(draft, problems);
+  checkPrices(draft, problems);
 }
 
 const sectionOf = <Section extends "agents" | "groups" | "backends" | "telegram">(

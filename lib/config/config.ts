@@ -57,6 +57,8 @@ export interface Config {
   readonly media: RawConfig["media"];
   readonly tools: RawConfig["tools"];
   readonly approvals: RawConfig["approvals"];
+  readonly budget: RawConfig["budget"];
+  readonly rate: RawConfig["rate"];
   readonly backends: ReadonlyMap<string, Backend>;
   readonly groups: ReadonlyMap<string, Group>;
   readonly agents: ReadonlyMap<string, Agent>;

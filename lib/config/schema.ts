@@ -18,6 +18,7 @@ import { httpSection } from "./sections/http.ts";
 import { linkHosts } from "./sections/links.ts";
 import { messageSettings } from "./sections/message.ts";
 import { notesSettings } from "./sections/notes.ts";
+import { agentBudget, budget, groupLimits, rate } from "./sections/budget.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -39,6 +40,7 @@ const backend = z.strictObject({
   timeout_seconds: seconds.default(300).describe("The longest one call may take."),
   retries: z.int().min(0).max(10).default(2).describe("Further attempts before the fallback is taken."),
   max_output_tokens: count.default(4096).describe("The longest answer of one call."),
+  image_tokens: count.default(4096).describe("The most that one image counts as; what budgets hold for it."),
 });
 
 const group = z.strictObject({
@@ -47,6 +49,7 @@ const group = z.strictObject({
   tools: z.array(toolGlob).default([]).describe("Tools agents may use for these people."),
   deny: z.array(toolGlob).default([]).describe("Taken away again; wins over every grant of every group."),
   approve: z.boolean().default(false).describe("For approvals, which are not there yet: has no effect."),
+  limits: groupLimits,
 });
 
 const agent = z.strictObject({
@@ -66,9 +69,10 @@ const agent = z.strictObject({
       tokens_per_run: count.default(100_000).describe("Input and output tokens of all its calls."),
       seconds: seconds.default(300).describe("From its first step to its answer."),
       history_tokens: z.int().min(0).default(8_000).describe("How much of the conversation the model is shown."),
+      ...agentBudget,
     })
     .prefault({})
-    .describe("What one run may use; it ends with what it has when one is reached."),
+    .describe("What one run, and all of a day, may use; a run ends with what it has when one is reached."),
   matrix: z
     .strictObject({
       localpart: localpart.describe("Its Matrix name; begins with matrix.namespace."),
@@ -143,9 +147,7 @@ export const configSchema = z.strictObject({
       'must be a principal, a Matrix room ("matrix:!room:server") or a Telegram chat ("telegram:-100123456")',
     )
     .optional()
-    .describe(
-      "A principal, a Matrix room or a Telegram chat, for reports of trouble. Checked, but nothing is reported there yet.",
-    ),
+    .describe("A principal, a Matrix room or a Telegram chat that is told of trouble."),
   key: secretRef.prefault({ env: "OPENCLAW_KEY" }).describe("32 random bytes, by `claw keys new`."),
   data_dir: z.string().default("data").describe("The embedded database's place, relative to openclaw.toml."),
   listen: z
@@ -181,6 +183,8 @@ export const configSchema = z.strictObject({
     .strictObject({ expires_minutes: count.max(1_440).default(30).describe("How long an approver has to decide.") })
     .prefault({})
     .describe("Questions to approvers."),
+  budget,
+  rate,
   backends: z.record(name, backend).describe("LLM endpoints, by name."),
   groups: z.record(name, group).describe("Who may do what, by name."),
   agents: z.record(name, agent).describe("Agents, by name."),

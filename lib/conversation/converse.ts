@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { noLinks } from "../channel/links.ts";
-import type { Lane } from "../channel/types.ts";
+import type { Destination, Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { activate, type Conversation, resetHistory } from "../ledger/conversations.ts";
@@ -17,6 +17,7 @@ import { addressee } from "./address.ts";
 import { deliver } from "./deliver.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { takeIn } from "./intake.ts";
+import type { Admission } from "./rates.ts";
 import { toEntries } from "./reply.ts";
 import { resume } from "./resume.ts";
 import { runToEnd } from "./run.ts";
@@ -28,9 +29,9 @@ export async function converse(deps: ConversationDeps, lane: Lane, signal: Abort
   if (!held) return "elsewhere";
   try {
     const either = AbortSignal.any([signal, held.signal]);
-    let state = held.value;
-    while (await answerNext(deps, lane, state, signal, either)) state = await read(deps.sql);
-    return "drained";
+    let next = await answerNext(deps, lane, held.value, signal, either);
+    while (next === "more") next = await answerNext(deps, lane, await read(deps.sql), signal, either);
+    return next;
   } finally {
     await deps.locks.releaseLane(lane, held.signal);
   }
@@ -46,36 +47,37 @@ async function readLane(sql: Sql, bodies: Sealer, lane: Lane): Promise<LaneState
   return { ...mailbox, turns };
 }
 
-/** Returns whether there may be more. */
+/** Returns whether there may be more, or only later. */
 async function answerNext(
   deps: ConversationDeps,
   lane: Lane,
   { open, unreadable, active, turns }: LaneState,
   signal: AbortSignal,
   either: AbortSignal,
-): Promise<boolean> {
+): Promise<"more" | "later" | "drained"> {
   if (unreadable.length > 0) await setAside(deps, lane, unreadable);
   const full = open.length + unreadable.length === burst;
   const [first] = open;
-  if (!first) return full;
+  if (!first) return full ? "more" : "drained";
   const batch = nextBatch(open);
   if (first.runId === undefined && isHalfAlbum(batch)) {
     await sleep(albumMs, undefined, { signal: either });
-    return true;
+    return "more";
   }
-  let claimed: ClaimedMessage | undefined;
+  let claimed: ClaimedMessage | "later" | undefined;
   try {
-    if (first.runId !== undefined) claimed = await resume(deps, lane, first.runId, batch, either);
+    if (first.runId !== undefined) claimed = await takeUp(deps, lane, first, batch, either);
     else if (first.message.command) await obey(deps, lane, first, active);
     else claimed = await answer(deps, lane, batch, { active, turns }, either);
   } catch (thrown) {
     // Edited, redacted or dropped while they were read: look again.
-    if (thrown instanceof ClawError && thrown.code === "mailbox_changed") return true;
+    if (thrown instanceof ClawError && thrown.code === "mailbox_changed") return "more";
     throw thrown;
   }
+  if (claimed === "later") return "later";
   // Sending is fenced by the outbox: a lost lane is no reason to break off a send, whose outcome would be unknown.
   await deliver(deps, lane, signal, claimed);
-  return open.length > batch.length || full;
+  return open.length > batch.length || full ? "more" : "drained";
 }
 
 /** The pictures of an album come one by one: as long as the last one is this young, more may follow. */
@@ -112,13 +114,29 @@ function nextBatch(open: readonly OpenMessage[]): readonly OpenMessage[] {
 
 const idsOf = (batch: readonly OpenMessage[]): number[] => batch.map(({ id }) => id);
 
+/** Takes up the run that the messages belong to. It has begun, so no rate holds it back, but it counts. */
+async function takeUp(
+  deps: ConversationDeps,
+  lane: Lane,
+  { runId, message }: OpenMessage,
+  batch: readonly OpenMessage[],
+  signal: AbortSignal,
+): Promise<ClaimedMessage | undefined> {
+  const end = deps.rates.enter(message.principal);
+  try {
+    return runId === undefined ? undefined : await resume(deps, lane, runId, batch, signal);
+  } finally {
+    end();
+  }
+}
+
 async function answer(
   deps: ConversationDeps,
   lane: Lane,
   batch: readonly OpenMessage[],
   known: { readonly active: Conversation | undefined; readonly turns: readonly SealedTurn[] },
   signal: AbortSignal,
-): Promise<ClaimedMessage | undefined> {
+): Promise<ClaimedMessage | "later" | undefined> {
   const last = batch.at(-1);
   if (!last) return undefined;
   const { destination, principal, shared } = last.message;
@@ -130,6 +148,12 @@ async function answer(
   }
   const { agent, conversation } = addressed;
   const channel = deps.channels[destination.channel];
+  const admission = await deps.rates.admit(config, principal, destination);
+  if (admission.state === "later") return "later";
+  if (admission.state === "too-fast") {
+    await turnAway(deps, lane, batch, destination, admission);
+    return undefined;
+  }
   const presence = channel.present(destination);
   try {
     const intake = await takeIn(deps, config, agent, batch, signal);
@@ -166,8 +190,24 @@ async function answer(
     const input = { kind: "new" as const, text, images, imageRefs, history, request: intake.request, taint };
     return await runToEnd(deps, { config, agent, open, destination, shared, preface, presence, input }, signal);
   } finally {
+    admission.end();
     void presence.end();
   }
+}
+
+/** Ends messages that came too fast, with one line a minute: more of them would be too fast, too. */
+async function turnAway(
+  deps: ConversationDeps,
+  lane: Lane,
+  batch: readonly OpenMessage[],
+  destination: Destination,
+  { key, seconds }: Extract<Admission, { state: "too-fast" }>,
+): Promise<void> {
+  deps.log.warn({ lane, limit: key, messages: batch.length }, "messages came too fast and are not answered");
+  const line = `That is too fast for me: I did not read it. Try again in ${seconds} s.`;
+  const once = `too-fast:${lane}:${Math.floor(Date.now() / 60_000)}`;
+  await deps.outbox.add(toEntries(deps.channels[destination.channel], lane, destination, once, line));
+  await endMessages(deps.sql, idsOf(batch), "refused", `too fast: ${key}`);
 }
 
 /** The commands that must keep their place among the messages: /new and /agent. */

@@ -4,8 +4,9 @@ import { checkpoint } from "../checkpoint.ts";
 import type { Lane, SendOutcome } from "../channel/types.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import type { ConversationDeps } from "./deps.ts";
+import type { Notice } from "./report.ts";
 
-export type DeliverDeps = Pick<ConversationDeps, "outbox" | "channels" | "worker" | "metrics" | "log">;
+export type DeliverDeps = Pick<ConversationDeps, "outbox" | "channels" | "worker" | "report" | "metrics" | "log">;
 
 /** Synapse knows a repeated transaction id for 24 h. */
 const rememberedMs = 23 * 3_600_000;
@@ -43,6 +44,33 @@ async function note<Value>({ log }: DeliverDeps, signal: AbortSignal, write: () 
   }
 }
 
+async function giveUp(
+  deps: DeliverDeps,
+  lane: Lane,
+  message: ClaimedMessage,
+  signal: AbortSignal,
+  state: "unknown" | "failed",
+  reason: string,
+): Promise<void> {
+  await note(deps, signal, () => deps.outbox.giveUp(message.id, state, reason));
+  await deps.report(undelivered({ key: message.key, lane, state, reason }));
+}
+
+/** What the operator is told of a message that was, or perhaps was, not delivered. */
+export const undelivered = (lost: {
+  key: string;
+  lane: Lane;
+  state: "unknown" | "failed";
+  reason: string;
+}): Notice => ({
+  key: `undelivered:${lost.key}`,
+  text:
+    lost.state === "failed"
+      ? `A message was not delivered in \`${lost.lane}\`: ${lost.reason}.`
+      : `Nobody knows whether a message was delivered in \`${lost.lane}\` (${lost.reason}). It is not sent again by itself: the outbox has it as \`${lost.key}\`.`,
+  about: lost.lane,
+});
+
 /** Returns whether there may be more to send. */
 async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, signal: AbortSignal): Promise<boolean> {
   const { outbox, log, metrics } = deps;
@@ -64,7 +92,7 @@ async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, s
     }
     case "retry":
       if (message.attempts >= maxAttempts) {
-        await note(deps, signal, () => outbox.giveUp(message.id, "failed", outcome.reason));
+        await giveUp(deps, lane, message, signal, "failed", outcome.reason);
         log.error({ ...facts, reason: outcome.reason }, "message not delivered: given up");
         return true;
       }
@@ -77,14 +105,14 @@ async function sendOne(deps: DeliverDeps, lane: Lane, message: ClaimedMessage, s
       await channel.handOver?.(lane, message.destination);
       return false;
     case "unknown":
-      await note(deps, signal, () => outbox.giveUp(message.id, "unknown", outcome.reason));
+      await giveUp(deps, lane, message, signal, "unknown", outcome.reason);
       log.error(
         { ...facts, reason: outcome.reason },
         "nobody knows whether a message was delivered; it is not sent again",
       );
       return true;
     case "failed":
-      await note(deps, signal, () => outbox.giveUp(message.id, "failed", outcome.reason));
+      await giveUp(deps, lane, message, signal, "failed", outcome.reason);
       log.error({ ...facts, reason: outcome.reason }, "message refused by the channel");
       return true;
   }

@@ -12,6 +12,8 @@ import type { ToolRegistry } from "../tools/registry.ts";
 import type { AgentRequest } from "../tools/define.ts";
 import type { Asking } from "./sub-run.ts";
 import type { Cancellations } from "./cancellations.ts";
+import type { Rates } from "./rates.ts";
+import type { Report } from "./report.ts";
 
 /** What work on lanes and commands is done with. */
 export interface ConversationDeps {
@@ -37,6 +39,9 @@ export interface ConversationDeps {
     request: AgentRequest,
     signal: AbortSignal,
   ) => Promise<string>;
+  readonly rates: Rates;
+  /** Tells the operator. */
+  readonly report: Report;
   readonly metrics: Metrics;
   readonly log: Log;
 }

@@ -15,6 +15,7 @@ import type { Metrics } from "../metrics.ts";
 import { offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
+import { budgetMeter } from "./budget.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { type Ending, endRun, failureOf } from "./ending.ts";
 import { createLook } from "./look.ts";
@@ -95,7 +96,7 @@ export async function execute(
   const scope = scopeOf(setup);
   const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
   const request = requestOf(input);
-  const model = deps.backends.model(config, agent.backend);
+  const model = deps.backends.model(config, agent.backend, budgetMeter(deps, { config, agent, run: open.run }));
   const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config) };
   const tools = { scope, runId, conversationId, shared, request, taint, reach };
   const offered = registry.specs(offeredTools(scope, registry.all()));

@@ -91,7 +91,7 @@ export async function controlMessage(
 export async function endMessages(
   sql: Sql,
   ids: readonly number[],
-  state: "done" | "denied" | "ignored" | "poison",
+  state: "done" | "denied" | "ignored" | "refused" | "poison",
   reason: string,
 ): Promise<void> {
   await sql`update inbox set state = ${state}, reason = ${reason} where id = any(${ids as number[]}::bigint[])`;

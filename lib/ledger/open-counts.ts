@@ -6,7 +6,7 @@ export interface OpenCounts {
   readonly running: number;
   readonly outbox: number;
   readonly unknown: number;
-  /** Age of the oldest message that nobody has taken up, in whole seconds; 0 where there is none. */
+  /** Age of the oldest message that waits for nothing but a worker, in whole seconds; 0 where there is none. */
   readonly oldestSeconds: number;
 }
 
@@ -18,7 +18,7 @@ export async function openCounts(sql: Sql): Promise<OpenCounts> {
       (select count(*)::int from outbox where state in ('pending', 'sending')) as outbox,
       (select count(*)::int from outbox where state = 'unknown') as unknown,
       (select coalesce(extract(epoch from now() - min(received_at)), 0)::int from inbox i
-        where state = 'new' and kind <> 'encrypted' and not exists (select 1 from runs r where r.lane = i.lane and r.state = 'running')) as "oldestSeconds"`;
+        where state = 'new' and kind <> 'encrypted' and not exists (select 1 from runs r where (r.lane = i.lane or r.principal = i.principal) and r.state = 'running')) as "oldestSeconds"`;
   if (!row) throw new Error("select without from returned no row");
   return row;
 }

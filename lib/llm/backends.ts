@@ -1,18 +1,19 @@
-import type { Model } from "../agent/model.ts";
+import type { Model, ModelAnswer } from "../agent/model.ts";
 import type { Backend, Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import { chainOf } from "../config/backend-chain.ts";
 import { completeChat } from "./chat.ts";
 import { type Client, createClient, loadOpenAI } from "./client.ts";
 import { completeResponse } from "./responses.ts";
+import { type Meter, metered } from "./meter.ts";
 import { type RetryDeps, firstAnswer, systemRetry } from "./retry.ts";
 import { type Recording, transcribe } from "./transcribe.ts";
 import { createFetch } from "./transport.ts";
 
 /** The LLM endpoints of a config, with clients and connections shared by all runs. */
 export interface Backends {
-  /** The named backend and, when it fails, its fallbacks. */
-  model(config: Config, backendName: string): Model;
+  /** The named backend and, when it fails, its fallbacks. Each attempt at one is a call of its own for the meter. */
+  model(config: Config, backendName: string, meter?: Meter): Model;
   /** The text of a recording, by the named backend. Throws ClawError `backend_failed` or `cancelled`. */
   transcribe(config: Config, backendName: string, recording: Recording, signal: AbortSignal): Promise<string>;
   /** Loads what the first call would otherwise wait for. */
@@ -37,7 +38,7 @@ export function createBackends({
     return client;
   };
   return {
-    model(config, backendName) {
+    model(config, backendName, meter) {
       const chain = chainOf(config, backendName);
       const first = chain[0] as Backend;
       return {
@@ -51,7 +52,8 @@ export function createBackends({
             async (backend, watch) => {
               const client = await clientOf(backend);
               const complete = backend.api === "chat" ? completeChat : completeResponse;
-              return complete(client, request, watch);
+              const call = (): Promise<ModelAnswer> => complete(client, request, watch);
+              return meter ? metered(meter, backend, request, watch, call) : call();
             },
             deps,
           ),

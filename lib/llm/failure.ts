@@ -52,6 +52,20 @@ export class AttemptFailure extends Error {
   }
 }
 
+/** Errors of a connection that was never there. */
+const unreached = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+
+/**
+ * Whether a model was certainly not at work: no server was reached, or it refused the request. Whatever else went wrong
+ * may have been billed.
+ */
+export function wasNotMade({ kind, status = 0, detail }: AttemptFailure): boolean {
+  if (kind === "connection") return unreached.has(detail ?? "") || isCertificate(detail);
+  return (
+    (kind === "status" || kind === "overflow" || kind === "quota") && (status < 500 || status === 503) && status !== 408
+  );
+}
+
 /** Reads whatever the openai client or the transport threw. */
 export function toFailure(thrown: unknown): AttemptFailure {
   if (thrown instanceof AttemptFailure) return thrown;

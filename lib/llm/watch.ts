@@ -10,6 +10,7 @@ export class Watch {
   readonly #total: NodeJS.Timeout;
   readonly began = performance.now();
   #failure: AttemptFailure | undefined;
+  #answering = false;
 
   /** `remainingMs` is what is left of the backend's `timeout_seconds`. */
   constructor(backend: Backend, outer: AbortSignal, remainingMs: number) {
@@ -30,8 +31,14 @@ export class Watch {
     return this.#failure;
   }
 
+  /** Whether anything of an answer has arrived. */
+  get answering(): boolean {
+    return this.#answering;
+  }
+
   /** Something arrived: the stall counts from now. */
   touch(): void {
+    this.#answering = true;
     this.#stall.refresh();
   }
 

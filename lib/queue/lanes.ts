@@ -5,7 +5,9 @@ export type Pass =
   /** Worked until there was no more. */
   | "drained"
   /** Another process holds it: it is looked at again in a moment. */
-  | "elsewhere";
+  | "elsewhere"
+  /** What is next must not begin yet: it is looked at again a little later. */
+  | "later";
 
 /** How lanes are worked on. */
 export interface LaneWork {
@@ -16,6 +18,7 @@ export interface LaneWork {
 }
 
 const elsewhereMs = 300;
+const laterMs = 1_000;
 const firstRetryMs = 500;
 const lastRetryMs = 60_000;
 
@@ -96,7 +99,7 @@ export class Lanes {
         busy.again = false;
         pass = await this.#work.pass(lane, this.#stop.signal);
       } while (busy.again && pass === "drained" && !this.#closing);
-      if (pass === "elsewhere") this.#rest(lane, elsewhereMs);
+      if (pass !== "drained") this.#rest(lane, pass === "later" ? laterMs : elsewhereMs);
     } catch (thrown) {
       const retryMs = Math.min((rested?.retryMs ?? firstRetryMs / 2) * 2, lastRetryMs);
       this.#rest(lane, retryMs);

@@ -4,6 +4,7 @@
  */
 import type { Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
+import { settle } from "../ledger/budgets.ts";
 import { lockClass } from "./locks.ts";
 
 /** What one sweep found, for the log and the metrics. */
@@ -12,10 +13,14 @@ export interface SweepResult {
   /** Sends whose outcome nobody knows: not repeated. */
   readonly sendsUnknown: number;
   readonly sendsAgain: number;
+  /** Calls to models whose process died: settled at all that was held for them. */
+  readonly holdsSettled: number;
   /** Jobs made anew for what had lost its own. */
   readonly jobs: number;
   /** Lanes with work that nobody is at. */
   readonly lanes: readonly OpenLane[];
+  /** The sends whose outcome nobody knows. */
+  readonly unknown: readonly { readonly key: string; readonly lane: Lane }[];
 }
 
 /** A lane found open; `interrupted` if a run of it had begun. */
@@ -40,11 +45,14 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
   if (workers.length > 0) await sql`select graphile_worker.force_unlock_workers(${workers.map(({ name }) => name)})`;
 
   // Synapse drops a repeated transaction id for 24 h, so for so long a send may be repeated; Telegram never does.
-  const sends = await sql<{ state: string }[]>`
+  const sends = await sql<{ state: string; key: string; lane: Lane }[]>`
     update outbox set
       state = case when destination->>'channel' = 'matrix' and created_at > now() - interval '23 hours' then 'pending' else 'unknown' end,
       reason = 'the gateway was killed while sending'
-    where state = 'sending' and ${dead(sql, sql`worker`)} returning state`;
+    where state = 'sending' and ${dead(sql, sql`worker`)} returning state, key, lane`;
+
+  const holds = await sql<{ id: string }[]>`select id from budget_holds where ${dead(sql, sql`worker`)}`;
+  for (const { id } of holds) await settle(sql, id, undefined);
 
   const lanes = await sql<OpenLane[]>`
     select lane, bool_or(state = 'running') as interrupted from inbox i
@@ -70,11 +78,14 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
     where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key
       and (j.locked_at is not null or (j.is_available and j.run_at < now() + interval '1 minute')))`;
 
+  const unknown = sends.filter(({ state }) => state === "unknown");
   return {
     workersFreed: workers.length,
-    sendsUnknown: sends.filter(({ state }) => state === "unknown").length,
+    sendsUnknown: unknown.length,
     sendsAgain: sends.filter(({ state }) => state === "pending").length,
+    holdsSettled: holds.length,
     jobs: made?.jobs ?? 0,
     lanes,
+    unknown: unknown.map(({ key, lane }) => ({ key, lane })),
   };
 }

@@ -112,6 +112,11 @@ api_key = { env = "LLM_API_KEY" }
 model = "stand-in"
 price = { input = 0.25, cached = 0.03, output = 2.0 }
 
+[rate]
+principal_per_minute = 1000000
+room_per_minute = 1000000
+principal_runs = 1000
+
 [groups.owners]
 members = ["matrix:${matrixPerson}", ${members.join(", ")}]
 agents = ["*"]

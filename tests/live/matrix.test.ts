@@ -42,6 +42,11 @@ hs_token = { env = "MATRIX_HS_TOKEN" }
 base_url = "${llama.url}"
 api_key = { env = "LLM_API_KEY" }
 model = "${llama.model}"
+[rate]
+principal_per_minute = 1000
+room_per_minute = 1000
+principal_runs = 100
+
 [groups.owners]
 members = ["matrix:@ada:home.test"]
 agents = ["*"]

@@ -1,4 +1,4 @@
-/** A config with one Telegram bot, two agents and two people; the parts that tests vary are parameters. */
+/** A config with one Telegram bot, two agents and two people, who write as fast as tests do; the parts that tests vary are parameters. */
 export const owner = 1001;
 export const kid = 1002;
 export const stranger = 6666;
@@ -19,6 +19,10 @@ api_key = { env = "LLM_API_KEY" }
 model = "stand-in"
 retries = 0
 ${around.backend ?? ""}
+
+[rate]
+principal_per_minute = 1000
+room_per_minute = 1000
 
 [groups.owners]
 members = ["telegram:${owner}"]

@@ -142,6 +142,11 @@ hs_token = { env = "MATRIX_HS_TOKEN" }
 base_url = "${model.url}"
 model = "scripted"
 images = true
+[rate]
+principal_per_minute = 1000
+room_per_minute = 1000
+principal_runs = 100
+
 [groups.owners]
 members = [${owners.map((name) => `"matrix:@${name}:home.test"`).join(", ")}]
 agents = ["*"]

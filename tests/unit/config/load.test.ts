@@ -140,3 +140,11 @@ test("only lib/config/environment.ts reads the environment here", () => {
       !readFileSync(join(import.meta.dirname, `../../../lib/config/${file}.ts`), "utf8").includes("process.env"),
     );
 });
+
+test("a limit in money without prices is taken where unknown prices are allowed, or where everything is free", (t) => {
+  const limited = `${valid}\n[budget]\nmoney_per_day = 5\n`;
+  assert.match(problemsOf(t, limited).join(), /^backends\.main\.price: /);
+  assert.equal(load(t, `${limited}unknown_price = "allow"\n`).budget.money_per_day, 5);
+  const free = limited.replace('model = "some-model"', 'model = "some-model"\nprice = { input = 0, output = 0 }');
+  assert.equal(load(t, free).budget.warn_at, 0.8);
+});

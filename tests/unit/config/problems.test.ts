@@ -14,7 +14,7 @@ const cases: readonly (readonly [string, string, string, RegExp])[] = [
     "an unknown key is named with the nearest key of its place",
     "members =",
     "memebrs =",
-    /^groups\.owners\.memebrs: unknown key; did you mean "members"\? In \[groups\.owners\]: members, agents, tools, deny, approve$/,
+    /^groups\.owners\.memebrs: unknown key; did you mean "members"\? In \[groups\.owners\]: members, agents, tools, deny, approve, limits$/,
   ],
   [
     "an unknown section is named with the nearest one",
@@ -172,6 +172,30 @@ const cases: readonly (readonly [string, string, string, RegExp])[] = [
     "telegram = true",
     "telegram = false",
     /^telegram\.home\.agent: agents\.ops is not on Telegram; write telegram = true in \[agents\.ops\]$/,
+  ],
+  [
+    "a limit in money is refused where a fallback has no price, with both ways out",
+    'model = "some-model"\n',
+    'model = "some-model"\nprice = { input = 1, output = 2 }\nfallback = ["spare"]\n[budget]\nmoney_per_day = 5\n[backends.spare]\nbase_url = "http://127.0.0.1:8000/v1"\nmodel = "m"\n',
+    /^backends\.spare\.price: is missing, but budget\.money_per_day limits money and agents\.ops may use this backend; add price = .* or set budget\.unknown_price = "allow"$/,
+  ],
+  [
+    "an agent's limit in money for one run is refused without a price",
+    "telegram = true\n",
+    "telegram = true\nlimits = { money_per_run = 0.1 }\n",
+    /^backends\.main\.price: is missing, but agents\.ops\.limits\.money_per_run limits money/,
+  ],
+  [
+    "a group's limit in money is refused without a price",
+    "[agents.ops]\n",
+    "[groups.owners.limits]\nmoney_per_day = 2\n[agents.ops]\n",
+    /^backends\.main\.price: is missing, but groups\.owners\.limits\.money_per_day limits money/,
+  ],
+  [
+    "a limit of nothing is refused",
+    "telegram = true\n",
+    "telegram = true\nlimits = { money_per_day = 0 }\n",
+    /^agents\.ops\.limits\.money_per_day: must be more than 0/,
   ],
   [
     "an operator that is neither person, room nor chat is refused",

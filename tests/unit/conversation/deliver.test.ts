@@ -44,6 +44,7 @@ async function delivered(outcome: SendOutcome, failures: number): Promise<{ note
     outbox,
     channels: { matrix: channel, telegram: channel },
     worker: "w",
+    report: async ({ key, about }) => void noted.push(`report ${key} ${about}`),
     metrics: createMetrics(),
     log: memoryLog().log,
   };
@@ -58,4 +59,15 @@ test("the outcome of a send is noted when the database is back, and the message 
 
 test("a message that another process can send is given back first, then told of", async () => {
   assert.deepEqual(await delivered({ state: "elsewhere" }, 1), { noted: ["release 7", "over lane"], sends: 1 });
+});
+
+test("a message that is given up is told to the operator, once it is noted", async () => {
+  assert.deepEqual(await delivered({ state: "failed", reason: "no" }, 1), {
+    noted: ["failed 7", "report undelivered:run:0 lane"],
+    sends: 1,
+  });
+  assert.deepEqual((await delivered({ state: "unknown", reason: "lost" }, 0)).noted, [
+    "unknown 7",
+    "report undelivered:run:0 lane",
+  ]);
 });

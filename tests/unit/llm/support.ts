@@ -25,6 +25,7 @@ export function backendOf(name: string, settings: Partial<Backend> & { base_url:
     timeout_seconds: 20,
     retries: 2,
     max_output_tokens: 512,
+    image_tokens: 4096,
     ...settings,
   };
 }

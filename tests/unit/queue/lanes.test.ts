@@ -77,3 +77,28 @@ test("a stop waits for what is under way, and interrupts it after the grace", as
   await begun.promise;
   await subject.stop(20);
 });
+
+test("a lane whose next may only begin later keeps no worker, and is looked at again by itself", async () => {
+  const passed: string[] = [];
+  const again = Promise.withResolvers<void>();
+  const subject = new Lanes(1, {
+    async pass(lane) {
+      passed.push(lane);
+      if (lane === "full" && passed.length === 1) return "later";
+      if (lane === "full") again.resolve();
+      return "drained";
+    },
+    failed: (_, thrown) => again.reject(thrown),
+  });
+  subject.wake("full");
+  await turn();
+  subject.nudge("full");
+  subject.wake("other");
+  await turn();
+  assert.deepEqual(passed, ["full", "other"], "recovery's nudge does not end the rest");
+  const alive = setTimeout(() => {}, 10_000);
+  await again.promise;
+  clearTimeout(alive);
+  assert.deepEqual(passed, ["full", "other", "full"]);
+  await subject.stop(1000);
+});

@@ -20,7 +20,7 @@ after(async () => {
   await database.drop();
 });
 
-const none = { workersFreed: 0, sendsUnknown: 0, sendsAgain: 0, jobs: 0 };
+const none = { workersFreed: 0, sendsUnknown: 0, sendsAgain: 0, holdsSettled: 0, jobs: 0, unknown: [] };
 const patient = 2_000;
 
 /** A row of the outbox, `age` old; returns what reads it again. */

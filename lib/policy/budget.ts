@@ -1,0 +1,90 @@
+/** Which budgets a run draws on. Pure; a budget is counted in Postgres (lib/ledger/budgets.ts). */
+import type { Principal } from "../channel/types.ts";
+import type { Agent, Config } from "../config/config.ts";
+import { groupsOf } from "./access.ts";
+
+/** One limit of a budget. */
+export interface BudgetLimit {
+  readonly unit: "tokens" | "money";
+  readonly most: number;
+  /** Where it is written, such as `agents.ops.limits.money_per_day`. */
+  readonly key: string;
+}
+
+/** What is counted together: a call is made only where it fits in every budget of its run. */
+export interface Budget {
+  /** `all`, `agent:ops`, `principal:matrix:@me:home.example`, `job:briefing` or `run:<id>`. */
+  readonly scope: string;
+  /** A day such as `2026-11-24`, or `all` for ever. */
+  readonly period: string;
+  /** At least one. */
+  readonly limits: readonly BudgetLimit[];
+}
+
+interface DailyLimits {
+  readonly tokens_per_day?: number | undefined;
+  readonly money_per_day?: number | undefined;
+}
+
+/** A daily budget of any scope, or none where nothing is limited. */
+export function dailyBudget(scope: string, key: string, limits: DailyLimits, day: string): Budget[] {
+  const set: BudgetLimit[] = [
+    ...limit("tokens", `${key}.tokens_per_day`, limits.tokens_per_day),
+    ...limit("money", `${key}.money_per_day`, limits.money_per_day),
+  ];
+  return set.length > 0 ? [{ scope, period: day, limits: set }] : [];
+}
+
+/** The budgets of a run of the agent for the person, as they are on the day. Empty: nothing is limited. */
+export function budgetsOf(
+  config: Config,
+  run: { readonly agent: Agent; readonly principal: Principal; readonly runId: string },
+  day: string,
+): Budget[] {
+  const { agent, principal, runId } = run;
+  const key = `agents.${agent.name}.limits`;
+  const perRun = limit("money", `${key}.money_per_run`, agent.limits.money_per_run);
+  return [
+    ...dailyBudget("all", "budget", config.budget, day),
+    ...dailyBudget(`agent:${agent.name}`, key, agent.limits, day),
+    ...principalBudget(config, principal, day),
+    ...(perRun.length > 0 ? [{ scope: `run:${runId}`, period: "all", limits: perRun }] : []),
+  ];
+}
+
+/** The budget of a person: of each unit, the smallest limit that one of their groups sets. */
+export function principalBudget(config: Config, principal: Principal, day: string): Budget[] {
+  const all = groupsOf(config, principal).flatMap(({ name, limits }) =>
+    dailyBudget("", `groups.${name}.limits`, limits, day).flatMap((budget) => budget.limits),
+  );
+  const smallest = (["tokens", "money"] as const).flatMap((unit) =>
+    all
+      .filter((each) => each.unit === unit)
+      .sort((one, two) => one.most - two.most)
+      .slice(0, 1),
+  );
+  return smallest.length > 0 ? [{ scope: `principal:${principal}`, period: day, limits: smallest }] : [];
+}
+
+const limit = (unit: BudgetLimit["unit"], key: string, most: number | undefined): BudgetLimit[] =>
+  most === undefined ? [] : [{ unit, most, key }];
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** The day of an instant in a time zone, such as `2026-11-24`. */
+export function dayIn(timezone: string, at: Date): string {
+  let format = formats.get(timezone);
+  if (!format) {
+    // Making one takes longer than many uses of it.
+    format = new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", {
+      timeZone: timezone,
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+    });
+    formats.set(timezone, format);
+  }
+  const parts = format.formatToParts(at);
+  const part = (type: "year" | "month" | "day"): string => parts.find((each) => each.type === type)?.value ?? "";
+  return `${part("year")}-${part("month")}-${part("day")}`;
+}
