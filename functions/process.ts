@@ -32,8 +32,9 @@ export async function runServer(): Promise<void> {
 
 async function start(began: number): Promise<void> {
   const env = readEnvironment();
-  const ownTools = await loadOwnTools(env.configFile);
-  const tools = [...builtinToolNames(), ...ownTools.map(({ name }) => name)];
+  const builtin = builtinToolNames();
+  const ownTools = await loadOwnTools(env.configFile, builtin);
+  const tools = [...builtin, ...ownTools.map(({ name }) => name)];
   const load = () => loadConfig(env.configFile, { env, tools });
   const holder = new ConfigHolder(load(), load);
   const log = createLog(holder.current.logLevel);

@@ -36,7 +36,8 @@ export async function runClaw(argv: readonly string[]): Promise<number> {
   const toolNames: CommandContext["toolNames"] = async () => {
     const { builtinToolNames } = await import("../../lib/tools/builtin.ts");
     const { loadOwnTools } = await import("../../lib/tools/own.ts");
-    return [...builtinToolNames(), ...(await loadOwnTools(configFile())).map(({ name }) => name)];
+    const builtin = builtinToolNames();
+    return [...builtin, ...(await loadOwnTools(configFile(), builtin)).map(({ name }) => name)];
   };
   const context: CommandContext = {
     env,

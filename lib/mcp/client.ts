@@ -1,7 +1,6 @@
 /** One connection to a server by the SDK's client. Loaded on first use: it costs 31 MB. */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   CallToolResultSchema,
   EmptyResultSchema,
@@ -12,6 +11,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import type { McpServer } from "../config/mcp.ts";
 import { ClawError, messageOf } from "../errors.ts";
+import { ServerRefusal, SessionLost } from "./failures.ts";
 import { httpTransport } from "./http.ts";
 import { type McpResult, resultOf } from "./result.ts";
 import type { Shape } from "./shape.ts";
@@ -37,18 +37,7 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** The server answered, with an error of the protocol. The connection is well. */
-export class ServerRefusal extends ClawError {
-  constructor(message: string) {
-    super("bad_request", message);
-    this.name = "ServerRefusal";
-  }
-}
-
-/** The server does not know the connection any more: nothing was done, and a new one may do it. */
-export class SessionLost extends Error {}
-
-const toolsLimit = 1_000;
+const pagesLimit = 50;
 /** Ours ends a request before: by its signal. */
 const noTimeout = 86_400_000;
 const goodbyeMs = 1_000;
@@ -69,7 +58,7 @@ export async function openSession(
   client.setNotificationHandler(ToolListChangedNotificationSchema, onToolsChanged);
   const transport = reach.kind === "stdio" ? new StdioTransport({ reach, onStderr }) : httpTransport(reach);
   try {
-    await client.connect(transport as Transport, { signal, timeout: noTimeout });
+    await client.connect(transport, { signal, timeout: noTimeout });
   } catch (thrown) {
     await transport.close();
     throw why ?? thrown;
@@ -80,18 +69,18 @@ export async function openSession(
     async listTools(given) {
       const shapes: Shape[] = [];
       let cursor: string | undefined;
-      do {
-        const page = await told(
+      for (let page = 0; page < pagesLimit; page++) {
+        const { tools, nextCursor } = await told(
           client.request(
             { method: "tools/list", params: cursor === undefined ? {} : { cursor } },
             ListToolsResultSchema,
             { signal: given, timeout: noTimeout },
           ),
         );
-        for (const { name, description = "", inputSchema } of page.tools)
-          shapes.push({ name, description, inputSchema });
-        cursor = page.nextCursor;
-      } while (cursor !== undefined && shapes.length < toolsLimit);
+        for (const { name, description = "", inputSchema } of tools) shapes.push({ name, description, inputSchema });
+        cursor = nextCursor;
+        if (cursor === undefined) break;
+      }
       return shapes;
     },
 

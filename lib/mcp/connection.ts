@@ -6,6 +6,7 @@ import type { McpServer } from "../config/mcp.ts";
 import { ClawError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Session } from "./client.ts";
+import { ServerRefusal, SessionLost, ToolChanged } from "./failures.ts";
 import type { McpResult } from "./result.ts";
 import { type Shape, shapeHash } from "./shape.ts";
 
@@ -16,9 +17,6 @@ export interface PinnedTool {
   readonly hash: string;
   readonly effect: "idempotent" | "keyed" | "unsafe";
 }
-
-/** The server's tool is not, or not any more, the one that was pinned: nothing was called. */
-export class ToolChanged extends ClawError {}
 
 export interface ConnectionOptions {
   readonly server: Pick<McpServer, "name" | "reach">;
@@ -35,6 +33,7 @@ const shapesMs = 60_000;
 const pingMs = 5_000;
 const stderrLogMs = 10_000;
 
+/** One server, for as long as the config reaches it this way. */
 export class Connection {
   readonly #options: ConnectionOptions;
   #session: Session | undefined;
@@ -42,7 +41,11 @@ export class Connection {
   #shapes: { readonly at: number; readonly byName: ReadonlyMap<string, Shape> } | undefined;
   #failures = 0;
   #notBefore = 0;
+  /** Counts what the server said of its tools having changed. */
+  #changes = 0;
   #probing = false;
+  /** Servers that are being ended. */
+  #closing: Promise<unknown> = Promise.resolve();
   #stderr = { bytes: 0, loggedAt: -Infinity };
   readonly #stopping = new AbortController();
 
@@ -75,7 +78,6 @@ export class Connection {
       this.#failures = 0;
       return result;
     } catch (thrown) {
-      const { ServerRefusal, SessionLost } = await import("./client.ts");
       if (thrown instanceof ToolChanged || thrown instanceof ServerRefusal) throw thrown;
       if (signal.aborted) {
         void this.#probe(session);
@@ -93,6 +95,7 @@ export class Connection {
     const session = this.#session ?? (await this.#connecting?.catch(() => undefined));
     this.#session = undefined;
     await session?.close();
+    await this.#closing;
   }
 
   async #connected(): Promise<Session> {
@@ -117,12 +120,12 @@ export class Connection {
         server,
         {
           onClose: (why) => session && this.#lose(session, why, true),
-          onToolsChanged: () => (this.#shapes = undefined),
+          onToolsChanged: () => this.#forgetShapes(),
           onStderr: (bytes) => this.#heard(bytes),
         },
         signal,
       );
-      this.#shapes = undefined;
+      this.#forgetShapes();
       this.#session = session;
       log.info({ server: server.name }, "connected to an MCP server");
       return session;
@@ -138,9 +141,15 @@ export class Connection {
   async #current(session: Session, signal: AbortSignal): Promise<ReadonlyMap<string, Shape>> {
     const now = this.#options.clock();
     if (this.#shapes && now - this.#shapes.at < shapesMs) return this.#shapes.byName;
+    const changes = this.#changes;
     const byName = new Map((await session.listTools(signal)).map((shape) => [shape.name, shape]));
-    this.#shapes = { at: now, byName };
+    if (changes === this.#changes) this.#shapes = { at: now, byName };
     return byName;
+  }
+
+  #forgetShapes(): void {
+    this.#changes++;
+    this.#shapes = undefined;
   }
 
   /** After a call that took too long: a server that is stuck is ended, so that the next call gets a new one. */
@@ -161,7 +170,7 @@ export class Connection {
     if (this.#session !== session) return;
     this.#session = undefined;
     if (failed) this.#failed(cause);
-    session.close().catch(() => undefined);
+    this.#closing = Promise.allSettled([this.#closing, session.close()]);
   }
 
   #failed(err: unknown): void {

@@ -7,7 +7,8 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { defineTool, type Tool } from "../tools/define.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import { Connection, ToolChanged } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { ToolChanged } from "./failures.ts";
 import { type Offer, offerOf, shapeHash } from "./shape.ts";
 
 export interface McpServersOptions {
@@ -32,13 +33,18 @@ export async function startMcpServers(options: McpServersOptions): Promise<McpSe
   const connections = new Map<string, { readonly reach: string; readonly connection: Connection }>();
   let offered: readonly Tool[] = [];
   let last: Promise<void> = Promise.resolve();
+  let stopped = false;
 
   const refuse = (server: string, reason: "unpinned" | "changed" | "unusable", fields: object): void => {
     metrics.mcpRefused.inc({ server, reason });
     log.warn({ server, ...fields, fix: `claw mcp pin ${server}` }, `a tool of an MCP server is ${reason}: not offered`);
   };
 
+  /** Of a server as the config in force has it: a run that began with another one does not start what is gone. */
   const connectionOf = (server: McpServer): Connection => {
+    const now = config().mcp.get(server.name);
+    if (stopped || !now || reachOf(now) !== reachOf(server))
+      throw new ClawError("environment", `The MCP server "${server.name}" is not there any more; nothing was done.`);
     const known = connections.get(server.name);
     if (known) return known.connection;
     const connection = new Connection({ server, log, clock });
@@ -113,6 +119,7 @@ export async function startMcpServers(options: McpServersOptions): Promise<McpSe
   return {
     refresh: inTurn,
     async stop() {
+      stopped = true;
       await listening.unlisten();
       await last.catch(() => undefined);
       await Promise.all([...connections.values()].map(({ connection }) => connection.stop()));

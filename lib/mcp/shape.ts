@@ -34,13 +34,16 @@ export function offerOf({ description, inputSchema }: Shape): Offer {
   if (length > schemaLimit) throw unusable(`has ${length} characters; ${schemaLimit} at most`);
   if (inputSchema["type"] !== "object") throw unusable("is not that of an object");
   const { shown, checked } = prepared(inputSchema, unusable);
+  const { $schema: _, ...parameters } = shown;
+  const { $schema: __, ...checkable } = checked;
   let schema: z.ZodType;
   try {
-    schema = z.fromJSONSchema(checked as Parameters<typeof z.fromJSONSchema>[0]);
+    // By where its definitions are, whatever dialect it says it is: generators mix them.
+    const defaultTarget = Object.hasOwn(checkable, "definitions") ? "draft-7" : "draft-2020-12";
+    schema = z.fromJSONSchema(checkable, { defaultTarget });
   } catch (thrown) {
     throw unusable(`cannot be checked: ${cleanText(messageOf(thrown), 200)}`);
   }
-  const { $schema: _, ...parameters } = shown;
   return {
     description: cleanText(description, descriptionLimit) || "(no description)",
     parameters,

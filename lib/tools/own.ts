@@ -14,18 +14,19 @@ export type OwnTool = (kit: { readonly defineTool: typeof defineTool; readonly z
  * Loads the tools of the folder that `tools_dir` of a config names, in the order of their files. It is asked for before the
  * config is checked, which has to know their names. Throws ClawError `config_invalid` that names the file and what is wrong.
  */
-export async function loadOwnTools(configFile: string): Promise<Tool[]> {
+export async function loadOwnTools(configFile: string, builtin: readonly string[]): Promise<Tool[]> {
   const { tools_dir: given } = readToml(configFile);
   // Of another type, it is refused with the rest of the config.
   if (typeof given !== "string" || given === "") return [];
   const folder = resolve(dirname(configFile), given);
   const files = filesOf(folder);
   const tools: Tool[] = [];
-  const owners = new Map<string, string>();
+  const owners = new Map(builtin.map((name) => [name, "the gateway"]));
   for (const file of files) {
     const tool = await load(file);
     const owner = owners.get(tool.name);
-    if (owner !== undefined) throw wrong(file, `its tool "${tool.name}" is the one of ${owner}, too`);
+    if (owner !== undefined)
+      throw wrong(file, `a tool named "${tool.name}" is there already, from ${owner}; rename it`);
     owners.set(tool.name, file);
     tools.push(tool);
   }

@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { createServer as createHttp, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { createServer } from "./tools.ts";
 
 export interface McpHttpServer {
@@ -34,7 +33,7 @@ export async function startMcpHttp(port = 0): Promise<McpHttpServer> {
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => void sessions.set(id, transport),
     });
-    void createServer().connect(transport as Transport);
+    void createServer().connect(transport);
     return transport;
   };
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));

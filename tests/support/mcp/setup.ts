@@ -65,7 +65,7 @@ export function folder(t: TestContext): string {
 export function shapesFile(
   t: TestContext,
   tools: readonly object[],
-): { file: string; write(tools: readonly object[]): void } {
+): { readonly file: string; readonly write: (tools: readonly object[]) => void } {
   const file = join(folder(t), "shapes.json");
   const write = (given: readonly object[]): void => writeFileSync(file, JSON.stringify(given));
   write(tools);

@@ -77,7 +77,7 @@ const standard = [
   echo,
   ...[...Object.keys(behaviours), "malformed"]
     .filter((name) => name !== "echo")
-    .map((name) => ({ name, description: `Does ${name}.`, inputSchema: plain as object })),
+    .map((name) => ({ name, description: `Does ${name}.`, inputSchema: plain })),
 ];
 
 /** Tools as they are listed: those of the JSON file `shapes`, read anew each time, over the standard ones. */
@@ -90,7 +90,7 @@ function listed(shapes: string | undefined): object[] {
 /** Makes a server; connect it to a transport. */
 export function createServer(shapes?: string): Server {
   const server = new Server({ name: "stand-in", version: "1" }, { capabilities: { tools: { listChanged: true } } });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed(shapes) }) as { tools: [] });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed(shapes) }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, { requestId }) => {
     if (params.name === "malformed") {
       // Past the SDK, which would not let it out.

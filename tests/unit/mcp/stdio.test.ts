@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ToolChanged } from "../../../lib/mcp/connection.ts";
+import { ToolChanged } from "../../../lib/mcp/failures.ts";
 import { connectionTo, folder, isAlive, shapesFile, startsIn, stdioServer } from "../../support/mcp/setup.ts";
 import { until } from "../../support/until.ts";
 
