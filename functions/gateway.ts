@@ -1,5 +1,6 @@
 /** The gateway as one object: dependencies made, listening, working; drained and closed again. */
 import type { Config } from "../lib/config/config.ts";
+import type { ConfigHolder } from "../lib/config/reload.ts";
 import { Cancellations } from "../lib/conversation/cancellations.ts";
 import { converse } from "../lib/conversation/converse.ts";
 import { deliver } from "../lib/conversation/deliver.ts";
@@ -18,6 +19,7 @@ import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
 import { createNotes } from "../lib/ledger/notes.ts";
+import { createMcpPins } from "../lib/ledger/mcp-pins.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
 import { checkKey } from "../lib/ledger/runs.ts";
 import { ownTurns } from "../lib/ledger/turns.ts";
@@ -32,6 +34,7 @@ import { createMemberCounts } from "../lib/matrix/members.ts";
 import { recentSeats } from "../lib/matrix/recent-seats.ts";
 import { sendToRoom } from "../lib/matrix/send.ts";
 import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
+import { startMcpServers } from "../lib/mcp/servers.ts";
 import { createTell } from "../lib/conversation/tell.ts";
 import { createMetrics, type Metrics, observeAgent } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
@@ -42,6 +45,7 @@ import { createTelegramChannel } from "../lib/telegram/channel.ts";
 import { denialText } from "../lib/telegram/denial.ts";
 import { createBotHealth } from "../lib/telegram/health.ts";
 import { builtinTools } from "../lib/tools/builtin.ts";
+import type { Tool } from "../lib/tools/define.ts";
 import { ToolRegistry } from "../lib/tools/registry.ts";
 import { agentFunctions } from "./agents/index.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
@@ -58,6 +62,10 @@ import { createTelegramFunction } from "./telegram.ts";
 export interface GatewayOptions {
   /** The config in force; asked anew for every request and run. */
   readonly config: () => Config;
+  /** Told of each new config. */
+  readonly onConfig?: ConfigHolder["onChange"];
+  /** The operator's, by `loadOwnTools`. */
+  readonly ownTools?: readonly Tool[];
   /** A migrated or new PostgreSQL database. */
   readonly databaseUrl: string;
   readonly log: Log;
@@ -78,7 +86,8 @@ const graceMs = 20_000;
 const hourMs = 3_600_000;
 
 /** Starts everything; resolves when it listens and works. Throws ClawError where a part cannot start. */
-export async function startGateway({ config, databaseUrl, log }: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, onConfig, ownTools = [], databaseUrl, log } = options;
   const settings = config();
   await migrate(databaseUrl);
   const keyring = createKeyring(settings.key.reveal());
@@ -126,6 +135,13 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
     ),
   );
   const report = createReport({ config, outbox, channels, rooms, log });
+  registry.add(ownTools);
+  const mcp = await startMcpServers({ config, pins: createMcpPins(sql), registry, metrics, log });
+  const forgetMcp = onConfig?.(() => {
+    mcp
+      .refresh()
+      .catch((err: unknown) => log.error({ err }, "MCP servers could not be taken over: restart the gateway"));
+  });
   const deps: ConversationDeps = {
     config,
     sql,
@@ -260,6 +276,8 @@ export async function startGateway({ config, databaseUrl, log }: GatewayOptions)
       stopRecovery();
       // What is still accepted meanwhile is committed, and taken up at the next start.
       await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
+      forgetMcp?.();
+      await mcp.stop();
       matrixStop.abort();
       await started.matrix?.stopped;
       await started.crypto?.stop();

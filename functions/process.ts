@@ -8,6 +8,8 @@ import { dropStartUpGarbage } from "../lib/drop-start-up-garbage.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { configWarnings } from "../lib/policy/warnings.ts";
 import { builtinToolNames } from "../lib/tools/builtin.ts";
+import type { Tool } from "../lib/tools/define.ts";
+import { loadOwnTools } from "../lib/tools/own.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
@@ -30,14 +32,17 @@ export async function runServer(): Promise<void> {
 
 async function start(began: number): Promise<void> {
   const env = readEnvironment();
-  const load = () => loadConfig(env.configFile, { env, tools: builtinToolNames() });
+  const builtin = builtinToolNames();
+  const ownTools = await loadOwnTools(env.configFile, builtin);
+  const tools = [...builtin, ...ownTools.map(({ name }) => name)];
+  const load = () => loadConfig(env.configFile, { env, tools });
   const holder = new ConfigHolder(load(), load);
   const log = createLog(holder.current.logLevel);
   holder.onChange((config) => (log.level = config.logLevel));
   for (const warning of configWarnings(holder.current)) log.warn({ warning }, "config");
   // Heard from the first moment on: unheard, a signal ends the process as it stands.
   process.on("SIGHUP", () => reload(holder, log));
-  const running = open(holder, log);
+  const running = open(holder, ownTools, log);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(running, signal, log));
   const { gateway, database } = await running;
   const { publicUrl, privateUrl } = gateway;
@@ -51,10 +56,16 @@ interface Running {
   readonly database: Database;
 }
 
-async function open(holder: ConfigHolder, log: Log): Promise<Running> {
+async function open(holder: ConfigHolder, ownTools: readonly Tool[], log: Log): Promise<Running> {
   const database = await openDatabase(holder.current);
   try {
-    const gateway = await startGateway({ config: () => holder.current, databaseUrl: database.url, log });
+    const gateway = await startGateway({
+      config: () => holder.current,
+      onConfig: (listener) => holder.onChange(listener),
+      ownTools,
+      databaseUrl: database.url,
+      log,
+    });
     return { gateway, database };
   } catch (thrown) {
     // An embedded server would otherwise go on without anybody.

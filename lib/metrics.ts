@@ -9,6 +9,7 @@ export interface Metrics {
   readonly modelCalls: Counter<"backend" | "outcome">;
   readonly tokens: Counter<"backend" | "kind">;
   readonly toolCalls: Counter<"tool" | "outcome">;
+  readonly mcpRefused: Counter<"server" | "reason">;
   readonly sends: Counter<"channel" | "outcome">;
   readonly inbox: Counter<"channel" | "state">;
   readonly swept: Counter<"what">;
@@ -54,6 +55,12 @@ export function createMetrics(): Metrics {
       name: "openclaw_tool_calls_total",
       help: "Tool calls, by outcome (ok, error, unknown, denied).",
       labelNames: ["tool", "outcome"],
+      registers,
+    }),
+    mcpRefused: new Counter({
+      name: "openclaw_mcp_refused_total",
+      help: "Tools of MCP servers that were not offered or not run (unpinned, changed, unusable).",
+      labelNames: ["server", "reason"],
       registers,
     }),
     sends: new Counter({

@@ -15,7 +15,8 @@ export function register(program: Command, context: CommandContext): void {
     .option("--verbose", "also list the tools each person is denied, with the rule")
     .action(async ({ secrets, verbose = false }: { secrets: boolean; verbose?: boolean }) => {
       const config = await context.loadConfig(secrets ? "resolve" : "skip");
-      const tools = await context.toolNames();
+      const served = [...config.mcp.values()].flatMap((server) => server.tools.map(({ name }) => name));
+      const tools = [...(await context.toolNames()), ...served];
       for (const line of renderAccess(config, describeAccess(config, tools), verbose)) context.out(line);
       for (const warning of configWarnings(config)) context.out(`warning: ${warning}`);
       const counts = [

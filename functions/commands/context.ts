@@ -10,7 +10,7 @@ export interface CommandContext {
   readonly env: Environment;
   /** `--config`, else OPENCLAW_CONFIG, else ./openclaw.toml; known once the command line is parsed. */
   readonly configFile: () => string;
-  /** The names of the tools there are. */
+  /** The names of the tools there are, besides those of MCP servers, which the config names. */
   readonly toolNames: () => Promise<readonly string[]>;
   /** Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. */
   readonly loadConfig: (secrets?: "resolve" | "skip") => Promise<Config>;

@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { type Agent, type Config, matrixUserId } from "../../lib/config/config.ts";
 import { connect, type Sql } from "../../lib/db/client.ts";
@@ -9,6 +7,7 @@ import { type DeviceStatus, deviceStatuses, resetDevice } from "../../lib/ledger
 import { type KnownIdentity, knownIdentities, trustDevice, trustIdentity } from "../../lib/ledger/matrix-identities.ts";
 import { newDeviceId } from "../../lib/matrix/client.ts";
 import { queryOwnKeys } from "../../lib/matrix/crypto/own-keys.ts";
+import { asked } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Adds `claw matrix keys`, `trust` and `reset`. */
@@ -170,17 +169,3 @@ async function reset(
 
 /** Keys as Element shows them: in groups of four. */
 const grouped = (key: string): string => key.replace(/(.{4})(?=.)/g, "$1 ");
-
-/** A yes at the terminal, or on standard input; throws where that has ended. */
-export async function asked(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = once(terminal, "close").then(() => undefined);
-  try {
-    const said = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
-    if (said === undefined)
-      throw new ClawError("bad_request", "nobody is here to answer: run it in a terminal, or give --yes");
-    return /^y(es)?$/i.test(said.trim());
-  } finally {
-    terminal.close();
-  }
-}

@@ -11,8 +11,9 @@ import {
   requestById,
 } from "../../lib/ledger/matrix-requests.ts";
 import { agentsFor } from "../../lib/policy/access.ts";
+import { asked } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
-import { agentOnMatrix, asked, userOf, withDatabase } from "./matrix-keys.ts";
+import { agentOnMatrix, userOf, withDatabase } from "./matrix-keys.ts";
 
 /** Adds `claw matrix verify` and `claw matrix selftest`. */
 export function registerVerify(matrix: Command, context: CommandContext): void {

@@ -22,6 +22,7 @@ const modules: readonly CommandModule[] = [
     summary: "register the application service, create and verify agent users",
     load: () => import("./matrix.ts"),
   },
+  { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */
@@ -33,8 +34,12 @@ export async function runClaw(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(claw --help lists the commands)")
     .exitOverride();
   const configFile = (): string => program.opts<{ config?: string }>().config ?? env.configFile;
-  const toolNames: CommandContext["toolNames"] = async () =>
-    (await import("../../lib/tools/builtin.ts")).builtinToolNames();
+  const toolNames: CommandContext["toolNames"] = async () => {
+    const { builtinToolNames } = await import("../../lib/tools/builtin.ts");
+    const { loadOwnTools } = await import("../../lib/tools/own.ts");
+    const builtin = builtinToolNames();
+    return [...builtin, ...(await loadOwnTools(configFile(), builtin)).map(({ name }) => name)];
+  };
   const context: CommandContext = {
     env,
     configFile,

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { canonicalJson } from "./canonical-json.ts";
 import type { Agent, Backend, Config, Group, MatrixConfig, TelegramBot } from "./config.ts";
 import type { Environment } from "./environment.ts";
+import { type McpServer, mcpServerOf } from "./mcp.ts";
 import type { Prompt } from "./prompts.ts";
 import type { MatrixSettings, RawConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
@@ -47,6 +48,8 @@ export function assemble(
       const key = `telegram.${name}`;
       return { ...settings, name, token: secret(`${key}.token`), webhookSecret: secret(`${key}.webhook_secret`) };
     }),
+    toolsDir: raw.tools_dir === undefined ? undefined : resolve(dirname(file), raw.tools_dir),
+    mcp: mapOf(raw.mcp, (settings, name): McpServer => mcpServerOf(name, settings, secret, env)),
   };
 }
 
@@ -65,5 +68,5 @@ const mapOf = <Settings, Made>(
   make: (settings: Settings, name: string) => Made,
 ): ReadonlyMap<string, Made> => new Map(Object.entries(record).map(([name, settings]) => [name, make(settings, name)]));
 
-const policyHash = ({ groups, agents, tools }: RawConfig): string =>
-  createHash("sha256").update(canonicalJson({ groups, agents, tools })).digest("hex");
+const policyHash = ({ groups, agents, tools, mcp }: RawConfig): string =>
+  createHash("sha256").update(canonicalJson({ groups, agents, tools, mcp })).digest("hex");

@@ -6,6 +6,7 @@ import type {
   RawConfig,
   TelegramSettings,
 } from "./schema.ts";
+import type { McpServer } from "./mcp.ts";
 import type { Secret } from "./secret.ts";
 
 /** A backend with its key resolved. */
@@ -41,7 +42,7 @@ export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
 export interface Config {
   /** Absolute path of the file it was read from. */
   readonly file: string;
-  /** SHA-256 (hex) of groups, agents and tools as written: which policy a decision was made under. */
+  /** SHA-256 (hex) of groups, agents, tools and MCP servers as written: which policy a decision was made under. */
   readonly policyHash: string;
   readonly timezone: string;
   readonly operator: string | undefined;
@@ -64,6 +65,9 @@ export interface Config {
   readonly agents: ReadonlyMap<string, Agent>;
   readonly matrix: MatrixConfig | undefined;
   readonly telegram: ReadonlyMap<string, TelegramBot>;
+  /** Absolute path of the folder of own tools. */
+  readonly toolsDir: string | undefined;
+  readonly mcp: ReadonlyMap<string, McpServer>;
 }
 
 /** `@localpart:server` of an agent, or undefined where it is not on Matrix. */

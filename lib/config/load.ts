@@ -5,6 +5,7 @@ import { assemble } from "./assemble.ts";
 import { draftOf } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import { explainIssues, explainPrototypeKeys } from "./explain.ts";
+import { checkMcp, mcpToolFacts } from "./mcp.ts";
 import { Problems } from "./problem.ts";
 import { readPrompts } from "./prompts.ts";
 import { configSchema } from "./schema.ts";
@@ -14,7 +15,7 @@ import { readToml } from "./toml.ts";
 /** What loading needs besides the file. */
 export interface LoadOptions {
   readonly env: Environment;
-  /** The names of the tools there are: a glob that covers none of them is a mistake. */
+  /** The names of the tools there are besides those of MCP servers: a glob that covers no tool is a mistake. */
   readonly tools: readonly string[];
   /** `skip` leaves secrets unread, for a check where they are not; revealing one then throws. Default `resolve`. */
   readonly secrets?: "resolve" | "skip";
@@ -28,7 +29,8 @@ export function loadConfig(file: string, options: LoadOptions): Config {
   const checked = configSchema.safeParse(document);
   if (!checked.success) explainIssues(checked.error.issues, document, problems);
   const draft = draftOf(document);
-  crossCheck(draft, options.tools, problems);
+  crossCheck(draft, [...options.tools, ...mcpToolFacts(draft.mcp).map(({ name }) => name)], problems);
+  checkMcp(draft, options.tools, problems);
   const prompts = readPrompts(draft, problems);
   const skip = options.secrets === "skip";
   const secrets = skip ? unreadSecrets(draft) : resolveSecrets(draft, options.env, problems);

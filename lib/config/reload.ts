@@ -69,4 +69,5 @@ const restartKeys: readonly (readonly [string, (config: Config) => unknown])[] =
   ["database.url", (config) => reveal(config.database.url)],
   ["database.pool", (config) => config.database.pool],
   ["workers", (config) => config.workers],
+  ["tools_dir", (config) => config.toolsDir],
 ];

@@ -19,6 +19,7 @@ import { linkHosts } from "./sections/links.ts";
 import { messageSettings } from "./sections/message.ts";
 import { notesSettings } from "./sections/notes.ts";
 import { agentBudget, budget, groupLimits, rate } from "./sections/budget.ts";
+import { mcpSection } from "./sections/mcp.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -212,6 +213,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("Settings of tool families."),
+  tools_dir: z.string().min(1).optional().describe("A folder of your own tools, relative to openclaw.toml."),
+  mcp: mcpSection.describe("MCP servers, by name, each a family of tools."),
 });
 
 function isTimeZone(zone: string): boolean {

@@ -48,6 +48,12 @@ function secretRefs(draft: Draft): [string, SecretRef][] {
     refs.push([`backends.${name}.api_key`, backend?.api_key]);
   for (const [name, bot] of Object.entries(draft.telegram ?? {}))
     refs.push([`telegram.${name}.token`, bot?.token], [`telegram.${name}.webhook_secret`, bot?.webhook_secret]);
+  for (const [name, server] of Object.entries(draft.mcp ?? {})) {
+    for (const [variable, value] of Object.entries(server?.env ?? {}))
+      if (typeof value === "object") refs.push([`mcp.${name}.env.${variable}`, value]);
+    for (const [header, ref] of Object.entries(server?.headers ?? {}))
+      refs.push([`mcp.${name}.headers.${header}`, ref]);
+  }
   return refs.filter((entry): entry is [string, SecretRef] => entry[1] !== undefined);
 }
 
@@ -85,7 +91,7 @@ function checkValues(secrets: Secrets, problems: Problems): void {
     if (key === "key") checkKey(value, problems);
     if (key === "database.url") checkDatabaseUrl(key, value, problems);
     if (key.endsWith(".webhook_secret")) checkWebhookSecret(key, value, problems);
-    if (!key.endsWith("_token") && !/^telegram\.[^.]+\.token$/.test(key)) continue;
+    if (!/^matrix\.[ah]s_token$/.test(key) && !/^telegram\.[^.]+\.token$/.test(key)) continue;
     const holder = holders.get(value);
     if (holder !== undefined) problems.add(key, `is the same secret as ${holder}`, "each needs its own");
     else holders.set(value, key);

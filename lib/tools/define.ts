@@ -72,6 +72,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly description: string;
   readonly input: Input;
+  /** The JSON Schema a model is shown, where it is not that of `input`. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
   readonly labels: readonly Label[];
   readonly effect: Effect;
   readonly timeoutMs: number;
@@ -108,8 +110,8 @@ export function defineTool<Input extends z.ZodObject>(tool: ToolDefinition<Input
   if (!(tool.timeoutMs > 0)) throw wrong("it needs timeoutMs, in milliseconds");
   if (!(tool.outputLimit > 0)) throw wrong("it needs outputLimit, in characters");
   if (!("run" in tool)) throw wrong("it needs run, which does its work");
-  const { name, description, input, effect, timeoutMs, outputLimit } = tool;
-  const facts = { name, description, input, effect, timeoutMs, outputLimit };
+  const { name, description, input, parameters, effect, timeoutMs, outputLimit } = tool;
+  const facts = { name, description, input, ...(parameters && { parameters }), effect, timeoutMs, outputLimit };
   const defined = Object.freeze({ ...facts, labels: Object.freeze([...tool.labels]) });
   definitions.set(defined, tool);
   return defined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { statSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { configDirectory, secrets, valid } from "../unit/config/support.ts";
@@ -30,6 +30,31 @@ test("claw check prints who may talk to each agent and which tools that gives", 
 test("claw check --verbose adds what is denied with the rule", () => {
   const { out } = run(["--config", "openclaw.example.toml", "check", "--verbose"], secrets);
   assert.match(out, /^ {4}denied commitments_complete +groups\.family\.deny "commitments_complete"$/m);
+});
+
+test("claw check knows own tools and those of MCP servers, and names the file of a tool without labels", (t) => {
+  const server = '[mcp.disk]\ncommand = ["disk"]\n[mcp.disk.tools.read]\nlabels = ["private"]\neffect = "idempotent"';
+  const granted = valid.replace('tools = ["commitments_*"]', 'tools = ["own_do", "disk_*"]');
+  const { directory, file } = configDirectory(t, `tools_dir = "own"\n${granted}\n${server}`);
+  mkdirSync(join(directory, "own"));
+  const write = (labels: string): void =>
+    writeFileSync(
+      join(directory, "own/do.ts"),
+      `export default ({ defineTool, z }) => defineTool({ name: "own_do", description: "Does.", input: z.strictObject({}),
+        ${labels} effect: "idempotent", timeoutMs: 1, outputLimit: 1, run: async () => "" });`,
+    );
+  write("labels: [],");
+  const env = { ...secrets, TELEGRAM_WEBHOOK_SECRET: "canary_webhook_secret" };
+  const { out, err } = run(["check", "--config", file], env);
+  assert.equal(err, "");
+  assert.match(out, /^ {2}telegram:123456789 +owners +Telegram +own_do disk_read$/m);
+  write("");
+  const refused = run(["check", "--config", file], env);
+  assert.equal(refused.code, 1);
+  assert.equal(
+    refused.err.trim(),
+    `${directory}/own/do.ts: tool "own_do": it needs labels (an empty list says it is harmless)`,
+  );
 });
 
 test("claw check --no-secrets needs none", () => {

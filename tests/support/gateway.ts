@@ -51,7 +51,13 @@ export async function startTestGateway(
   const database = await createTestDatabase();
   let lines = "";
   const log = createLog("debug", { write: (line) => void (lines += line) });
-  const start = (): Promise<Gateway> => startGateway({ config: () => holder.current, databaseUrl: database.url, log });
+  const start = (): Promise<Gateway> =>
+    startGateway({
+      config: () => holder.current,
+      onConfig: (listener) => holder.onChange(listener),
+      databaseUrl: database.url,
+      log,
+    });
   const gateway = await start();
   return {
     ...gateway,

@@ -18,6 +18,8 @@ interface Import {
   /** A file of ours, relative to the root, or a package or module by its whole specifier. */
   readonly to: string;
   readonly typeOnly: boolean;
+  /** By `import()`, when it is needed. */
+  readonly late: boolean;
 }
 
 /** Comments may name what the code must not. */
@@ -27,10 +29,11 @@ const codeOf = (file: string): string =>
 function importsOf(file: string): Import[] {
   const pattern =
     /(?:(?:^|\n)\s*(?:import|export)\s+(type\s)?(?:[\w*{}\s,$]+?\sfrom\s+)?|import\()\s*["']([^"']+)["']/g;
-  return [...codeOf(file).matchAll(pattern)].map(([, type, specifier = ""]) => ({
+  return [...codeOf(file).matchAll(pattern)].map(([whole, type, specifier = ""]) => ({
     from: file,
     to: specifier.startsWith(".") ? relative(root, join(root, dirname(file), specifier)) : specifier,
     typeOnly: type !== undefined,
+    late: whole.startsWith("import("),
   }));
 }
 
@@ -74,6 +77,7 @@ const rules: [string, string, ...string[]][] = [
   ["undici", "undici", "lib/http"],
   ["ipaddr.js", "ipaddr.js", "lib/http"],
   ["htmlparser2", "htmlparser2", "lib/http"],
+  ["@modelcontextprotocol/sdk", "@modelcontextprotocol/sdk", "lib/mcp"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
 ];
 for (const [name, specifier, ...where] of rules)
@@ -105,6 +109,24 @@ test("policy knows no SQL and no channel's code", () => {
       !within("lib/policy", "lib/config", "lib/errors.ts", "node:crypto")(to),
   );
   assert.deepEqual(foreign, []);
+});
+
+test("the MCP client is loaded on first use alone, and MCP servers are known to none but the gateway and its commands", () => {
+  assert.deepEqual(
+    only(
+      within("lib/mcp"),
+      within("lib/mcp", "functions/gateway.ts", "functions/commands/mcp.ts", "lib/ledger/mcp-pins.ts"),
+    ),
+    [],
+  );
+  const early = new Set<string>();
+  const visit = (file: string): void => {
+    if (early.has(file)) return;
+    early.add(file);
+    for (const { to, typeOnly, late } of importsOf(file)) if (!typeOnly && !late && to.endsWith(".ts")) visit(to);
+  };
+  visit("functions/gateway.ts");
+  assert.ok(early.has("lib/mcp/connection.ts") && !early.has("lib/mcp/client.ts"));
 });
 
 test("the environment is read in one place", () => {

@@ -13,8 +13,8 @@ import { configWarnings } from "../../../lib/policy/warnings.ts";
 const root = join(import.meta.dirname, "../../..");
 const example = readFileSync(join(root, "openclaw.example.toml"), "utf8");
 
-/** The example with every option that is off switched on: lines that begin with "#" and no space. */
-const everything = example.replaceAll(/^#(?=[a-z_]+ = )/gm, "");
+/** The example with every option that is off switched on: lines that begin with "#" and no space, and sections that are off. */
+const everything = example.replaceAll(/^#(?=[a-z_]+ = |\[)/gm, "");
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
@@ -45,7 +45,8 @@ const keysWritten = (value: unknown): Set<string> => {
     for (const [key, item] of Object.entries(table)) {
       paths.add(`${path}${key}`);
       walk(item, `${path}${key}.`);
-      if (["backends", "groups", "agents", "telegram"].includes(path.slice(0, -1))) walk(item, `${path}*.`);
+      if (["backends", "groups", "agents", "telegram", "mcp", "mcp.*.tools"].includes(path.slice(0, -1)))
+        walk(item, `${path}*.`);
     }
   };
   walk(value, "");
@@ -84,10 +85,10 @@ test("docs/configuration.md has every key with its default, and no other", () =>
   const docs = readFileSync(join(root, "docs/configuration.md"), "utf8").split("\n## Keys\n")[1] ?? "";
   const documented = new Map<string, string>();
   for (const section of docs.split("\n### ").slice(1)) {
-    const heading = /^`(.+)`/.exec(section)?.[1]?.replace("NAME", "*");
+    const heading = /^`(.+)`/.exec(section)?.[1]?.replaceAll("NAME", "*");
     for (const [, key = "", value = ""] of section.matchAll(/^\| `([a-z_.]+)` +\| (.+?) +\|/gm))
       documented.set(heading ? `${heading}.${key}` : key, value);
-    if (heading) documented.set(heading.replace(".*", ""), "");
+    if (heading) documented.set(heading.replace(/\.\*$/, ""), "");
   }
   assert.deepEqual([...documented.keys()].sort(), schemaPaths.map(({ path }) => path).sort());
   for (const { path, schema } of schemaPaths)

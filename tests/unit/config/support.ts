@@ -25,6 +25,8 @@ export const secrets = {
   MATRIX_HS_TOKEN: "canary-hs-token",
   TELEGRAM_TOKEN: "111:canary-telegram-token",
   TELEGRAM_WEBHOOK_SECRET: "canary-webhook-secret",
+  WIKI_AUTHORIZATION: "Bearer canary-wiki",
+  DISK_TOKEN: "canary-disk",
 };
 
 /** A small config that loads. */
