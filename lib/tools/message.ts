@@ -19,4 +19,4 @@ export const messageTool = (names: readonly string[]): Tool =>
       await sendMessage(to, text, callKey);
       return `The message to ${to} is on its way.`;
     },
-  }) as Tool;
+  });
