@@ -23,7 +23,7 @@ function plainly(text: string): { plain: string; at: number[] } {
   let plain = "";
   let from = 0;
   for (const character of text) {
-    const seen = invisible.test(character) ? "" : character.normalize("NFKC");
+    const seen = invisible.test(character) ? "" : character.toWellFormed().normalize("NFKC");
     // What only the normal form has as a space divides nothing in the text itself.
     const kept = /\s/u.test(character) ? seen : seen.replaceAll(/\s/gu, "");
     for (let unit = 0; unit < kept.length; unit++) at.push(from);
@@ -34,7 +34,7 @@ function plainly(text: string): { plain: string; at: number[] } {
   return { plain, at };
 }
 
-const label = String.raw`[\p{L}\p{M}\p{N}\p{So}\u{1f3fb}-\u{1f3ff}_\-]`;
+const label = String.raw`(?:(?![<>|])[\p{L}\p{M}\p{N}\p{S}_\-])`;
 const schemes =
   "mailto|matrix|tg|ton|tel|sms|smsto|mms|geo|magnet|xmpp|sip|sips|im|irc|ircs|news|nntp|urn|bitcoin|openpgp4fpr|webcal|callto|skype|intent|javascript|data|vbscript|file|mxc|blob|about";
 
@@ -46,8 +46,8 @@ const sign = new RegExp(
     String.raw`(?<=${label})\.(?=\p{L}[\p{L}\p{M}])`,
     // The other full stops of domain names; between other letters they end sentences.
     String.raw`(?<=[\p{Script=Latin}\p{N}])。(?=\p{Script=Latin}{2})`,
-    String.raw`www\.(?=\S)`,
-    String.raw`(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])`,
+    String.raw`www\.`,
+    String.raw`(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)`,
     String.raw`[#@!][^\s:#@!]{1,255}:(?=[\p{L}\p{N}\[]{2})`,
   ].join("|"),
   "giu",
@@ -103,6 +103,7 @@ function partOfHost(plain: string, at: number): boolean {
 /** Readers differ in where an address ends: next to another one, or to what could make it a user's name, it is none of ours. */
 function isCrowded(text: string, { start, end }: Found, last: Found | undefined, next: Found | undefined): boolean {
   let from = start;
+  if (start > 0 && !/[\s([<>"'«“‘]/u.test(text[start - 1]!)) return true;
   while (from > 0 && !isSpace(text[from - 1]!)) {
     from -= 1;
     if (isOdd(text[from]!) || start - from > longestRun || (last && last.end > from)) return true;
@@ -118,7 +119,7 @@ const longestRun = 500;
 /** To JavaScript, the invisible U+FEFF is one too. */
 const isSpace = (unit: string): boolean => /\s/u.test(unit) && unit !== "\ufeff";
 
-const isOdd = (unit: string): boolean => /[@\\]/.test(unit.normalize("NFKC"));
+const isOdd = (unit: string): boolean => /[@\\]/.test(unit.normalize("NFKC")) || invisible.test(unit);
 
 /** Of a plain web address or domain alone, in which every reader sees the same host. */
 const plainAddress = /^(?:https?:\/\/)?([\p{L}\p{N}.\-]+)(?::\d{1,5})?(?:[/?#][\w\-./?#=&%+~]*)?$/iu;
