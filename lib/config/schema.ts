@@ -55,6 +55,7 @@ const agent = z.strictObject({
     .default([])
     .describe("The agent's allowlist; a person gets its intersection with their groups."),
   deny: z.array(toolGlob).default([]).describe("Never called by this agent, whoever asks."),
+  ask: z.array(toolGlob).default([]).describe("Called only with the yes of an approver."),
   limits: z
     .strictObject({
       steps: count.default(12).describe("Model calls in one run."),
