@@ -11,6 +11,8 @@ export type Checkpoint =
   | "tool.ended"
   | "tool.saved"
   | "run.parked"
+  | "approval.decided"
+  | "approval.told"
   | "outbox.committed"
   | "send.started"
   | "send.ended"

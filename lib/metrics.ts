@@ -9,6 +9,7 @@ export interface Metrics {
   readonly modelCalls: Counter<"backend" | "outcome">;
   readonly tokens: Counter<"backend" | "kind">;
   readonly toolCalls: Counter<"tool" | "outcome">;
+  readonly approvals: Counter<"outcome">;
   readonly sends: Counter<"channel" | "outcome">;
   readonly inbox: Counter<"channel" | "state">;
   readonly swept: Counter<"what">;
@@ -53,6 +54,12 @@ export function createMetrics(): Metrics {
       name: "openclaw_tool_calls_total",
       help: "Tool calls, by outcome (ok, error, unknown, denied).",
       labelNames: ["tool", "outcome"],
+      registers,
+    }),
+    approvals: new Counter({
+      name: "openclaw_approvals_total",
+      help: "Questions to approvers, by what became of them (asked, approved, denied, expired, cancelled), and answers refused.",
+      labelNames: ["outcome"],
       registers,
     }),
     sends: new Counter({

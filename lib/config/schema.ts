@@ -174,7 +174,15 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("Files people send."),
   approvals: z
-    .strictObject({ expires_minutes: count.max(1_440).default(30).describe("How long an approver has to decide.") })
+    .strictObject({
+      expires_minutes: z.number().positive().max(1_440).default(30).describe("How long an approver has to decide."),
+      reactions: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Whether a reaction decides in encrypted Matrix rooms too, where it is not encrypted; false: only words there.",
+        ),
+    })
     .prefault({})
     .describe("Questions to approvers."),
   backends: z.record(name, backend).describe("LLM endpoints, by name."),

@@ -1,4 +1,4 @@
-import type { Channel, Destination, Lane } from "../channel/types.ts";
+import type { Channel, Destination, Lane, TapQuestion } from "../channel/types.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
 import { mimeOf } from "../media/mime.ts";
 import type { FileToSend } from "../tools/define.ts";
@@ -12,6 +12,18 @@ export const toEntries = (
   markdown: string,
 ): OutboxEntry[] =>
   channel.render(markdown, destination).map((body, index) => ({ key: `${key}:${index}`, lane, destination, body }));
+
+/** A question as outbox entries, with what can be tapped. */
+export const toQuestionEntries = (
+  channel: Channel,
+  lane: Lane,
+  destination: Destination,
+  markdown: string,
+  question: TapQuestion,
+): OutboxEntry[] =>
+  channel
+    .renderQuestion(markdown, destination, question)
+    .map((body, index) => ({ key: `${question.key}:${index}`, lane, destination, body }));
 
 /** A tool's file as an outbox entry; its key is apart from those of answers, which begin with their run's id as well. */
 export const toFileEntry = (

@@ -9,6 +9,14 @@ export interface TelegramBody {
   readonly entities?: readonly Entity[];
   /** The message this one answers. */
   readonly replyTo?: number;
+  /** In one row below it. */
+  readonly buttons?: readonly Button[];
+}
+
+/** An inline button; `data` comes back with a tap on it (1-64 bytes). */
+export interface Button {
+  readonly text: string;
+  readonly data: string;
 }
 
 const empty: FormattedText = { text: "(empty answer)", entities: [] };
@@ -22,6 +30,16 @@ export function renderTelegram(markdown: string, destination: Destination): Tele
     ...(entities.length > 0 && { entities }),
     ...(index === 0 && replyTo !== undefined && { replyTo }),
   }));
+}
+
+/** The same with the buttons of a question below its last message. */
+export function renderTelegramQuestion(markdown: string, destination: Destination, code: string): TelegramBody[] {
+  const bodies = renderTelegram(markdown, destination);
+  const buttons = [
+    { text: "✅ Approve", data: `approve:${code}` },
+    { text: "❌ Deny", data: `deny:${code}` },
+  ];
+  return bodies.map((body, index) => (index === bodies.length - 1 ? { ...body, buttons } : body));
 }
 
 /** Whether a stored body is one of ours. */
