@@ -15,6 +15,7 @@ const modules: readonly CommandModule[] = [
   { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
   { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
+  { name: "approvals", summary: "list and decide what agents ask for", load: () => import("./approvals.ts") },
   { name: "telegram", summary: "set up and inspect the Telegram bots", load: () => import("./telegram.ts") },
   {
     name: "matrix",

@@ -3,11 +3,18 @@ import type { Sql } from "../../lib/db/client.ts";
 import { until } from "./until.ts";
 import type { Script, ScriptedRequest } from "./model-server.ts";
 
+/** Somebody who may talk to the agents, and approve nothing. */
+export const matrixKid = "@kid:home.example";
+
 /** The test config with `commitments_add` asked for: the owners approve, the family may only ask. */
 export const withApprovals = (toml: string): string =>
   toml
     .replace("[groups.owners]\n", "[groups.owners]\napprove = true\n")
     .replace('tools = ["time_*"]', 'tools = ["time_*", "commitments_*"]')
+    .replace(
+      'members = ["telegram:1002"]\nagents = ["helper"]',
+      `members = ["telegram:1002", "matrix:${matrixKid}"]\nagents = ["helper", "ops"]`,
+    )
     .replaceAll(/^\[agents\.\w+\]$/gm, '$&\nask = ["commitments_add"]');
 
 const contentOf = (message: ScriptedRequest["messages"][number] | undefined): string => String(message?.content ?? "");
