@@ -5,7 +5,6 @@ import { checkpoint } from "../checkpoint.ts";
 import type { Destination, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { cancelApprovals, type NewApproval } from "../ledger/approvals.ts";
-import { laneOf } from "../ledger/lane.ts";
 import { createMatrixRooms } from "../ledger/matrix-rooms.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
 import { isCancelRequested } from "../ledger/runs.ts";
@@ -64,12 +63,21 @@ async function askedOf(
   };
   // Who else is in a shared room is the room's business: an approver may be.
   if (shared || mayApprove(config, principal, agent)) return ask(questionKey(question.code), destination, lane);
-  const place = config.operator === undefined ? undefined : destinationOf(config, config.operator, agent);
+  const place = operatorPlace(config, agent);
   const text = waitingText({ agent, timezone: config.timezone }, question);
   return [
     ...toEntries(deps.channels[destination.channel], lane, destination, `waiting:${question.code}`, text),
-    ...(place ? await ask(operatorKey(question.code), place, laneOf(place)) : []),
+    ...(place ? await ask(operatorKey(question.code), place.destination, place.lane) : []),
   ];
+}
+
+/** The operator's place, said by the run's agent, or on Matrix by another that config lets into the room. */
+function operatorPlace({ operator, ...config }: Config, agent: string): ReturnType<typeof destinationOf> {
+  if (operator === undefined) return undefined;
+  const room = operator.replace(/^matrix:/, "");
+  const there = [...config.agents.values()].filter(({ matrix }) => matrix?.rooms.includes(room) === true);
+  const speaker = there.find(({ name }) => name === agent) ?? there[0];
+  return destinationOf({ operator, ...config }, operator, speaker?.name ?? agent);
 }
 
 /** A reaction is never encrypted: where that matters to the config, it decides nothing in an encrypted room. */

@@ -1,22 +1,24 @@
-/** Places as config names them (a principal, a Matrix room, a Telegram chat), as destinations. */
-import type { Destination } from "../channel/types.ts";
 import { type Config, matrixUserId } from "../config/config.ts";
+import type { Destination, Lane } from "../channel/types.ts";
+import { matrixLane } from "../ledger/matrix-events.ts";
 
-/**
- * Where something for a place goes, said by `agent` where that is on Matrix; undefined where nobody here can say anything
- * there.
- */
-export function destinationOf(config: Config, place: string, agent?: string): Destination | undefined {
-  const telegram = /^telegram:(-?\d+)$/.exec(place)?.[1];
-  if (telegram !== undefined) {
-    const bots = [...config.telegram.values()];
-    const bot = bots.find((each) => each.agent === agent) ?? bots[0];
-    return bot && { channel: "telegram", bot: bot.name, chat: Number(telegram) };
+/** A room or chat of the config (`matrix:!room:server`, `telegram:-100123456`) as a place to write to, on Matrix as the agent. */
+export function destinationOf(
+  config: Config,
+  place: string,
+  agent?: string,
+): { readonly lane: Lane; readonly destination: Destination } | undefined {
+  const telegram = /^telegram:(-?\d+)$/.exec(place);
+  if (telegram) {
+    const [bot] = config.telegram.keys();
+    const chat = Number(telegram[1]);
+    return bot === undefined
+      ? undefined
+      : { lane: `telegram:${bot}:${chat}`, destination: { channel: "telegram", bot, chat } };
   }
   const room = /^matrix:(!.+)$/.exec(place)?.[1];
-  if (room === undefined) return undefined;
-  const there = [...config.agents.values()].filter((each) => each.matrix?.rooms.includes(room) === true);
-  const speaker = there.find(({ name }) => name === agent) ?? there[0];
+  const speaker = agent === undefined ? undefined : config.agents.get(agent);
   const user = speaker && matrixUserId(config, speaker);
-  return user === undefined ? undefined : { channel: "matrix", user, room };
+  if (room === undefined || user === undefined) return undefined;
+  return { lane: matrixLane(user, room), destination: { channel: "matrix", user, room } };
 }

@@ -5,7 +5,7 @@ import { inlineCode, shownArguments } from "./visible.ts";
 
 /** A question and its answers fit in one message of either channel. */
 const maxArguments = 2_400;
-const maxRule = 300;
+const maxFact = 500;
 
 /** What a question's words depend on besides the call. */
 export interface QuestionFacts {
@@ -41,7 +41,7 @@ export function questionText(
     `**Approve?** ${agent} wants to call ${inlineCode(tool)} with`,
     // No line of JSON can be a fence: strings are quoted, and their line breaks escaped.
     `\`\`\`json\n${shownArguments(shown.input, maxArguments)}\n\`\`\``,
-    `Asked by ${inlineCode(principal)}. It needs a yes by ${inlineCode(rule.slice(0, maxRule))}, until ${shortTime(expiresAt, timezone)}.`,
+    `Asked by ${inlineCode(principal, maxFact)}. It needs a yes by ${inlineCode(rule, maxFact)}, until ${shortTime(expiresAt, timezone)}.`,
     taps ? `${byTap}, or write ${words}.` : `Write ${byWords}.`,
   ].join("\n\n");
 }

@@ -14,26 +14,36 @@ const escaped = (character: string): string =>
 /** The text on one line, with what cannot be seen as `\uXXXX`. */
 export const visible = (text: string): string => text.replace(odd, escaped);
 
-/** The same as a piece of code in Markdown, which nothing in it can end. */
-export const inlineCode = (text: string): string => `\`${visible(text).replaceAll("`", "\\u0060")}\``;
+/** The same as a piece of code in Markdown, which nothing in it can end; cut where it is shown longer than `most`. */
+export function inlineCode(text: string, most = Number.POSITIVE_INFINITY): string {
+  const shown = visible(text).replaceAll("`", "\\u0060");
+  return `\`${shown.length > most ? `${shown.slice(0, most)}…` : shown}\``;
+}
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** Before which index a text may be cut without splitting a character. */
-const boundary = (text: string, index: number): number =>
-  /[\uD800-\uDBFF]/.test(text.charAt(index - 1)) && /[\uDC00-\uDFFF]/.test(text.charAt(index)) ? index - 1 : index;
-
-function cutInTheMiddle(text: string, most: number, show: (part: string) => string, digest: string): string {
-  const from = boundary(text, Math.ceil((most * 2) / 3));
-  const to = boundary(text, text.length - Math.floor(most / 3));
-  const mark = `… ${to - from} characters are not shown; SHA-256 of the whole: ${digest} …`;
-  return [show(text.slice(0, from)), mark, show(text.slice(to))].join(" ");
+/** How many of the characters are shown within `room`. */
+function fitting(characters: readonly string[], room: number): number {
+  let used = 0;
+  const first = characters.findIndex((character) => (used += visible(character).length) > room);
+  return first === -1 ? characters.length : first;
 }
 
-/** A string as JSON. What is longer than `most` is cut outside of its quotes, where no value can reach. */
+/** Both ends of a text, each as `show` makes it, in about `most` characters as shown; between them what is left out. */
+function cutInTheMiddle(text: string, most: number, show: (part: string) => string, between = " "): string {
+  const characters = Array.from(text);
+  const head = fitting(characters, (most * 2) / 3);
+  const tail = Math.min(fitting(characters.toReversed(), most / 3), characters.length - head);
+  const left = characters.length - head - tail;
+  const mark = `… ${left} characters are not shown; SHA-256 of the whole: ${sha256(text)} …`;
+  return [show(characters.slice(0, head).join("")), mark, show(characters.slice(head + left).join(""))].join(between);
+}
+
+/** A string as JSON. What is shown longer than `most` is cut outside of its quotes, where no value can reach. */
 function shownString(text: string, most: number): string {
   const show = (part: string): string => visible(JSON.stringify(part));
-  return text.length <= most ? show(text) : cutInTheMiddle(text, most, show, sha256(text));
+  const whole = show(text);
+  return whole.length <= most ? whole : cutInTheMiddle(text, most, show);
 }
 
 function pretty(value: unknown, most: number, indent = ""): string {
@@ -66,6 +76,6 @@ export function shownArguments(input: Readonly<Record<string, unknown>>, most = 
     const text = pretty(input, longest);
     if (text.length <= most) return text;
   }
-  const whole = canonicalJson(input);
-  return cutInTheMiddle(whole, most, visible, sha256(whole));
+  // On a line of its own: JSON on one line cannot make one.
+  return cutInTheMiddle(canonicalJson(input), most - 200, visible, "\n");
 }
