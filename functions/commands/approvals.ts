@@ -99,7 +99,7 @@ function describe({ code, ...found }: StoredApproval, timezone: string): string[
       ([name, value]) => `  ${name.padEnd(9)} ${visible(value)}`,
     ),
     `  ${"until".padEnd(9)} ${shortTime(expiresAt, timezone)}`,
-    shownArguments(shown.input),
+    shown ? shownArguments(shown.input) : "  its arguments cannot be opened: the row is damaged",
   ];
 }
 

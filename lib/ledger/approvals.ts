@@ -65,7 +65,8 @@ export interface StoredApproval {
   readonly principal: Principal;
   readonly lane: Lane;
   readonly rule: string;
-  readonly shown: ShownCall;
+  /** Undefined where it cannot be opened any more: damaged. What may run is bound by `callHash`. */
+  readonly shown: ShownCall | undefined;
   readonly state: ApprovalState;
   readonly decidedBy: string | undefined;
   readonly decidedAt: Date | undefined;
@@ -87,10 +88,18 @@ const columns = (
 
 const opened = (bodies: Sealer, { body, decidedBy, decidedAt, ...row }: ApprovalRow): StoredApproval => ({
   ...row,
-  shown: bodies.openJson(body, approvalSeal(row.code)) as ShownCall,
+  shown: openedCall(bodies, body, row.code),
   decidedBy: decidedBy ?? undefined,
   decidedAt: decidedAt ?? undefined,
 });
+
+function openedCall(bodies: Sealer, body: Uint8Array, code: string): ShownCall | undefined {
+  try {
+    return bodies.openJson(body, approvalSeal(code)) as ShownCall;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The question about the call at (run, seq), if it was asked. */
 export async function approvalOf(

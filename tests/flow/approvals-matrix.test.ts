@@ -12,6 +12,9 @@ const reaction = (target: string, key: string) => ({
   "m.relates_to": { rel_type: "m.annotation", event_id: target, key },
 });
 
+/** The first that a stage makes. */
+const operatorRoom = "!room1:home.example";
+
 for (const encrypted of [false, true])
   describe(`approvals in a Matrix room ${encrypted ? "with" : "without"} encryption`, () => {
     let on: EncryptedStage;
@@ -20,8 +23,9 @@ for (const encrypted of [false, true])
       on = await startEncryptedStage({
         script: obeying,
         matrix: `require_encryption = ${encrypted}`,
-        config: withApprovals,
+        config: (toml) => withApprovals(`operator = "matrix:${operatorRoom}"\n${toml}`),
       });
+      assert.equal(await on.room({ encrypted }), operatorRoom);
     });
     after(() => on.stop());
 
@@ -199,6 +203,33 @@ for (const encrypted of [false, true])
       on.homeserver.clearFaults();
     });
 
+    test("a person who is no approver is told in their direct chat that it waits; the operator's room is asked", async () => {
+      const chat = `!chat${encrypted}:home.example`;
+      const kid = await on.person(matrixKid);
+      on.homeserver.createRoom({ id: chat, members: [matrixKid], encrypted });
+      await on.homeserver.invite(chat, matrixAgent, matrixKid, { isDirect: true });
+      await until(
+        () => sql()`select 1 from matrix_rooms where room_id = ${chat} and membership = 'join' and direct`,
+        ({ length }) => length === 1,
+      );
+      await (encrypted ? kid.say(chat, "add feed the cat") : on.homeserver.say(chat, matrixKid, "add feed the cat"));
+      const { code } = await pendingOf(sql(), `matrix:${matrixKid}`);
+      const question = await heard(operatorRoom, /"text": "feed the cat"/);
+      assert.match(question.body, new RegExp(`Asked by \`matrix:${matrixKid}\``));
+      await react(operatorRoom, matrixOwner, question.event.event_id, "✅");
+      await heard(operatorRoom, /^✅ `commitments_add` approved by/);
+      const told = await until(
+        async () =>
+          encrypted
+            ? (await kid.answers(chat, matrixAgent)).map(({ content }) => String(content["body"]))
+            : on.homeserver.sent(chat).map(({ content }) => String(content["body"])),
+        (bodies) => bodies.some((body) => body.startsWith("Results: ")),
+      );
+      assert.match(told[0] ?? "", new RegExp(`^⏸ ops waits for an approver's yes to .*\\(question \`${code}\`\\)`));
+      assert.match(told[1] ?? "", /^Results: Added #\d+ feed the cat$/);
+      assert.equal(told.length, 2);
+    });
+
     if (encrypted) {
       test("a reaction that came encrypted counts as well", async () => {
         const { room, target } = await asked("encrypted reaction");
@@ -235,7 +266,7 @@ for (const encrypted of [false, true])
 
     test("all that was approved was done once", async () => {
       const [row] = await sql()<{ approved: number }[]>`
-        select count(*)::int as approved from approvals where state = 'approved'`;
+        select count(*)::int as approved from approvals where state = 'approved' and principal = ${principal}`;
       await until(async () => (await commitmentsOf(sql(), principal)) === row?.approved);
     });
   });

@@ -107,6 +107,14 @@ describe("GHSA-2j8v-hwgc-x698: a yes is bound to run, place, tool and arguments"
   });
 });
 
+test("a question whose stored body is damaged is decided and ended like any other", async () => {
+  const ada = stage.person();
+  const { code } = await asked(ada, "add damaged");
+  await stage.gateway.sql`update approvals set body = '\\x00' where code = ${code}`;
+  await stage.say(ada, `/deny ${code}`);
+  assert.match(await result(ada), /^Results: Refused/);
+});
+
 describe("between the question and the yes", () => {
   test("a tool that config denies meanwhile is not run", async (t) => {
     const ada = stage.person();
@@ -128,7 +136,7 @@ describe("between the question and the yes", () => {
     reconfigured(t, (toml) =>
       toml
         .replace(`"telegram:${ada}", `, "")
-        .replace(`members = ["telegram:${kid}"]`, `members = ["telegram:${kid}", "telegram:${ada}"]`),
+        .replace(`members = ["telegram:${kid}"`, `members = ["telegram:${kid}", "telegram:${ada}"`),
     );
     const update = tapUpdate(person(ada), message, /Approve/);
     await stage.push(update);
@@ -158,7 +166,7 @@ describe("a person whose chat no approver sees", () => {
     const { code } = await pendingOf(stage.gateway.sql, principal(kid));
     assert.match(
       await stage.heard(kid),
-      new RegExp(`^⏸ helper waits for an approver's yes to commitments_add, until .* \\(question ${code}\\)\\.`),
+      new RegExp(`^⏸ ops waits for an approver's yes to commitments_add, until .* \\(question ${code}\\)\\.`),
     );
     const question = await until(
       async () => stage.botApi.sent(1001).find(({ text }) => text.includes("feed the cat")),

@@ -87,7 +87,7 @@ describe("claw approvals", () => {
 
   test("decides where no approver sees the chat and no operator is named", async () => {
     const code = await asked(kid, "add by the kid");
-    assert.match(await stage.heard(kid), new RegExp(`^⏸ helper waits .*\\(question ${code}\\)`));
+    assert.match(await stage.heard(kid), new RegExp(`^⏸ ops waits .*\\(question ${code}\\)`));
     await claw("approve", code);
     assert.match(await stage.heard(kid), /^Results: Added #\d+ by the kid$/);
   });

@@ -17,7 +17,8 @@ export const withApprovals = (toml: string): string =>
     )
     .replaceAll(/^\[agents\.\w+\]$/gm, '$&\nask = ["commitments_add"]');
 
-const contentOf = (message: ScriptedRequest["messages"][number] | undefined): string => String(message?.content ?? "");
+const contentOf = (message: ScriptedRequest["messages"][number] | undefined): string =>
+  typeof message?.content === "string" ? message.content : "";
 
 /** "add TEXT" calls the tool with it, "add TEXT and TEXT" twice at once; a result is repeated, anything else echoed. */
 export const obeying: Script = ({ messages }) => {

@@ -69,7 +69,7 @@ describe("a tap on a button", () => {
       const groups = new Map(
         [...config.groups].map(([name, one]) => [name, { ...one, members: [`telegram:${from.id}`] }]),
       );
-      const { entry } = decode({ from }, { ...config, groups: groups as typeof config.groups });
+      const { entry } = decode({ from }, { ...config, groups });
       assert.deepEqual([entry.kind, entry.state, entry.body], ["other", "denied", undefined]);
     });
 
