@@ -42,7 +42,7 @@ import { Locks } from "../lib/queue/locks.ts";
 import { startWorker } from "../lib/queue/worker.ts";
 import { createKeyring } from "../lib/seal.ts";
 import { createTelegramChannel } from "../lib/telegram/channel.ts";
-import { denialText } from "../lib/telegram/denial.ts";
+import { denialText, refusedTap } from "../lib/telegram/denial.ts";
 import { createBotHealth } from "../lib/telegram/health.ts";
 import { builtinTools } from "../lib/tools/builtin.ts";
 import type { Tool } from "../lib/tools/define.ts";
@@ -53,6 +53,7 @@ import { createHealthFunction, type PartHealth } from "./health.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
 import { startRecovery } from "./recovery.ts";
+import { approvalDecidedTask } from "./tasks/approval-decided.ts";
 import { approvalExpiryTask } from "./tasks/approval-expiry.ts";
 import { controlTask } from "./tasks/control.ts";
 import { deliverTask } from "./tasks/deliver.ts";
@@ -117,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const matrixSend = { config, client, rooms, deviceIds, crypto };
   const channels = {
     telegram: createTelegramChannel({ config, log }),
-    matrix: createMatrixChannel({ ...matrixSend, log }),
+    matrix: createMatrixChannel({ ...matrixSend, events, log }),
   };
   const tell = createTell({ outbox, channel: channels.matrix, log });
   const botHealth = createBotHealth();
@@ -176,6 +177,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tasks: {
       control: controlTask(deps),
       deliver: deliverTask(deps),
+      "approval-decided": approvalDecidedTask(deps),
       "approval-expiry": approvalExpiryTask(deps),
       "matrix-membership": createMatrixMembershipTask({ config, rooms, client, crypto, log, events }),
     },
@@ -208,17 +210,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       config,
       inbox,
       log,
-      // One denial an hour: the key of the hour is taken once.
-      onDenied: ({ bot, chat, principal }) =>
-        outbox.add(
-          toEntries(
-            channels.telegram,
-            `telegram:${bot}:${chat}`,
-            { channel: "telegram", bot, chat },
-            `denied:${bot}:${chat}:${Math.floor(Date.now() / hourMs)}`,
-            denialText(principal),
-          ),
-        ),
+      onDenied: async ({ bot, chat, principal, tap }) => {
+        const destination = { channel: "telegram", bot, chat } as const;
+        if (tap !== undefined) return channels.telegram.answerTap?.(destination, tap, refusedTap);
+        // One denial an hour: the key of the hour is taken once.
+        const key = `denied:${bot}:${chat}:${Math.floor(Date.now() / hourMs)}`;
+        await outbox.add(
+          toEntries(channels.telegram, `telegram:${bot}:${chat}`, destination, key, denialText(principal)),
+        );
+      },
     }),
     matrix: createMatrixFunction({
       config,

@@ -12,6 +12,8 @@ export type Checkpoint =
   | "tool.ended"
   | "tool.saved"
   | "run.parked"
+  | "approval.decided"
+  | "approval.told"
   | "outbox.committed"
   | "send.started"
   | "send.ended"

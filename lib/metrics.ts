@@ -10,6 +10,7 @@ export interface Metrics {
   readonly tokens: Counter<"backend" | "kind">;
   readonly toolCalls: Counter<"tool" | "outcome">;
   readonly mcpRefused: Counter<"server" | "reason">;
+  readonly approvals: Counter<"outcome">;
   readonly sends: Counter<"channel" | "outcome">;
   readonly inbox: Counter<"channel" | "state">;
   readonly swept: Counter<"what">;
@@ -61,6 +62,12 @@ export function createMetrics(): Metrics {
       name: "openclaw_mcp_refused_total",
       help: "Tools of MCP servers that were not offered or not run (unpinned, changed, unusable).",
       labelNames: ["server", "reason"],
+      registers,
+    }),
+    approvals: new Counter({
+      name: "openclaw_approvals_total",
+      help: "Questions to approvers, by what became of them (asked, approved, denied, expired, cancelled), and answers refused.",
+      labelNames: ["outcome"],
       registers,
     }),
     sends: new Counter({

@@ -55,6 +55,9 @@ export async function runAgent(options: LoopOptions, input: LoopInput): Promise<
   let closing: readonly RunEvent[] = [];
   while (transcript.text === undefined) {
     if (transcript.calls.length > 0) {
+      // Before any effect: a run that brings its process down in a tool must be seen to have been resumed.
+      if (pending.length > 0) await options.journal.append(pending);
+      pending = [];
       await runCalls(options, transcript);
       continue;
     }

@@ -73,6 +73,8 @@ export interface InboundMessage {
   readonly senderName?: string;
   readonly text: string;
   readonly command?: Command;
+  /** The command was no word but a tap on a question: a button, a reaction. By this the channel can answer it. */
+  readonly tap?: string;
   readonly attachments: readonly Attachment[];
   /** Shared by the messages that were sent as one, such as the photos of a Telegram album. */
   readonly album?: string;
@@ -93,7 +95,7 @@ export interface InboundMessage {
  */
 export type Lane = string;
 
-/** A message to be sent, as the outbox keeps it (sealed). `body` is the channel's own shape, by `render` or `renderFile`. */
+/** A message to be sent, as the outbox keeps it (sealed). `body` is the channel's own shape, by one of its `render` methods. */
 export interface OutboundMessage {
   /** Unique and the same on every attempt: a channel with idempotent sends uses it as transaction id. */
   readonly key: string;
@@ -101,6 +103,14 @@ export interface OutboundMessage {
   readonly body: unknown;
   /** What an earlier attempt made of the body for an encrypted room; every further attempt sends that. */
   readonly ciphertext?: string | undefined;
+}
+
+/** A question with a yes and a no beside it, each given by one tap. */
+export interface TapQuestion {
+  /** What the tap says yes or no to. */
+  readonly code: string;
+  /** Of its outbox entries: `key:0` is the question itself. */
+  readonly key: string;
 }
 
 /** What became of an attempt to send. */
@@ -135,6 +145,20 @@ export interface Channel {
   render(markdown: string, destination: Destination, links?: LinkPolicy): readonly unknown[];
   /** A file to the channel's own message body, its caption under `links`. Pure: the bytes are in it, and go out when it is sent. */
   renderFile(file: OutboundFile, destination: Destination, links?: LinkPolicy): unknown;
+  /** A question to the channel's own bodies, in order: itself, and what can be tapped. Pure. */
+  renderQuestion(
+    markdown: string,
+    destination: Destination,
+    question: TapQuestion,
+    links?: LinkPolicy,
+  ): readonly unknown[];
+  /**
+   * Shows a line below a question that was sent, and takes away what could be tapped. Best effort, quick, never throws. Only
+   * where the channel can; elsewhere the line is said.
+   */
+  amend?(destination: Destination, remoteId: string, body: unknown, line: string): Promise<void>;
+  /** Tells only the person who tapped. Best effort, quick, never throws. Only where the channel can. */
+  answerTap?(destination: Destination, tap: string, text: string): Promise<void>;
   /** Sends one message. Never throws for what the network or the server does. */
   send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
   /** Tells the process that can that the lane has something to be sent. Only where `send` may say `elsewhere`. */

@@ -64,6 +64,7 @@ const agent = z.strictObject({
     .describe("The agent's allowlist; a person gets its intersection with their groups."),
   deny: z.array(toolGlob).default([]).describe("Never called by this agent, whoever asks."),
   link_hosts: linkHosts,
+  ask: z.array(toolGlob).default([]).describe("Called only with the yes of an approver."),
   limits: z
     .strictObject({
       steps: count.default(12).describe("Model calls in one run."),
@@ -181,7 +182,15 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("Files people send."),
   approvals: z
-    .strictObject({ expires_minutes: count.max(1_440).default(30).describe("How long an approver has to decide.") })
+    .strictObject({
+      expires_minutes: z.number().positive().max(1_440).default(30).describe("How long an approver has to decide."),
+      reactions: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Whether a reaction decides in encrypted Matrix rooms too, where it is not encrypted; false: only words there.",
+        ),
+    })
     .prefault({})
     .describe("Questions to approvers."),
   budget,

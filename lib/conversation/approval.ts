@@ -1,69 +1,91 @@
-/** Approvals as people see them, and what their answers do. */
-import { codeBlock, codeSpan } from "../channel/code.ts";
+/** What answers to questions do, and what is told of them. Who asks the approvers: park.ts; in which words: question.ts. */
+import { checkpoint } from "../checkpoint.ts";
 import type { Command, Principal } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
-import { decideApproval, expireApproval, findApproval, goOn, type NewApproval } from "../ledger/approvals.ts";
-import type { Run } from "../ledger/runs.ts";
+import { decideApproval, expireApproval, findApproval, goOn } from "../ledger/approvals.ts";
+import { saidUnder } from "../ledger/outbox.ts";
 import { mayApprove } from "../policy/access.ts";
 import type { ConversationDeps } from "./deps.ts";
+import { outcomeText } from "./question.ts";
+import { toEntries } from "./reply.ts";
+import { visible } from "./visible.ts";
 
-/** What is asked, as Markdown: the exact call, who asked for it and why it is asked. */
-export const questionText = (
-  { agent, principal }: Run,
-  { code, tool, rule, shown, expiresAt }: Omit<NewApproval, "seq" | "callHash">,
-): string =>
-  [
-    `**Approve?** ${agent} wants to call \`${tool}\` with`,
-    codeBlock(visibleJson(shown.input), "json"),
-    `Asked by ${codeSpan(principal)}. Why it needs a yes: ${rule}. It expires at ${expiresAt.toISOString()}.`,
-    `Answer with \`approve ${code}\` or \`deny ${code}\`.`,
-  ].join("\n\n");
+/** The outbox key of a question where its run was asked for; its message is `key:0`. */
+export const questionKey = (code: string): string => `approval:${code}`;
 
-/** JSON in which what cannot be seen, or would turn what follows around, stands as its escape: the same value still. */
-const visibleJson = (value: unknown): string =>
-  JSON.stringify(value, undefined, 2).replaceAll(
-    /[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cc}\u2028\u2029]/gu,
-    (character) => (character === "\n" ? character : escaped(character)),
-  );
+/** The outbox key of the same question in the operator's place. */
+export const operatorKey = (code: string): string => `approval:${code}:operator`;
 
-const escaped = (character: string): string =>
-  Array.from(
-    { length: character.length },
-    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
-  ).join("");
-
-type ApprovalDeps = Pick<ConversationDeps, "sql" | "keyring" | "wake">;
+/** What became of an answer, and what is said to who gave it. */
+export interface Answered {
+  /** `late`: it was decided before, or has expired; `refused`: not for this person, or no question at all. */
+  readonly outcome: "decided" | "late" | "refused";
+  readonly code: string;
+  readonly text: string;
+  /** Decided: it is told there in any case. */
+  readonly toldIn: readonly string[];
+}
 
 /** A person's answer to a question. Who may give it is looked up now: groups may have changed since it was asked. */
 export async function answerQuestion(
-  deps: ApprovalDeps,
+  deps: Pick<ConversationDeps, "sql" | "keyring" | "metrics">,
   config: Config,
   principal: Principal,
   answer: Extract<Command["name"], "approve" | "deny">,
   argument: string,
-): Promise<string> {
+): Promise<Answered> {
+  const { sql, keyring, metrics } = deps;
   const code = argument.trim().toLowerCase();
-  const found = await findApproval(deps.sql, deps.keyring.bodies, code);
+  const found = await findApproval(sql, keyring.bodies, code);
   // One text for both: a stranger learns nothing of what there is.
-  if (!found || !mayApprove(config, principal, found.agent))
-    return `There is no question "${code.slice(0, 20)}" that you may answer.`;
-  const decided = await decideApproval(deps.sql, code, answer === "approve" ? "approved" : "denied", principal);
-  if (!decided) {
-    const { state, decidedBy } = (await findApproval(deps.sql, deps.keyring.bodies, code)) ?? found;
-    return `It is ${state} already${decidedBy === undefined ? "" : ` (by \`${decidedBy}\`)`}; nothing was changed.`;
+  if (!found || !mayApprove(config, principal, found.agent)) {
+    metrics.approvals.inc({ outcome: "refused" });
+    const shown = visible(code.slice(0, 20)).replaceAll("`", "");
+    return { outcome: "refused", code, text: `There is no question \`${shown}\` that you may answer.`, toldIn: [] };
   }
-  await wakeRun(deps, found.runId);
-  return answer === "approve" ? `Approved: \`${found.tool}\`.` : `Denied: \`${found.tool}\`.`;
+  const decided = await decideApproval(sql, code, answer === "approve" ? "approved" : "denied", principal);
+  checkpoint("approval.decided");
+  const now = (await findApproval(sql, keyring.bodies, code)) ?? found;
+  if (!decided) return { outcome: "late", code, text: `Already decided: ${outcomeText(now)}`, toldIn: [] };
+  const asked = await saidUnder(sql, keyring.bodies, messagesOf(code));
+  return { outcome: "decided", code, text: outcomeText(now), toldIn: asked.map(({ lane }) => lane) };
 }
 
-/** Ends a question that is too old, and lets its run go on without it. */
-export async function expireQuestion(deps: ApprovalDeps, code: string): Promise<void> {
-  const runId = await expireApproval(deps.sql, code);
-  if (runId !== undefined) await wakeRun(deps, runId);
+/** Ends a question that is too old. */
+export const expireQuestion = ({ sql }: Pick<ConversationDeps, "sql">, code: string): Promise<void> =>
+  expireApproval(sql, code);
+
+/** After a question was decided, wherever that was: tells it where it was asked, and has its run go on. May be repeated. */
+export async function questionDecided(deps: ConversationDeps, code: string): Promise<void> {
+  const { sql, keyring, outbox, channels, metrics } = deps;
+  const found = await findApproval(sql, keyring.bodies, code);
+  if (!found || found.state === "pending") return;
+  const line = outcomeText(found);
+  const asked = await saidUnder(sql, keyring.bodies, messagesOf(code));
+  const amended = asked.filter(({ destination }) => channels[destination.channel].amend !== undefined);
+  // Where a run is stopped it says so itself.
+  const said = asked.filter(
+    (each) => !amended.includes(each) && !(found.state === "cancelled" && each.lane === found.lane),
+  );
+  await outbox.add(
+    said.flatMap(({ key, lane, destination }) =>
+      toEntries(channels[destination.channel], lane, destination, `${key}:${found.state}`, line),
+    ),
+  );
+  checkpoint("approval.told");
+  await wakeRun(deps, found.runId);
+  metrics.approvals.inc({ outcome: found.state });
+  await Promise.all(
+    amended.map(async ({ destination, remoteId, body }) => {
+      if (remoteId !== undefined) await channels[destination.channel].amend?.(destination, remoteId, body, line);
+    }),
+  );
 }
+
+const messagesOf = (code: string): string[] => [questionKey(code), operatorKey(code)].map((key) => `${key}:0`);
 
 /** Has a run that waits go on, if nothing of it is pending any more. */
-export async function wakeRun({ sql, wake }: Pick<ApprovalDeps, "sql" | "wake">, runId: string): Promise<void> {
+export async function wakeRun({ sql, wake }: Pick<ConversationDeps, "sql" | "wake">, runId: string): Promise<void> {
   const lane = await goOn(sql, runId);
   if (lane !== undefined) wake(lane);
 }

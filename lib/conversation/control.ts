@@ -1,17 +1,18 @@
-/** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop. */
+/** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop /approve /deny. */
 import type { Command, InboundMessage, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
-import { cancelApprovals } from "../ledger/approvals.ts";
+import { cancelApprovals, pendingIn } from "../ledger/approvals.ts";
 import { activeConversation } from "../ledger/conversations.ts";
-import { controlMessage, dropWaiting, endMessages } from "../ledger/mailbox.ts";
+import { controlMessage, dropWaiting, endMessages, type OpenMessage } from "../ledger/mailbox.ts";
 import { laneStatus } from "../ledger/lane-status.ts";
 import { shortId } from "../ledger/runs.ts";
-import { agentsFor } from "../policy/access.ts";
+import { agentsFor, isApprover } from "../policy/access.ts";
 import { grantedTools } from "../policy/grant.ts";
 import { chooseAgent } from "./address.ts";
-import { answerQuestion, wakeRun } from "./approval.ts";
+import { answerQuestion } from "./approval.ts";
 import { deliver } from "./deliver.ts";
 import type { ConversationDeps } from "./deps.ts";
+import { shortTime } from "./question.ts";
 import { toEntries } from "./reply.ts";
 
 /** Answers one control message of the inbox, once. */
@@ -26,16 +27,51 @@ export async function control(deps: ConversationDeps, inboxId: number, signal: A
   const { message, lane } = found;
   const config = deps.config();
   const channel = deps.channels[message.destination.channel];
-  if (agentsFor(config, message.principal, channel.name).length === 0) {
+  const answer = answerIn(message.command);
+  // An approver answers here also for agents that cannot be talked to here.
+  const may = agentsFor(config, message.principal, channel.name).length > 0;
+  if (!may && !(answer && isApprover(config, message.principal))) {
     await endMessages(deps.sql, [inboxId], "denied", "no agent here may answer this person");
     return;
   }
-  const text = await respond(deps, config, lane, found.id, message);
-  if (text !== undefined)
-    await deps.outbox.add(toEntries(channel, lane, message.destination, `control:${inboxId}`, text));
+  const reply = answer
+    ? await answered(deps, config, found, answer)
+    : { key: `control:${inboxId}`, text: await respond(deps, config, lane, found.id, message) };
+  if (reply?.text !== undefined)
+    await deps.outbox.add(toEntries(channel, lane, message.destination, reply.key, reply.text));
   await endMessages(deps.sql, [inboxId], "done", "command");
   await deliver(deps, lane, signal);
 }
+
+type AnswerName = Extract<Command["name"], "approve" | "deny">;
+
+/** A command that answers a question. */
+const answerIn = (command: Command | undefined): { name: AnswerName; argument: string } | undefined =>
+  command?.name === "approve" || command?.name === "deny" ? { ...command, name: command.name } : undefined;
+
+/** Answers a question. What is said of it is told to a tap alone where the channel can, and once in the chat elsewhere. */
+async function answered(
+  deps: ConversationDeps,
+  config: Config,
+  { id, lane, message }: OpenMessage & { readonly lane: Lane },
+  { name, argument }: { name: AnswerName; argument: string },
+): Promise<{ key: string; text: string } | undefined> {
+  const { principal, destination, tap } = message;
+  const channel = deps.channels[destination.channel];
+  const { outcome, code, text, toldIn } = await answerQuestion(deps, config, principal, name, argument);
+  if (tap !== undefined && channel.answerTap) {
+    await channel.answerTap(destination, tap, text);
+    return undefined;
+  }
+  // The decision itself is said there by its task.
+  if (outcome === "decided" && channel.amend === undefined && toldIn.includes(lane)) return undefined;
+  // Who may approve nothing is told so once an hour; who taps once more, once for that question.
+  if (outcome === "refused" && !isApprover(config, principal))
+    return { key: `refused:${Math.floor(Date.now() / hourMs)}:${lane}:${principal}`, text };
+  return { key: tap === undefined ? `control:${id}` : `tapped:${code}:${lane}:${principal}`, text };
+}
+
+const hourMs = 3_600_000;
 
 /** The reply; none where the run that is stopped will speak itself. */
 async function respond(
@@ -52,7 +88,7 @@ async function respond(
       if (!chooseAgent(config, message, active?.agent)) return "No agent here may answer you.";
       const waiting = await dropWaiting(deps.sql, lane, id);
       const running = await deps.cancellations.stopLane(lane);
-      for (const run of await cancelApprovals(deps.sql, lane)) await wakeRun(deps, run);
+      await cancelApprovals(deps.sql, lane);
       if (running > 0) return undefined;
       return waiting > 0 ? "Stopped: what was waiting is dropped." : "Nothing is running.";
     }
@@ -60,13 +96,12 @@ async function respond(
       return status(deps, config, lane, message);
     case "agents":
       return agents(config, message);
-    case "approve":
-    case "deny":
-      return answerQuestion(deps, config, message.principal, name, message.command?.argument ?? "");
     case "start":
     case "help":
     case "agent":
     case "new":
+    case "approve":
+    case "deny":
       return help(message, name);
   }
 }
@@ -103,11 +138,16 @@ async function status(deps: ConversationDeps, config: Config, lane: Lane, messag
   if (!agent) return "No agent here may answer you.";
   const tools = [...grantedTools(config, agent, message.principal, deps.registry.names())];
   const { running, waiting, last } = await laneStatus(deps.sql, lane);
+  const asked = await pendingIn(deps.sql, lane);
   const seconds = (since: Date): number => Math.round((Date.now() - since.getTime()) / 1000);
   const tokens = (count: number | null): string => (count === null ? "unknown" : String(count));
   return [
     `**${agent.name}** (${config.backends.get(agent.backend)?.model ?? agent.backend})`,
     running ? `- working since ${seconds(running.startedAt)} s (run ${shortId(running.id)})` : "- idle",
+    ...asked.map(
+      ({ code, tool, expiresAt }) =>
+        `- waits for a yes to \`${tool}\` until ${shortTime(expiresAt, config.timezone)}: question \`${code}\``,
+    ),
     ...(waiting > 0 ? [`- waiting: ${waiting}`] : []),
     ...(last
       ? [

@@ -3,21 +3,30 @@ import { randomInt } from "node:crypto";
 import { noLinks } from "../channel/links.ts";
 import type { RunWaiting } from "../agent/waiting.ts";
 import { checkpoint } from "../checkpoint.ts";
-import type { NewApproval } from "../ledger/approvals.ts";
+import type { Destination, Lane } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
+import { cancelApprovals, type NewApproval } from "../ledger/approvals.ts";
+import { createMatrixRooms } from "../ledger/matrix-rooms.ts";
+import type { OutboxEntry } from "../ledger/outbox.ts";
+import { isCancelRequested } from "../ledger/runs.ts";
+import { mayApprove } from "../policy/access.ts";
 import { callHash } from "../policy/granted.ts";
 import type { Taint } from "../policy/taint.ts";
-import { questionText, wakeRun } from "./approval.ts";
+import { operatorKey, questionKey, wakeRun } from "./approval.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { toEntries } from "./reply.ts";
+import { destinationOf } from "./place.ts";
+import { questionText, waitingText } from "./question.ts";
+import { toEntries, toQuestionEntries } from "./reply.ts";
 import type { RunSetup } from "./run-setup.ts";
 
 /** Commits the questions and what is said of them, and wakes the run again where they were decided meanwhile. */
 export async function park(
   deps: ConversationDeps,
-  { open, config, destination }: RunSetup,
+  setup: RunSetup,
   { questions }: RunWaiting,
   taint: Taint,
 ): Promise<void> {
+  const { open, config } = setup;
   const { run } = open;
   const expiresAt = new Date(Date.now() + config.approvals.expires_minutes * 60_000);
   const asked = questions.map(({ seq, call, rule }): NewApproval => ({
@@ -29,16 +38,56 @@ export async function park(
     shown: { tool: call.tool.name, input: call.input },
     expiresAt,
   }));
-  const channel = deps.channels[destination.channel];
-  const outbox = asked.flatMap((question) =>
-    toEntries(channel, run.lane, destination, `approval:${question.code}`, questionText(run, question), noLinks),
-  );
+  const outbox = (await Promise.all(asked.map((question) => askedOf(deps, setup, question)))).flat();
   await open.park({ taint: taint.sources, questions: asked, outbox });
+  for (const _ of asked) deps.metrics.approvals.inc({ outcome: "asked" });
   checkpoint("run.parked");
+  // Stopped while it was being parked: what is asked now was not there to be called off.
+  if (await isCancelRequested(deps.sql, run.id)) await cancelApprovals(deps.sql, run.lane);
   await wakeRun(deps, run.id);
 }
 
-/** Without letters and digits that look alike. 31^6 are enough for a question that lives for an hour at most. */
+/** Where a question is asked: in its chat, or where no approver reads that, in the operator's place. */
+async function askedOf(
+  deps: ConversationDeps,
+  { config, open, destination, shared }: RunSetup,
+  question: NewApproval,
+): Promise<OutboxEntry[]> {
+  const { agent, principal, lane } = open.run;
+  const ask = async (key: string, to: Destination, toLane: Lane): Promise<OutboxEntry[]> => {
+    const taps = await tapsCount(deps, config, to);
+    const text = questionText({ agent, principal, timezone: config.timezone, destination: to, taps }, question);
+    const channel = deps.channels[to.channel];
+    return taps
+      ? toQuestionEntries(channel, toLane, to, text, { code: question.code, key }, noLinks)
+      : toEntries(channel, toLane, to, key, text, noLinks);
+  };
+  // Who else is in a shared room is the room's business: an approver may be.
+  if (shared || mayApprove(config, principal, agent)) return ask(questionKey(question.code), destination, lane);
+  const place = operatorPlace(config, agent);
+  const text = waitingText({ agent, timezone: config.timezone }, question);
+  return [
+    ...toEntries(deps.channels[destination.channel], lane, destination, `waiting:${question.code}`, text, noLinks),
+    ...(place ? await ask(operatorKey(question.code), place.destination, place.lane) : []),
+  ];
+}
+
+/** The operator's place, said by the run's agent, or on Matrix by another that config lets into the room. */
+function operatorPlace({ operator, ...config }: Config, agent: string): ReturnType<typeof destinationOf> {
+  if (operator === undefined) return undefined;
+  const room = operator.replace(/^matrix:/, "");
+  const there = [...config.agents.values()].filter(({ matrix }) => matrix?.rooms.includes(room) === true);
+  const speaker = there.find(({ name }) => name === agent) ?? there[0];
+  return destinationOf({ operator, ...config }, operator, speaker?.name ?? agent);
+}
+
+/** A reaction is never encrypted: where that matters to the config, it decides nothing in an encrypted room. */
+async function tapsCount({ sql }: ConversationDeps, { approvals }: Config, to: Destination): Promise<boolean> {
+  if (to.channel === "telegram" || approvals.reactions) return true;
+  return !(await createMatrixRooms(sql).encrypted(to.room));
+}
+
+/** Without letters and digits that look alike. 31^6 are enough for a question that lives for a day at most. */
 const alphabet = "23456789abcdefghjkmnpqrstuvwxyz";
 
 const newCode = (): string => Array.from({ length: 6 }, () => alphabet[randomInt(alphabet.length)]).join("");

@@ -1,5 +1,5 @@
 import type { LinkPolicy } from "../channel/links.ts";
-import type { Channel, Destination, Lane } from "../channel/types.ts";
+import type { Channel, Destination, Lane, TapQuestion } from "../channel/types.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
 import { mimeOf } from "../media/mime.ts";
 import type { FileToSend } from "../tools/define.ts";
@@ -16,6 +16,19 @@ export const toEntries = (
   channel
     .render(markdown, destination, links)
     .map((body, index) => ({ key: `${key}:${index}`, lane, destination, body }));
+
+/** A question as outbox entries, with what can be tapped. */
+export const toQuestionEntries = (
+  channel: Channel,
+  lane: Lane,
+  destination: Destination,
+  markdown: string,
+  question: TapQuestion,
+  links?: LinkPolicy,
+): OutboxEntry[] =>
+  channel
+    .renderQuestion(markdown, destination, question, links)
+    .map((body, index) => ({ key: `${question.key}:${index}`, lane, destination, body }));
 
 /** A tool's file as an outbox entry; its key is apart from those of answers, which begin with their run's id as well. */
 export const toFileEntry = (

@@ -1,4 +1,7 @@
-/** Questions about tool calls, each decided once. A run that waits goes on when all of its questions are decided. */
+/**
+ * Questions about tool calls, each decided once. Whatever ends a question queues its task `approval-decided` in the same
+ * statement: that lets the run go on once nothing of it is pending, and tells what became of it, also after a crash.
+ */
 import type { Lane, Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import type { Sealer } from "../seal.ts";
@@ -62,7 +65,8 @@ export interface StoredApproval {
   readonly principal: Principal;
   readonly lane: Lane;
   readonly rule: string;
-  readonly shown: ShownCall;
+  /** Undefined where it cannot be opened any more: damaged. What may run is bound by `callHash`. */
+  readonly shown: ShownCall | undefined;
   readonly state: ApprovalState;
   readonly decidedBy: string | undefined;
   readonly decidedAt: Date | undefined;
@@ -84,10 +88,18 @@ const columns = (
 
 const opened = (bodies: Sealer, { body, decidedBy, decidedAt, ...row }: ApprovalRow): StoredApproval => ({
   ...row,
-  shown: bodies.openJson(body, approvalSeal(row.code)) as ShownCall,
+  shown: openedCall(bodies, body, row.code),
   decidedBy: decidedBy ?? undefined,
   decidedAt: decidedAt ?? undefined,
 });
+
+function openedCall(bodies: Sealer, body: Uint8Array, code: string): ShownCall | undefined {
+  try {
+    return bodies.openJson(body, approvalSeal(code)) as ShownCall;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The question about the call at (run, seq), if it was asked. */
 export async function approvalOf(
@@ -117,53 +129,82 @@ export async function listApprovals(
   return rows.map((row) => opened(bodies, row));
 }
 
+/** Part of a statement that ends questions: queues the task of each, by the codes that `ended` returns. */
+const queueDecided = (sql: Sql, ended: ReturnType<Sql>) => sql`
+  select count(*)::int as count from ${ended}, graphile_worker.add_job('approval-decided', json_build_object('code', code),
+    job_key := 'approval-decided:' || code)`;
+
 /**
- * Decides a question that is pending and not expired. False: it was decided before, or is too late. Call `goOn` afterwards.
- * Whether `by` may decide is for the caller to know, at this very moment.
+ * Decides a question that is pending and not expired. False: it was decided before, or is too late. Whether `by` may decide
+ * is for the caller to know, at this very moment: a person's full principal, or `operator` on the command line.
  */
 export async function decideApproval(
   sql: Sql,
   code: string,
   state: "approved" | "denied",
-  by: string,
+  by: Principal | "operator",
 ): Promise<boolean> {
-  const decided = await sql`
-    update approvals set state = ${state}, decided_by = ${by}, decided_at = now()
-    where code = ${code} and state = 'pending' and expires_at > now()`;
-  return decided.count > 0;
+  const [decided] = await sql<{ count: number }[]>`
+    with ended as (
+      update approvals set state = ${state}, decided_by = ${by}, decided_at = now()
+      where code = ${code} and state = 'pending' and expires_at > now() returning code
+    ) ${queueDecided(sql, sql`ended`)}`;
+  return decided?.count === 1;
 }
 
-/** Ends a question that nobody decided in time. Returns its run; undefined where it was decided. */
-export async function expireApproval(sql: Sql, code: string): Promise<string | undefined> {
-  const [row] = await sql<{ runId: string }[]>`
-    update approvals set state = 'expired', decided_at = now()
-    where code = ${code} and state = 'pending' and expires_at <= now() returning run_id as "runId"`;
-  return row?.runId;
+/** Ends a question that nobody decided in time. */
+export async function expireApproval(sql: Sql, code: string): Promise<void> {
+  await sql`
+    with ended as (
+      update approvals set state = 'expired', decided_at = now()
+      where code = ${code} and state = 'pending' and expires_at <= now() returning code
+    ) ${queueDecided(sql, sql`ended`)}`;
 }
 
-/** Calls off what a lane's runs still ask. Returns those runs. */
-export async function cancelApprovals(sql: Sql, lane: Lane): Promise<string[]> {
-  const rows = await sql<{ runId: string }[]>`
-    update approvals set state = 'cancelled', decided_at = now()
-    where lane = ${lane} and state = 'pending' returning run_id as "runId"`;
-  return [...new Set(rows.map(({ runId }) => runId))];
+/** Calls off what a lane's runs still ask. Returns how many questions. */
+export async function cancelApprovals(sql: Sql, lane: Lane): Promise<number> {
+  const [cancelled] = await sql<{ count: number }[]>`
+    with ended as (
+      update approvals set state = 'cancelled', decided_at = now() where lane = ${lane} and state = 'pending' returning code
+    ) ${queueDecided(sql, sql`ended`)}`;
+  return cancelled?.count ?? 0;
+}
+
+/** What a lane's runs wait for, oldest first. */
+export async function pendingIn(sql: Sql, lane: Lane): Promise<Pick<StoredApproval, "code" | "tool" | "expiresAt">[]> {
+  return sql<Pick<StoredApproval, "code" | "tool" | "expiresAt">[]>`
+    select code, tool, expires_at as "expiresAt" from approvals
+    where lane = ${lane} and state = 'pending' and expires_at > now() order by created_at`;
 }
 
 /**
- * Lets a run that waits go on, if nothing of it is pending any more, and those that wait for it. Returns the lane to be
+ * Lets a run that waits go on, if nothing of it is pending any more, and the runs that wait for it. Returns the lane to be
  * woken. Asked after each decision and after each parking: whichever of the two is later finds the other done.
  */
 export async function goOn(sql: Sql, runId: string): Promise<Lane | undefined> {
-  const [row] = await sql<{ parent: string | null; lane: Lane }[]>`
+  const [row] = await sql<{ parent: string | null; lane: Lane; free: boolean }[]>`
     with free as (
       update runs r set state = 'running' where r.id = ${runId} and r.state = 'waiting'
         and not exists (select 1 from approvals a where a.run_id = r.id and a.state = 'pending')
         and not exists (select 1 from runs c where c.parent_run_id = r.id and c.state = 'waiting')
-      returning r.id, r.parent_run_id, r.lane
+      returning r.id
     ), woken as (
       update inbox set state = 'running' where run_id in (select id from free) and state = 'waiting'
     )
-    select parent_run_id as parent, lane from free`;
+    select parent_run_id as parent, lane, exists (select 1 from free) as free from runs where id = ${runId}`;
   if (!row) return undefined;
-  return row.parent === null ? row.lane : goOn(sql, row.parent);
+  // Also where the run itself was let go before: the one that waits for it may have been parked later.
+  const above = row.parent === null ? undefined : await goOn(sql, row.parent);
+  return above ?? (row.free ? row.lane : undefined);
 }
+
+/** Questions that are decided while what waited for them was left waiting: their task is lost, or the run was parked later. */
+export const strandedApprovals = (sql: Sql) => sql`
+  with recursive above (code, run_id) as (
+    select code, run_id from approvals
+    where state <> 'pending' and decided_at between now() - interval '7 days' and now() - interval '3 seconds'
+    union select a.code, r.parent_run_id from above a join runs r on r.id = a.run_id where r.parent_run_id is not null
+  )
+  select distinct a.code from above a join runs r on r.id = a.run_id and r.state = 'waiting'
+  where not exists (select 1 from approvals p where p.run_id = r.id and p.state = 'pending')
+    and not exists (select 1 from runs c where c.parent_run_id = r.id and c.state = 'waiting')`;

@@ -1,6 +1,6 @@
 /** What the ledgers already hold of a Matrix event: pending messages, messages sent by agents, membership pushes. */
 import type { Sql } from "postgres";
-import type { InboundMessage, Principal } from "../channel/types.ts";
+import type { Destination, InboundMessage, Lane, Principal } from "../channel/types.ts";
 import type { Sealer } from "../seal.ts";
 import { inboxSeal } from "./inbox.ts";
 
@@ -19,6 +19,16 @@ export interface PendingMembership {
   readonly receivedAt: string;
 }
 
+/** A question to approvers, where an agent asked it. */
+export interface AskedQuestion {
+  readonly code: string;
+  /** The mailbox it was said in. */
+  readonly lane: Lane;
+  readonly user: string;
+  readonly room: string;
+  readonly thread: string | undefined;
+}
+
 /** Questions and changes by event id. */
 export interface MatrixEvents {
   /**
@@ -30,6 +40,10 @@ export interface MatrixEvents {
   redact(target: Target): Promise<number>;
   /** The agents' users that sent these events, by event id; events of others are absent. */
   senders(eventIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The questions to approvers that these events are, by event id. */
+  questions(eventIds: readonly string[]): Promise<ReadonlyMap<string, AskedQuestion>>;
+  /** The event that an outbox entry was sent as; undefined where it is not sent. */
+  sentAs(key: string): Promise<string | undefined>;
   /** A membership push that is still to be worked on, or undefined. */
   membership(inbox: number): Promise<PendingMembership | undefined>;
   /** Ends a membership push. */
@@ -86,6 +100,24 @@ export function createMatrixEvents(sql: Sql, bodies: Sealer): MatrixEvents {
         select remote_id, destination->>'user' as user from outbox
         where remote_id = any(${[...eventIds]}) and destination->>'channel' = 'matrix'`;
       return new Map(rows.map((row) => [row.remote_id, row.user]));
+    },
+
+    async questions(eventIds) {
+      const rows = await sql<{ id: string; key: string; lane: Lane; to: Destination }[]>`
+        select remote_id as id, key, lane, destination as to from outbox
+        where remote_id = any(${[...eventIds]}) and destination->>'channel' = 'matrix' and starts_with(key, 'approval:')`;
+      return new Map(
+        rows.flatMap(({ id, key, lane, to }): [string, AskedQuestion][] => {
+          const code = /^approval:([^:]+):(?:operator:)?0$/.exec(key)?.[1];
+          if (code === undefined || to.channel !== "matrix") return [];
+          return [[id, { code, lane, user: to.user, room: to.room, thread: to.thread }]];
+        }),
+      );
+    },
+
+    async sentAs(key) {
+      const [row] = await sql<{ id: string | null }[]>`select remote_id as id from outbox where key = ${key}`;
+      return row?.id ?? undefined;
     },
 
     async membership(inbox) {

@@ -57,6 +57,25 @@ export async function outboxKeys(sql: Sql, prefix: string): Promise<string[]> {
   return rows.map(({ key }) => key);
 }
 
+/** Something that was to be said, and where it stands. */
+export interface SaidMessage extends OutboxEntry {
+  /** The channel's own id; undefined while it is not sent. */
+  readonly remoteId: string | undefined;
+}
+
+/** What was to be said under these keys; what cannot be opened any more is left out. */
+export async function saidUnder(sql: Sql, bodies: Sealer, keys: readonly string[]): Promise<SaidMessage[]> {
+  const rows = await sql<(Omit<SaidMessage, "body" | "remoteId"> & { body: Uint8Array; remoteId: string | null })[]>`
+    select key, lane, destination, body, remote_id as "remoteId" from outbox where key = any(${[...keys]}) order by id`;
+  return rows.flatMap(({ body, remoteId, ...row }) => {
+    try {
+      return [{ ...row, body: bodies.openJson(body, outboxSeal(row.key)), remoteId: remoteId ?? undefined }];
+    } catch {
+      return [];
+    }
+  });
+}
+
 export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
   const giveUp: Outbox["giveUp"] = async (id, state, reason) => {
     await sql`update outbox set state = ${state}, reason = ${reason} where id = ${id}`;

@@ -72,12 +72,30 @@ export const refusal = {
 
 /** One inbox entry for each of our users that the message addresses; a refused one has its reason and no body. */
 export function admit(config: Config, message: MatrixMessage, facts: RoomFacts): InboxEntry[] {
-  return facts.seats.flatMap((seat) => {
+  const seated = facts.seats.flatMap((seat) => {
     const agent = agentOf(config, seat.user);
-    if (!agent) return [];
-    if (!isAddressed(config, message, agent, seat, facts)) return [];
-    return [entryFor(config, message, agent, seat, !isPrivate(seat, facts.members))];
+    return agent ? [{ seat, agent }] : [];
   });
+  const addressed = seated.filter(({ seat, agent }) => isAddressed(config, message, agent, seat, facts));
+  const to = answersQuestion(message) ? oneOf(config, message, addressed.length > 0 ? addressed : seated) : addressed;
+  return to.map(({ seat, agent }) => entryFor(config, message, agent, seat, !isPrivate(seat, facts.members)));
+}
+
+type Seated = { readonly seat: Seat; readonly agent: Agent };
+
+/** An answer to a question names that by its code: any one agent takes it, and only one, whom the sender may talk to. */
+function oneOf(config: Config, message: MatrixMessage, seated: readonly Seated[]): readonly Seated[] {
+  const principal = matrixPrincipal(message.sender);
+  const may = seated.find(
+    ({ seat, agent }) => mayTalk(config, principal, agent) && mayBeIn(config, agent, message.room, seat),
+  );
+  return may ? [may] : seated.slice(0, 1);
+}
+
+/** Whether the message is `!approve CODE` or `!deny CODE`. */
+function answersQuestion(message: MatrixMessage): boolean {
+  const name = commandOf(message.text)?.name;
+  return name === "approve" || name === "deny";
 }
 
 function isAddressed(config: Config, message: MatrixMessage, agent: Agent, seat: Seat, facts: RoomFacts): boolean {

@@ -1,23 +1,26 @@
 import { isFileBody, toFileBody } from "../channel/file-body.ts";
 import type { Channel, Destination, SendOutcome } from "../channel/types.ts";
 import { ClawError, messageOf } from "../errors.ts";
+import type { MatrixEvents } from "../ledger/matrix-events.ts";
 import type { Log } from "../log.ts";
 import type { MatrixClient } from "./client.ts";
 import { ElsewhereError, type MatrixCrypto, NotReadyError } from "./crypto/crypto.ts";
 import { decryptFile } from "./encrypted-file.ts";
 import { hasErrcode, MatrixError } from "./error.ts";
 import { agentOf } from "./ids.ts";
-import { bodiesOf, matrixBody, relationOf } from "./message-body.ts";
+import { bodiesOf, isReactionBody, matrixBody, type MatrixReactionBody, relationOf } from "./message-body.ts";
 import { requireMxc } from "./mxc.ts";
 import { createMatrixPresence } from "./presence.ts";
 import { OncePer } from "../rate-limit.ts";
-import { type SendDeps, sendToRoom } from "./send.ts";
+import { no, yes } from "./reaction.ts";
+import { type SendDeps, sendReaction, sendToRoom } from "./send.ts";
 import { fileContent, type MatrixFileBody } from "./upload.ts";
 
 /** What the channel is made of. */
 export interface MatrixChannelDeps extends SendDeps {
   readonly client: MatrixClient;
   readonly crypto: SendDeps["crypto"] & Pick<MatrixCrypto, "handOver">;
+  readonly events: Pick<MatrixEvents, "sentAs">;
   readonly log: Log;
 }
 
@@ -29,7 +32,7 @@ const tokenTroubleMs = 30_000;
 
 /** Matrix as the conversation and the outbox see it. */
 export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
-  const { config, client, log } = deps;
+  const { config, client, events, log } = deps;
   const lines = new OncePer(60_000);
   /** In a direct chat it is plain what an answer is about. */
   const isShared = ({ user, room }: MatrixDestination): boolean =>
@@ -49,6 +52,11 @@ export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
       return bodiesOf(markdown, (index) => relationOf(to, shared && index === 0), links);
     },
 
+    renderQuestion(markdown, destination, { key }, links) {
+      const reactions = [yes, no].map((react) => ({ react, to: `${key}:0` }) as MatrixReactionBody);
+      return [...this.render(markdown, destination, links), ...reactions];
+    },
+
     renderFile(file, destination, links): MatrixFileBody {
       const to = matrixOnly(destination);
       const related = relationOf(to, isShared(to));
@@ -58,8 +66,16 @@ export function createMatrixChannel(deps: MatrixChannelDeps): Channel {
     async send(message, signal) {
       try {
         const { user, room } = matrixOnly(message.destination);
-        const content = (encrypted: boolean): Promise<object> => contentOf(user, message.body, encrypted, signal);
-        const { key, ciphertext } = message;
+        const { key, ciphertext, body } = message;
+        if (isReactionBody(body)) {
+          const to = await events.sentAs(body.to);
+          if (to === undefined) return { state: "failed", reason: "what it is a reaction to was not sent" };
+          return {
+            state: "sent",
+            remoteId: await sendReaction(deps, { user, room, key, to, reaction: body.react }, signal),
+          };
+        }
+        const content = (encrypted: boolean): Promise<object> => contentOf(user, body, encrypted, signal);
         const sent = await sendToRoom(deps, { user, room, key, content, ciphertext }, signal);
         return { state: "sent", remoteId: sent };
       } catch (thrown) {

@@ -33,7 +33,9 @@ export function decode(raw: unknown, now: Date, encrypted = false): MatrixEvent 
     case "m.room.encrypted":
       return event["state_key"] === undefined ? decodeEncrypted(basis, content, sentAt(event, now)) : other;
     case "m.reaction":
-      return decodeReaction(basis, record(content["m.relates_to"]));
+      return event["state_key"] === undefined
+        ? decodeReaction(basis, record(content["m.relates_to"]), sentAt(event, now), encrypted)
+        : other;
     case "m.room.tombstone":
       return decodeTombstone(basis, event["state_key"], content["replacement_room"]);
     case "m.room.redaction": {
@@ -78,9 +80,10 @@ function forMachines(basis: Basis, type: string, content: Json, sentAt: string):
   return { ...basis, kind: "encrypted", thread, raw };
 }
 
-function decodeReaction(basis: Basis, { rel_type, event_id, key }: Json): MatrixEvent {
+function decodeReaction(basis: Basis, relation: Json, sentAt: string, encrypted: boolean): MatrixEvent {
+  const { rel_type, event_id, key } = relation;
   if (rel_type !== "m.annotation" || !isEventId(event_id) || typeof key !== "string") return other;
-  return { ...basis, kind: "reaction", target: event_id, key: key.slice(0, 64) };
+  return { ...basis, kind: "reaction", target: event_id, key: key.slice(0, 64), sentAt, encrypted };
 }
 
 function decodeTombstone(basis: Basis, stateKey: unknown, replacement: unknown): MatrixEvent {

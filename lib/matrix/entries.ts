@@ -2,7 +2,13 @@
 import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
-import { encryptedLane, encryptedSource, eventSource, type MatrixEvents } from "../ledger/matrix-events.ts";
+import {
+  type AskedQuestion,
+  encryptedLane,
+  encryptedSource,
+  eventSource,
+  type MatrixEvents,
+} from "../ledger/matrix-events.ts";
 import { type MatrixRooms, type Seat, selftestOrigin } from "../ledger/matrix-rooms.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
 import { admit, matrixPrincipal, mayBeIn, needsAnswers, refusal, type RoomFacts } from "./admit.ts";
@@ -10,12 +16,13 @@ import { applyChange, type Uncommitted } from "./changes.ts";
 import type { MatrixEncrypted, MatrixEvent, MatrixMember, MatrixMessage, MembershipFacts } from "./event.ts";
 import { agentOf, isOurs } from "./ids.ts";
 import type { MemberCounts } from "./members.ts";
+import { answerByReaction, isAnswer } from "./reaction.ts";
 import { type Notice, unencryptedMessageNotice, unencryptedRoomNotice } from "./notices.ts";
 
 /** The ledgers and look-ups that entries are made with. */
 export interface EntriesDeps {
   readonly rooms: Pick<MatrixRooms, "joined">;
-  readonly events: Pick<MatrixEvents, "edit" | "redact" | "senders">;
+  readonly events: Pick<MatrixEvents, "edit" | "redact" | "senders" | "questions">;
   readonly members: MemberCounts;
   /** Whether what we know of the agents' rooms is what the homeserver knows. */
   readonly settled: () => boolean;
@@ -39,7 +46,7 @@ const nobody: RoomFacts = { seats: [], members: undefined, answers: undefined };
 /** Edits and redactions of what is pending are applied on the way; everything else is left to whoever commits the entries. */
 export function createUnderstanding({ rooms, events, members, settled }: EntriesDeps): Understand {
   return async (config, decoded, { digest, only }) => {
-    const { facts, seats } = await lookUp(config, decoded);
+    const { facts, seats, questions } = await lookUp(config, decoded);
     const entries: Uncommitted = new Map();
     const notices: Notice[] = [];
     const add = (entry: InboxEntry | undefined): void => {
@@ -86,7 +93,11 @@ export function createUnderstanding({ rooms, events, members, settled }: Entries
         case "poison":
           add(poisonEntry(event.reason, digest, index));
           break;
-        case "reaction":
+        case "reaction": {
+          const question = questions.get(event.target);
+          if (question) add(answerByReaction(config, event, question, seats.get(event.room) ?? []));
+          break;
+        }
         case "encryption":
         case "other":
           break;
@@ -96,15 +107,23 @@ export function createUnderstanding({ rooms, events, members, settled }: Entries
   };
 
   /**
-   * At most one query for the rooms, one for what is answered to, and a member count a direct chat and minute. The counts
+   * At most one query for the rooms, one for what is answered to, one for the questions reacted to, and a member count a direct chat and minute. The counts
    * are asked for all at once: a homeserver that does not answer costs one time-out.
    */
   async function lookUp(
     config: Config,
     decoded: readonly MatrixEvent[],
-  ): Promise<{ facts: ReadonlyMap<MatrixMessage, RoomFacts>; seats: ReadonlyMap<string, readonly Seat[]> }> {
-    const seated = decoded.flatMap((event) => (needsSeats(event) ? [event.room] : []));
-    if (seated.length === 0) return { facts: new Map(), seats: new Map() };
+  ): Promise<{
+    facts: ReadonlyMap<MatrixMessage, RoomFacts>;
+    seats: ReadonlyMap<string, readonly Seat[]>;
+    questions: ReadonlyMap<string, AskedQuestion>;
+  }> {
+    const reactedTo = decoded.flatMap((event) => (isAnswer(event) ? [event.target] : []));
+    const questions = reactedTo.length > 0 ? await events.questions(reactedTo) : new Map<string, AskedQuestion>();
+    const seated = decoded.flatMap((event) =>
+      needsSeats(event) || (isAnswer(event) && questions.has(event.target)) ? [event.room] : [],
+    );
+    if (seated.length === 0) return { facts: new Map(), seats: new Map(), questions };
     const messages = decoded.filter(isMessage);
     const seats = await rooms.joined([...new Set(seated)]);
     // Pushed to us, so one of ours is there. With a new database we only do not know it yet: it must be pushed again.
@@ -126,7 +145,7 @@ export function createUnderstanding({ rooms, events, members, settled }: Entries
       for (const [message, found] of asked)
         facts.set(message, { ...found, answers: senders.get(message.replyTo ?? "") });
     }
-    return { facts, seats };
+    return { facts, seats, questions };
   }
 
   async function factsOf(room: string, seats: readonly Seat[]): Promise<RoomFacts> {

@@ -48,6 +48,10 @@ export interface MatrixReaction extends Basis {
   readonly kind: "reaction";
   readonly target: string;
   readonly key: string;
+  /** ISO 8601, by the sender's server. */
+  readonly sentAt: string;
+  /** It came encrypted, from a sender who is believed; what it is put on is never encrypted. */
+  readonly encrypted: boolean;
 }
 
 /** A message was taken back. */

@@ -3,6 +3,7 @@ import type { LinkPolicy } from "../channel/links.ts";
 import { splitMarkdown } from "../channel/split.ts";
 import type { Destination } from "../channel/types.ts";
 import { ClawError } from "../errors.ts";
+import { no, yes } from "./reaction.ts";
 import { toHtml } from "./render.ts";
 
 /** The content of an m.room.message, as the outbox keeps it. */
@@ -14,6 +15,17 @@ export interface MatrixBody {
   readonly "m.relates_to"?: object;
   readonly "m.mentions": { readonly user_ids?: readonly string[] };
 }
+
+/** A yes or a no to be put on a message that was sent before, as the outbox keeps it. */
+export interface MatrixReactionBody {
+  readonly react: typeof yes | typeof no;
+  /** The outbox key of the message. */
+  readonly to: string;
+}
+
+/** Whether the outbox holds a reaction. */
+export const isReactionBody = (body: unknown): body is MatrixReactionBody =>
+  typeof body === "object" && body !== null && "react" in body && (body.react === yes || body.react === no);
 
 /**
  * An event has at most 65,536 bytes and encryption makes a content a third larger. The text is in it twice, plain and as

@@ -1,7 +1,7 @@
 /**
  * The one place that sends an event to a room. What goes into a room is either encrypted by the agent's machine, or plain
- * with a proof that the homeserver was asked a moment before and the room was never known to be encrypted: there is no
- * third way to call `put`.
+ * with a proof that the homeserver was asked a moment before and the room was never known to be encrypted, or one of two
+ * reactions, which no client encrypts: there is no other way to call `put`.
  */
 import { createHash } from "node:crypto";
 import type { Config } from "../config/config.ts";
@@ -10,6 +10,7 @@ import { callMatrix, path } from "./call.ts";
 import type { DeviceIds, MatrixClient } from "./client.ts";
 import { EncryptedContent, type PlainMessage } from "./crypto/encrypt.ts";
 import { MatrixError } from "./error.ts";
+import type { no, yes } from "./reaction.ts";
 
 /** What sending needs. */
 export interface SendDeps {
@@ -76,6 +77,30 @@ class UnencryptedContent {
 /** MSC4095, "Bundled URL previews": no client is to fetch one. That is a request without a click, and may carry what it likes. */
 export const withoutPreviews = { "com.beeper.linkpreviews": [] } as const;
 
+/** A yes or a no put on an event of the agent's own, for others to tap: it says nothing that anybody wrote. */
+class ReactionContent {
+  readonly wire: object;
+
+  private constructor(wire: object) {
+    this.wire = wire;
+  }
+
+  static on(event: string, key: typeof yes | typeof no): ReactionContent {
+    return new ReactionContent({ "m.relates_to": { rel_type: "m.annotation", event_id: event, key } });
+  }
+}
+
+/** Reacts to an event and returns the reaction's id. Throws as `sendToRoom`. */
+export const sendReaction = (
+  deps: SendDeps,
+  message: Pick<RoomMessage, "user" | "room" | "key"> & {
+    readonly to: string;
+    readonly reaction: typeof yes | typeof no;
+  },
+  signal?: AbortSignal,
+): Promise<string> =>
+  put(deps, { ...message, type: "m.reaction" }, ReactionContent.on(message.to, message.reaction), signal);
+
 /** Sends and returns the event id. Throws MatrixError for what the homeserver answered, ClawError where it cannot encrypt. */
 export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: AbortSignal): Promise<string> {
   const { user, room, key, type = "m.room.message", ciphertext } = message;
@@ -92,8 +117,8 @@ export async function sendToRoom(deps: SendDeps, message: RoomMessage, signal?: 
 
 async function put(
   { config, deviceIds }: SendDeps,
-  { user, room, key, type = "m.room.message" }: RoomMessage,
-  content: EncryptedContent | UnencryptedContent,
+  { user, room, key, type = "m.room.message" }: Omit<RoomMessage, "content">,
+  content: EncryptedContent | UnencryptedContent | ReactionContent,
   signal?: AbortSignal,
 ): Promise<string> {
   const sent = content instanceof EncryptedContent ? "m.room.encrypted" : type;

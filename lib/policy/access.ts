@@ -15,6 +15,10 @@ export const mayApprove = (config: Config, principal: Principal, agent: string):
     (group) => group.approve && (group.agents.includes("*") || group.agents.includes(agent)),
   );
 
+/** Whether the principal may approve anything at all. */
+export const isApprover = (config: Config, principal: Principal): boolean =>
+  groupsOf(config, principal).some((group) => group.approve);
+
 /** Whether any of the principal's groups names the agent. */
 export const mayTalk = (config: Config, principal: Principal, agent: Agent): boolean =>
   groupsOf(config, principal).some((group) => group.agents.includes("*") || group.agents.includes(agent.name));

@@ -1,6 +1,7 @@
 /** The one decision on a tool call. Pure: what it depends on is all in its two arguments. */
 import type { Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
+import { covers } from "../config/tool-glob.ts";
 import type { Label } from "../tools/define.ts";
 import { decideTool } from "./grant.ts";
 import type { TaintSource } from "./taint.ts";
@@ -42,7 +43,11 @@ export interface Decision {
 
 /** What nothing grants is denied. */
 export function decide(scope: Scope, call: CallFacts): Decision {
-  return decideTool(scope.config, scope.agent, scope.principal, call.tool.name);
+  const { config, agent, principal } = scope;
+  const decision = decideTool(config, agent, principal, call.tool.name);
+  const asked = agent.ask.find((glob) => covers(glob, call.tool.name));
+  if (decision.decision === "deny" || asked === undefined) return decision;
+  return { decision: "ask", rule: `agents.${agent.name}.ask "${asked}"` };
 }
 
 /**

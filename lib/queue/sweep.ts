@@ -5,6 +5,7 @@
 import type { Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { settle } from "../ledger/budgets.ts";
+import { strandedApprovals } from "../ledger/approvals.ts";
 import { lockClass } from "./locks.ts";
 
 /** What one sweep found, for the log and the metrics. */
@@ -73,6 +74,9 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
       union all
       select 'approval-expiry', json_build_object('code', code), 'approval-expiry:' || code
       from approvals where state = 'pending' and expires_at < now() - interval '1 second'
+      union all
+      select 'approval-decided', json_build_object('code', code), 'approval-decided:' || code
+      from (${strandedApprovals(sql)}) as stranded
     )
     select count(*)::int as jobs from wakers w, graphile_worker.add_job(w.task, w.payload, job_key := w.key)
     where not exists (select 1 from graphile_worker._private_jobs j where j.key = w.key

@@ -14,6 +14,7 @@ export interface Tasks {
   readonly control: Task<{ inbox: number }>;
   readonly deliver: Task<{ lane: string }>;
   readonly "matrix-membership": Task<{ inbox: number }>;
+  readonly "approval-decided": Task<{ code: string }>;
   readonly "approval-expiry": Task<{ code: string }>;
 }
 

@@ -6,7 +6,7 @@ import { ClawError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { callTelegram } from "./api.ts";
 import { fetchTelegramFile } from "./attachment.ts";
-import { isTelegramBody, renderTelegram } from "./render.ts";
+import { isTelegramBody, renderTelegram, renderTelegramQuestion } from "./render.ts";
 import { sendTelegram, type TelegramDestination } from "./send.ts";
 import { sendTelegramFile, type TelegramFileBody } from "./send-file.ts";
 
@@ -14,6 +14,8 @@ import { sendTelegramFile, type TelegramFileBody } from "./send-file.ts";
 const refreshTypingMs = 4_500;
 /** Best effort: an answer must not wait long for what only decorates it. */
 const decorationTimeoutMs = 3_000;
+/** answerCallbackQuery: 0-200 characters. */
+const maxTapAnswer = 200;
 
 /** Telegram, by the bots of the config in force at each call. */
 export function createTelegramChannel(options: { readonly config: () => Config; readonly log: Log }): Channel {
@@ -31,6 +33,35 @@ export function createTelegramChannel(options: { readonly config: () => Config; 
     renderFile(file, destination, links): TelegramFileBody {
       const replyTo = destination.channel === "telegram" ? destination.replyTo : undefined;
       return { ...toFileBody(file, links), ...(replyTo !== undefined && { replyTo }) };
+    },
+    renderQuestion: (markdown, destination, { code }, links) =>
+      renderTelegramQuestion(markdown, destination, code, links),
+    async amend(destination, remoteId, body, line) {
+      const found = find(destination);
+      if (!found || !isTelegramBody(body)) return;
+      const below = renderTelegram(line, destination)[0] ?? { text: line };
+      const offset = body.text.length + 2;
+      const entities = below.entities?.map((entity) => ({ ...entity, offset: entity.offset + offset })) ?? [];
+      // Without reply_markup the buttons go.
+      const payload = {
+        chat_id: found.to.chat,
+        message_id: Number(remoteId),
+        text: `${body.text}\n\n${below.text}`,
+        entities: [...(body.entities ?? []), ...entities],
+        link_preview_options: { is_disabled: true },
+      };
+      const answer = await callTelegram(found.bot, "editMessageText", payload, { timeoutMs: decorationTimeoutMs });
+      if (!answer.ok)
+        log.debug({ bot: found.bot.name, reason: answer.failure.reason }, "telegram: a question stays as it is");
+    },
+    async answerTap(destination, tap, text) {
+      const found = find(destination);
+      if (!found) return;
+      const shown = renderTelegram(text, destination)[0]?.text ?? text;
+      const payload = { callback_query_id: tap, text: shown.slice(0, maxTapAnswer), show_alert: false };
+      const answer = await callTelegram(found.bot, "answerCallbackQuery", payload, { timeoutMs: decorationTimeoutMs });
+      if (!answer.ok)
+        log.debug({ bot: found.bot.name, reason: answer.failure.reason }, "telegram: a tap was not answered");
     },
     async send({ destination, body }, signal) {
       const found = find(destination);

@@ -2,12 +2,14 @@ import { isControl, parseCommand } from "../channel/command.ts";
 import type { InboundMessage, Lane, Principal } from "../channel/types.ts";
 import type { Config, TelegramBot } from "../config/config.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
+import { laneOf } from "../ledger/lane.ts";
 import { agentsFor } from "../policy/access.ts";
 import { isAddressed, withoutAddress } from "./addressed.ts";
 import { type Content, contentOf } from "./content.ts";
 import type { Denial } from "./denial.ts";
 import type { BotIdentity } from "./identity.ts";
-import { messageSchema, updateSchema, whereSchema, type WireMessage } from "./wire.ts";
+import { decodeTap } from "./tap.ts";
+import { callbackQuerySchema, messageSchema, updateSchema, whereSchema, type WireMessage } from "./wire.ts";
 
 /** An update as the inbox takes it, and the stranger to be told off, if any. */
 export interface Decoded {
@@ -23,11 +25,21 @@ const maxQuoted = 2_000;
  * One update to one inbox entry; undefined where it has no id, and so nothing to be recorded under. Pure. The allowlist
  * comes first: of a message that is not for an agent, only who, where and why is kept, never what it says.
  */
-export function decodeUpdate(bot: TelegramBot, me: BotIdentity, config: Config, update: unknown): Decoded | undefined {
+export function decodeUpdate(
+  bot: TelegramBot,
+  me: BotIdentity,
+  config: Config,
+  update: unknown,
+  now = new Date(),
+): Decoded | undefined {
   const parsed = updateSchema.safeParse(update);
   if (!parsed.success) return undefined;
   const source = `telegram:${bot.name}:${parsed.data.update_id}`;
   const kind = Object.keys(parsed.data).find((key) => key !== "update_id") ?? "empty";
+  if (kind === "callback_query") {
+    const tap = callbackQuerySchema.safeParse(parsed.data[kind]);
+    if (tap.success) return decodeTap(bot, config, source, tap.data, now);
+  }
   if (kind !== "message") return { entry: recordOther(bot, source, kind, parsed.data[kind]) };
   const message = messageSchema.safeParse(parsed.data["message"]);
   if (message.success) return decodeMessage(bot, me, config, source, message.data);
@@ -44,7 +56,7 @@ export function decodeUpdate(bot: TelegramBot, me: BotIdentity, config: Config, 
   };
 }
 
-/** Edits, buttons, reactions, memberships, and kinds that did not exist when this was written: nothing acts on them. */
+/** Edits, reactions, memberships, and kinds that did not exist when this was written: nothing acts on them. */
 function recordOther(bot: TelegramBot, source: string, kind: string, value: unknown): InboxEntry {
   const { data: where } = whereSchema.safeParse(value);
   const chat = where?.chat?.id ?? where?.message?.chat.id;
@@ -69,7 +81,8 @@ function decodeMessage(
 ): Decoded {
   const { chat, from } = message;
   const topic = message.is_topic_message ? message.message_thread_id : undefined;
-  const lane: Lane = `telegram:${bot.name}:${chat.id}${topic === undefined ? "" : `:${topic}`}`;
+  const place = { bot: bot.name, chat: chat.id, ...(topic !== undefined && { topic }) };
+  const lane: Lane = laneOf({ channel: "telegram", ...place });
   const base = { source, channel: "telegram", lane } as const;
   const left = (state: "ignored" | "denied" | "refused", reason: string, principal?: Principal): Decoded => ({
     entry: { ...base, ...(principal && { principal }), kind: "message", state, reason },

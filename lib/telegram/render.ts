@@ -13,6 +13,14 @@ export interface TelegramBody {
   readonly plain?: string;
   /** The message this one answers. */
   readonly replyTo?: number;
+  /** In one row below it. */
+  readonly buttons?: readonly Button[];
+}
+
+/** An inline button; `data` comes back with a tap on it (1-64 bytes). */
+export interface Button {
+  readonly text: string;
+  readonly data: string;
 }
 
 const empty: FormattedText = { text: "(empty answer)", entities: [] };
@@ -27,6 +35,21 @@ export function renderTelegram(markdown: string, destination: Destination, links
     ...(entities.length > 0 && links && { plain: inertText(text, links).slice(0, maxTextLength).toWellFormed() }),
     ...(index === 0 && replyTo !== undefined && { replyTo }),
   }));
+}
+
+/** The same with the buttons of a question below its last message. */
+export function renderTelegramQuestion(
+  markdown: string,
+  destination: Destination,
+  code: string,
+  links?: LinkPolicy,
+): TelegramBody[] {
+  const bodies = renderTelegram(markdown, destination, links);
+  const buttons = [
+    { text: "✅ Approve", data: `approve:${code}` },
+    { text: "❌ Deny", data: `deny:${code}` },
+  ];
+  return bodies.map((body, index) => (index === bodies.length - 1 ? { ...body, buttons } : body));
 }
 
 /** Whether a stored body is one of ours. */

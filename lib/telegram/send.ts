@@ -21,6 +21,9 @@ export async function sendTelegram(
     text: body.text,
     // A preview is fetched without a click: a way out for what an answer was tricked into linking to.
     link_preview_options: { is_disabled: true },
+    ...(body.buttons && {
+      reply_markup: { inline_keyboard: [body.buttons.map(({ text, data }) => ({ text, callback_data: data }))] },
+    }),
   };
   const entities = body.entities && [...body.entities];
   let answer = await callTelegram(bot, "sendMessage", { ...payload, ...(entities && { entities }) }, { signal });

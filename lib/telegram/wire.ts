@@ -76,6 +76,21 @@ export const messageSchema = z.object({
   migrate_to_chat_id: z.int().optional(),
 });
 
+/** A tap on a button. Without `message` it belongs to an inline message, which the bot never sends. */
+export const callbackQuerySchema = z.object({
+  id: z.string().min(1).max(255),
+  from: user,
+  message: z
+    .object({
+      message_id: z.int(),
+      message_thread_id: z.int().optional(),
+      is_topic_message: z.boolean().optional(),
+      chat: z.object({ id: z.int(), type: z.string() }),
+    })
+    .optional(),
+  data: z.string().optional(),
+});
+
 /** Every update has an id; which one of the other keys it has is its kind. */
 export const updateSchema = z.looseObject({ update_id: z.int() });
 
@@ -90,5 +105,6 @@ export const whereSchema = z.object({
   user: z.object({ id: z.int().positive() }).optional().catch(undefined),
 });
 
+export type WireCallbackQuery = z.output<typeof callbackQuerySchema>;
 export type WireMessage = z.output<typeof messageSchema>;
 export type WireEntity = z.output<typeof entity>;

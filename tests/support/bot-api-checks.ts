@@ -28,6 +28,8 @@ export function problemWith(payload: Readonly<Record<string, unknown>>): string 
   if (typeof text !== "string" || text.trim() === "") return "Bad Request: message text is empty";
   if (text.length > 4096) return "Bad Request: message is too long";
   if (!text.isWellFormed()) return "Bad Request: strings must be encoded in UTF-8";
+  const markup = payload["reply_markup"] === undefined ? undefined : problemWithMarkup(payload["reply_markup"]);
+  if (markup !== undefined) return `Bad Request: ${markup}`;
   if (entities === undefined) return undefined;
   if (!Array.isArray(entities)) return "Bad Request: can't parse entities: an array expected";
   if (entities.length > 100) return "Bad Request: can't parse entities: more than 100";
@@ -36,6 +38,33 @@ export function problemWith(payload: Readonly<Record<string, unknown>>): string 
     if (wrong !== undefined) return `Bad Request: can't parse entities: ${wrong}`;
   }
   return undefined;
+}
+
+/** Why the Bot API would refuse a reply_markup; inline keyboards with callback buttons are the only ones sent here. */
+function problemWithMarkup(markup: unknown): string | undefined {
+  const rows = (markup as { inline_keyboard?: unknown }).inline_keyboard;
+  if (!Array.isArray(rows)) return "object expected as reply markup";
+  for (const row of rows) {
+    if (!Array.isArray(row)) return "inline keyboard row must be an Array";
+    if (row.length > 8) return "too many buttons in a row";
+    for (const { text, callback_data, ...more } of row as Record<string, unknown>[]) {
+      if (typeof text !== "string" || text.trim() === "") return "inline keyboard button text must be non-empty";
+      if (Object.keys(more).length > 0) return `inline keyboard button has an unknown ${Object.keys(more)[0]}`;
+      if (typeof callback_data !== "string") return "text buttons are unallowed in the inline keyboard";
+      const bytes = Buffer.byteLength(callback_data);
+      if (bytes < 1 || bytes > 64) return "BUTTON_DATA_INVALID";
+    }
+  }
+  return undefined;
+}
+
+/** Why the Bot API would refuse the answer to a tap. */
+export function problemWithTapAnswer(payload: Readonly<Record<string, unknown>>): string | undefined {
+  const { callback_query_id, text = "", ...more } = payload;
+  if (typeof callback_query_id !== "string") return "Bad Request: callback_query_id is empty";
+  if (typeof text !== "string" || text.length > 200) return "Bad Request: MESSAGE_TOO_LONG";
+  const unknown = Object.keys(more).find((key) => !["show_alert", "url", "cache_time"].includes(key));
+  return unknown && `Bad Request: unknown ${unknown}`;
 }
 
 const isInside = (text: string, at: number): boolean =>

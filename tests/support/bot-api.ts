@@ -4,7 +4,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { ApiError, Message, Update, UserFromGetMe, WebhookInfo } from "@grammyjs/types";
 import { type HttpBindings, serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { isFile, isText, problemWith, problemWithFile } from "./bot-api-checks.ts";
+import { isFile, isText, problemWith, problemWithFile, problemWithTapAnswer } from "./bot-api-checks.ts";
 import { type FormFile, parseForm, payloadOf } from "./multipart.ts";
 
 /** One call of a method, as it came in. */
@@ -75,6 +75,8 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
   const webhooks = new Map<string, WebhookInfo & { secret_token?: string }>();
   const failures = new Map<string, { times: number; how: Failure | ((call: BotApiCall) => Failure) }>();
   const waiting = new Set<{ satisfies: (call: BotApiCall) => boolean; resolve: (call: BotApiCall) => void }>();
+  /** Taps that Telegram has pushed and nobody has answered. */
+  const taps = new Set<string>();
   let lastMessage = 0;
 
   const me = (token: string): UserFromGetMe => ({
@@ -103,7 +105,11 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     editMessageText(payload, token) {
       const known = messages.get(Number(payload["message_id"]));
       if (!known) return problem(400, "Bad Request: message to edit not found");
-      if (known.text === payload["text"] && sameEntities(known.entities, payload["entities"]))
+      if (
+        known.text === payload["text"] &&
+        sameEntities(known.entities, payload["entities"]) &&
+        sameEntities(known.reply_markup?.inline_keyboard, keyboardOf(payload))
+      )
         return problem(
           400,
           "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message",
@@ -113,7 +119,14 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     deleteMessage: ({ message_id }) =>
       messages.delete(Number(message_id)) || problem(400, "Bad Request: message to delete not found"),
     sendChatAction: () => true,
-    answerCallbackQuery: () => true,
+    answerCallbackQuery(payload) {
+      const wrong = problemWithTapAnswer(payload);
+      if (wrong !== undefined) return problem(400, wrong);
+      // An answer ends it.
+      if (!taps.delete(String(payload["callback_query_id"])))
+        return problem(400, "Bad Request: query is too old and response timeout expired or query ID is invalid");
+      return true;
+    },
     setMessageReaction: () => true,
     setMyCommands: () => true,
     setWebhook({ url, secret_token, allowed_updates, max_connections }, token) {
@@ -157,6 +170,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
         chat > 0 ? { id: chat, type: "private", first_name: "Test" } : { id: chat, type: "supergroup", title: "Test" },
       text: payload["text"],
       ...(payload["entities"] !== undefined && { entities: payload["entities"] }),
+      ...(payload["reply_markup"] !== undefined && { reply_markup: payload["reply_markup"] }),
       ...(payload["message_thread_id"] !== undefined && { message_thread_id: payload["message_thread_id"] }),
     } as unknown as Message.TextMessage;
     messages.set(message_id, message);
@@ -267,7 +281,10 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
       });
     },
     fail: (method, times, how) => void failures.set(method, { times, how }),
-    push,
+    push(webhook, secret, update) {
+      if (update.callback_query) taps.add(update.callback_query.id);
+      return push(webhook, secret, update);
+    },
     webhook: (token) => webhooks.get(token),
     connections: () => connections,
     reset() {
@@ -299,6 +316,9 @@ const asResponse = ({ error }: Problem): Response =>
 
 const closed = (incoming: IncomingMessage): Promise<unknown> =>
   new Promise((resolve) => incoming.socket.once("close", resolve));
+
+const keyboardOf = ({ reply_markup }: Readonly<Record<string, unknown>>): unknown =>
+  (reply_markup as { inline_keyboard?: unknown } | undefined)?.inline_keyboard;
 
 const sameEntities = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? []) === JSON.stringify(b ?? []);
 

@@ -50,3 +50,21 @@ export const privateText = (from: number, text: string): Update & { message: Mes
 /** A text in a group. */
 export const groupText = (from: number, chat: number, text: string): Update & { message: Message } =>
   messageUpdate(person(from), { id: chat, type: "supergroup" }, { text });
+
+/** A tap on a button of a message that the bot sent; `data` by default what the button of that label carries. */
+export function tapUpdate(from: User, message: Message.TextMessage, label: string | RegExp, data?: string): Update {
+  const buttons = message.reply_markup?.inline_keyboard.flat() ?? [];
+  const button = buttons.find(({ text }) => (typeof label === "string" ? text === label : label.test(text)));
+  if (!button && data === undefined) throw new Error(`no button ${label}: there are ${JSON.stringify(buttons)}`);
+  const id = nextUpdateId();
+  return {
+    update_id: id,
+    callback_query: {
+      id: `tap${id}`,
+      from,
+      message,
+      chat_instance: "1",
+      data: data ?? (button && "callback_data" in button ? button.callback_data : ""),
+    },
+  };
+}

@@ -59,8 +59,13 @@ export async function play(options: {
   past?: readonly RecordedEvent[];
   denied?: readonly string[];
   limits?: { steps: number; tokens: number };
+  /** Instead of the host's own. */
+  host?: Partial<ToolHost>;
+  /** Where the journal is kept, for runs that do not come to their end. */
+  journal?: RecordedEvent[];
 }): Promise<{ journal: RecordedEvent[]; asked: number; transcript: Transcript; text: string }> {
-  const journal: RecordedEvent[] = [...(options.past ?? [])];
+  const journal: RecordedEvent[] = options.journal ?? [];
+  journal.push(...(options.past ?? []));
   const append = async (events: readonly RunEvent[]): Promise<number> => {
     const first = journal.length;
     for (const event of events) journal.push({ seq: journal.length, event });
@@ -102,6 +107,7 @@ export async function play(options: {
       askAgent: () => Promise.reject(new Error("nobody to ask")),
       sendMessage: async () => {},
     }),
+    ...options.host,
   };
   const transcript = emptyTranscript();
   for (const recorded of journal) applyEvent(transcript, recorded);

@@ -9,6 +9,7 @@ import { createMatrixClient } from "../../../lib/matrix/client.ts";
 import { memoryLog, noCrypto, oneDevice, ops, opsRoom, testConfig } from "./support.ts";
 
 const channel = createMatrixChannel({
+  events: { sentAs: async () => undefined },
   config: () => config,
   client: createMatrixClient(() => config),
   rooms: { encrypted: async () => false, markEncrypted: async () => {} },

@@ -20,6 +20,7 @@ const signal = new AbortController().signal;
 before(async () => {
   homeserver = await startHomeserver();
   channel = createMatrixChannel({
+    events: { sentAs: async () => undefined },
     config: () => testConfig({ homeserver: homeserver.url, asToken: homeserver.asToken }),
     client: createMatrixClient(() => testConfig({ homeserver: homeserver.url, asToken: homeserver.asToken })),
     rooms: { encrypted: async (room) => flagged.has(room), markEncrypted: async (room) => void marked.add(room) },

@@ -4,7 +4,7 @@ import type { Agent, Config, Group } from "../../../lib/config/config.ts";
 import { configSchema } from "../../../lib/config/schema.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import type { Inbox, InboxEntry } from "../../../lib/ledger/inbox.ts";
-import type { MatrixEvents } from "../../../lib/ledger/matrix-events.ts";
+import type { AskedQuestion, MatrixEvents } from "../../../lib/ledger/matrix-events.ts";
 import type { Seat } from "../../../lib/ledger/matrix-rooms.ts";
 import { createLog, type Log } from "../../../lib/log.ts";
 import type { MatrixMessage } from "../../../lib/matrix/event.ts";
@@ -33,6 +33,7 @@ export function testConfig(
     hsToken?: string;
     asToken?: string;
     progress?: boolean;
+    approvals?: Partial<Config["approvals"]>;
     /** `require_encryption`; default false: most tests are about rooms without. */
     encrypted?: boolean;
   } = {},
@@ -59,6 +60,7 @@ export function testConfig(
   const named = <Settings extends object>(record: Record<string, Settings>) =>
     Object.entries(record).map(([name, settings]) => [name, { ...settings, name }] as const);
   const part: Partial<Config> = {
+    approvals: { ...raw.approvals, ...more.approvals },
     file: "/nowhere/openclaw.toml",
     agents: new Map(named(raw.agents).map(([name, made]): [string, Agent] => [name, { ...made, promptHash: "" }])),
     groups: new Map<string, Group>(named(raw.groups)),
@@ -144,6 +146,8 @@ export function testFunction(
     members?: number | undefined;
     counts?: MemberCounts;
     settled?: () => boolean;
+    /** By event id. */
+    questions?: Record<string, AskedQuestion>;
   } = {},
 ) {
   const inbox = new MemoryInbox();
@@ -154,9 +158,13 @@ export function testFunction(
   const told: Notice[] = [];
   const woken: string[] = [];
   const seats = options.seats ?? { [opsRoom]: [seat(ops)] };
-  const events: Pick<MatrixEvents, "edit" | "redact" | "senders"> = {
+  const events: Pick<MatrixEvents, "edit" | "redact" | "senders" | "questions"> = {
     edit: async () => 0,
     redact: async () => 0,
+    questions: async (ids) =>
+      new Map(
+        ids.flatMap((id): [string, AskedQuestion][] => (options.questions?.[id] ? [[id, options.questions[id]]] : [])),
+      ),
     senders: async (ids) => {
       asked.push(ids);
       return new Map(ids.filter((id) => id === "$from-ops").map((id) => [id, ops]));

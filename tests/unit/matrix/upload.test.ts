@@ -21,6 +21,7 @@ const config = () => testConfig({ homeserver: homeserver.url, asToken: homeserve
 before(async () => {
   homeserver = await startHomeserver();
   channel = createMatrixChannel({
+    events: { sentAs: async () => undefined },
     config,
     client: createMatrixClient(config),
     rooms: { encrypted: async (room) => flagged.has(room), markEncrypted: async () => {} },
