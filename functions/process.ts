@@ -7,7 +7,7 @@ import { ClawError } from "../lib/errors.ts";
 import { dropStartUpGarbage } from "../lib/drop-start-up-garbage.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { configWarnings } from "../lib/policy/warnings.ts";
-import { builtinToolNames } from "../lib/tools/builtin.ts";
+import { builtinToolFacts } from "../lib/tools/builtin.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
@@ -30,7 +30,7 @@ export async function runServer(): Promise<void> {
 
 async function start(began: number): Promise<void> {
   const env = readEnvironment();
-  const load = () => loadConfig(env.configFile, { env, tools: builtinToolNames() });
+  const load = () => loadConfig(env.configFile, { env, tools: builtinToolFacts() });
   const holder = new ConfigHolder(load(), load);
   const log = createLog(holder.current.logLevel);
   holder.onChange((config) => (log.level = config.logLevel));

@@ -4,9 +4,11 @@ import type {
   GroupSettings,
   MatrixSettings,
   RawConfig,
+  RoomSettings,
   TelegramSettings,
 } from "./schema.ts";
 import type { Secret } from "./secret.ts";
+import type { ToolFacts } from "./tool-facts.ts";
 
 /** A backend with its key resolved. */
 export type Backend = Omit<BackendSettings, "api_key"> & { readonly name: string; readonly apiKey: Secret | undefined };
@@ -41,7 +43,7 @@ export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
 export interface Config {
   /** Absolute path of the file it was read from. */
   readonly file: string;
-  /** SHA-256 (hex) of groups, agents and tools as written: which policy a decision was made under. */
+  /** SHA-256 (hex) of all that decides, as written, and of the tools' labels: which policy a decision was made under. */
   readonly policyHash: string;
   readonly timezone: string;
   readonly operator: string | undefined;
@@ -59,9 +61,13 @@ export interface Config {
   readonly approvals: RawConfig["approvals"];
   readonly backends: ReadonlyMap<string, Backend>;
   readonly groups: ReadonlyMap<string, Group>;
+  /** By `roomOf`. */
+  readonly rooms: ReadonlyMap<string, RoomSettings>;
   readonly agents: ReadonlyMap<string, Agent>;
   readonly matrix: MatrixConfig | undefined;
   readonly telegram: ReadonlyMap<string, TelegramBot>;
+  /** The tools there are, as far as this file tells. */
+  readonly toolFacts: readonly ToolFacts[];
 }
 
 /** `@localpart:server` of an agent, or undefined where it is not on Matrix. */

@@ -9,13 +9,14 @@ import { Problems } from "./problem.ts";
 import { readPrompts } from "./prompts.ts";
 import { configSchema } from "./schema.ts";
 import { resolveSecrets, unreadSecrets } from "./secrets.ts";
+import type { KnownTools } from "./tool-facts.ts";
 import { readToml } from "./toml.ts";
 
 /** What loading needs besides the file. */
 export interface LoadOptions {
   readonly env: Environment;
-  /** The names of the tools there are: a glob that covers none of them is a mistake. */
-  readonly tools: readonly string[];
+  /** The tools there are: a glob that covers none of them is a mistake. */
+  readonly tools: KnownTools;
   /** `skip` leaves secrets unread, for a check where they are not; revealing one then throws. Default `resolve`. */
   readonly secrets?: "resolve" | "skip";
 }
@@ -28,12 +29,13 @@ export function loadConfig(file: string, options: LoadOptions): Config {
   const checked = configSchema.safeParse(document);
   if (!checked.success) explainIssues(checked.error.issues, document, problems);
   const draft = draftOf(document);
-  crossCheck(draft, options.tools, problems);
+  const tools = typeof options.tools === "function" ? options.tools(draft) : options.tools;
+  crossCheck(draft, tools, problems);
   const prompts = readPrompts(draft, problems);
   const skip = options.secrets === "skip";
   const secrets = skip ? unreadSecrets(draft) : resolveSecrets(draft, options.env, problems);
   problems.throwIfAny();
   // A document that fails the schema without a problem being told would be a fault of explainIssues: zod's own error.
   if (!checked.success) throw checked.error;
-  return assemble(resolve(file), checked.data, secrets, prompts, options.env);
+  return assemble(resolve(file), checked.data, secrets, prompts, options.env, tools);
 }

@@ -13,7 +13,10 @@ import {
   money,
   seconds,
   count,
+  roomName,
 } from "./primitives.ts";
+import { groupAccess, room } from "./sections/access.ts";
+import { agentPolicy } from "./sections/agent-policy.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -42,7 +45,7 @@ const group = z.strictObject({
   agents: z.array(agentGlob).default([]).describe("Agents these people may talk to."),
   tools: z.array(toolGlob).default([]).describe("Tools agents may use for these people."),
   deny: z.array(toolGlob).default([]).describe("Taken away again; wins over every grant of every group."),
-  approve: z.boolean().default(false).describe("For approvals, which are not there yet: has no effect."),
+  ...groupAccess,
 });
 
 const agent = z.strictObject({
@@ -55,6 +58,7 @@ const agent = z.strictObject({
     .default([])
     .describe("The agent's allowlist; a person gets its intersection with their groups."),
   deny: z.array(toolGlob).default([]).describe("Never called by this agent, whoever asks."),
+  ...agentPolicy,
   limits: z
     .strictObject({
       steps: count.default(12).describe("Model calls in one run."),
@@ -178,6 +182,7 @@ export const configSchema = z.strictObject({
     .describe("Questions to approvers."),
   backends: z.record(name, backend).describe("LLM endpoints, by name."),
   groups: z.record(name, group).describe("Who may do what, by name."),
+  rooms: z.record(roomName, room).default({}).describe("What is less in a room, by room."),
   agents: z.record(name, agent).describe("Agents, by name."),
   matrix: matrix.optional().describe("The application service; left out, there is no Matrix."),
   telegram: z.record(name, telegramBot).default({}).describe("Telegram bots, by name; left out, there is no Telegram."),
@@ -216,5 +221,7 @@ export type RawConfig = z.output<typeof configSchema>;
 export type BackendSettings = RawConfig["backends"][string];
 export type GroupSettings = RawConfig["groups"][string];
 export type AgentSettings = RawConfig["agents"][string];
+export type RoomSettings = RawConfig["rooms"][string];
+export type ArgumentRule = AgentSettings["arguments"][string][string];
 export type MatrixSettings = NonNullable<RawConfig["matrix"]>;
 export type TelegramSettings = RawConfig["telegram"][string];

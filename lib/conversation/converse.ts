@@ -1,6 +1,7 @@
 /** Works through one lane's mailbox: in order, one run at a time, a burst of one person's messages as one run. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { roomOf } from "../channel/room.ts";
 import type { Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
@@ -187,7 +188,7 @@ async function obey(
     return undefined;
   }
   if (command?.name === "agent") {
-    const allowed = agentsFor(config, principal, destination.channel);
+    const allowed = agentsFor(config, principal, destination.channel, roomOf(destination));
     const chosen = allowed.find(({ name }) => name === command.argument.toLowerCase());
     if (chosen) await activate(deps.sql, lane, chosen.name);
     await say(

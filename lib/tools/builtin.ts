@@ -1,6 +1,8 @@
 import type { RawConfig } from "../config/schema.ts";
+import type { ToolFacts } from "../config/tool-facts.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
+import { factsOf } from "./facts.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
 import { timeNow } from "./time.ts";
@@ -20,11 +22,11 @@ export const builtinTools = (stores: BuiltinStores, settings: () => RawConfig["t
 ];
 
 const nowhere = (): never => {
-  throw new Error("this tool was made for its name alone");
+  throw new Error("this tool was made for its facts alone");
 };
 
-/** The built-in tools' names, known without a database: the config is checked before one is opened. */
-export const builtinToolNames = (): string[] =>
+/** The built-in tools' facts, known without a database: the config is checked before one is opened. */
+export const builtinToolFacts = (): ToolFacts[] =>
   builtinTools({ commitments: { list: nowhere, add: nowhere, complete: nowhere }, turns: nowhere }, nowhere).map(
-    ({ name }) => name,
+    factsOf,
   );

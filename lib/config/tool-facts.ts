@@ -1,0 +1,18 @@
+import type { Label } from "../tools/define.ts";
+import type { Draft } from "./draft.ts";
+
+/** What config may know of a tool before anything is opened: from its definition or the operator's config, never from a server. */
+export interface ToolFacts {
+  readonly name: string;
+  readonly labels: readonly Label[];
+  /** Its arguments by dotted path, `path.*` where anything may stand below; undefined where its schema is not known. */
+  readonly arguments?: readonly string[];
+  /** Its settings list where it may send to, so that an agent's argument rules need not. */
+  readonly bounded?: boolean;
+}
+
+/** The tools there are; a function where they follow from the config itself, as those of MCP servers do. */
+export type KnownTools = readonly ToolFacts[] | ((draft: Draft) => readonly ToolFacts[]);
+
+/** The tool by which an agent calls the one its argument `agent` names: granted by `agents.NAME.calls`. */
+export const agentAsk = "agent_ask";
