@@ -9,7 +9,7 @@ import { type Explained, explain, type Question, taintOf } from "../../lib/polic
 import { policyMatrix, renderMatrix } from "../../lib/policy/matrix.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
 
-/** The exit codes of a decision on one tool; 1 and 2 are failures of the command itself. */
+/** The exit codes of a decision on one tool; 1 is a failure of the command itself. */
 const exitCodes = { allow: 0, ask: 3, deny: 4 } as const;
 
 interface ExplainOptions {
