@@ -7,9 +7,8 @@ import { ClawError } from "../lib/errors.ts";
 import { dropStartUpGarbage } from "../lib/drop-start-up-garbage.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { configWarnings } from "../lib/policy/warnings.ts";
-import { builtinToolNames } from "../lib/tools/builtin.ts";
 import type { Tool } from "../lib/tools/define.ts";
-import { loadOwnTools } from "../lib/tools/own.ts";
+import { knownTools } from "../lib/tools/own.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
@@ -32,9 +31,7 @@ export async function runServer(): Promise<void> {
 
 async function start(began: number): Promise<void> {
   const env = readEnvironment();
-  const builtin = builtinToolNames();
-  const ownTools = await loadOwnTools(env.configFile, builtin);
-  const tools = [...builtin, ...ownTools.map(({ name }) => name)];
+  const { own: ownTools, facts: tools } = await knownTools(env.configFile);
   const load = () => loadConfig(env.configFile, { env, tools });
   const holder = new ConfigHolder(load(), load);
   const log = createLog(holder.current.logLevel);

@@ -15,15 +15,13 @@ export function register(program: Command, context: CommandContext): void {
     .option("--verbose", "also list the tools each person is denied, with the rule")
     .action(async ({ secrets, verbose = false }: { secrets: boolean; verbose?: boolean }) => {
       const config = await context.loadConfig(secrets ? "resolve" : "skip");
-      const served = [...config.mcp.values()].flatMap((server) => server.tools.map(({ name }) => name));
-      const tools = [...(await context.toolNames()), ...served];
-      for (const line of renderAccess(config, describeAccess(config, tools), verbose)) context.out(line);
+      for (const line of renderAccess(config, describeAccess(config), verbose)) context.out(line);
       for (const warning of configWarnings(config)) context.out(`warning: ${warning}`);
       const counts = [
         counted(config.agents.size, "agent"),
         counted(config.groups.size, "group"),
         counted(config.backends.size, "backend"),
-        counted(tools.length, "tool"),
+        counted(config.toolFacts.length, "tool"),
       ];
       context.out(`${context.configFile()} is valid${secrets ? "" : " (secrets not read)"}: ${counts.join(", ")}.`);
     });

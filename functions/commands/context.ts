@@ -10,8 +10,6 @@ export interface CommandContext {
   readonly env: Environment;
   /** `--config`, else OPENCLAW_CONFIG, else ./openclaw.toml; known once the command line is parsed. */
   readonly configFile: () => string;
-  /** The names of the tools there are, besides those of MCP servers, which the config names. */
-  readonly toolNames: () => Promise<readonly string[]>;
   /** Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. */
   readonly loadConfig: (secrets?: "resolve" | "skip") => Promise<Config>;
   /** One line of the answer, to stdout. */
@@ -22,3 +20,13 @@ export interface CommandContext {
 
 /** What each file of functions/commands/ exports: adds its commands to the program. */
 export type Register = (program: Command, context: CommandContext) => void;
+
+/** Thrown by a command that has answered and whose exit code is part of the answer: nothing more is printed. */
+export class ExitCode extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`exit code ${code}`);
+    this.code = code;
+  }
+}

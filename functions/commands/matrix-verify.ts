@@ -68,7 +68,7 @@ function onlyPerson(config: Config, agent: string): string {
   const people = [...members].filter(
     (member) =>
       member.startsWith("matrix:") &&
-      agentsFor(config, member as `matrix:${string}`, "matrix").some((each) => each.name === agent),
+      agentsFor(config, member as `matrix:${string}`, "matrix", undefined).some((each) => each.name === agent),
   );
   if (people.length === 1 && people[0] !== undefined) return people[0];
   throw new ClawError("bad_request", `say with whom: --with ${people.join(" or --with ") || "matrix:@name:server"}`);

@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import { readEnvironment } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { ClawError } from "../../lib/errors.ts";
-import type { CommandContext, Register } from "./context.ts";
+import { type CommandContext, ExitCode, type Register } from "./context.ts";
 
 interface CommandModule {
   readonly name: string;
@@ -13,6 +13,7 @@ interface CommandModule {
 /** Loaded only when called, so that `claw check` does not pay for the Matrix bridge. */
 const modules: readonly CommandModule[] = [
   { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
+  { name: "policy", summary: "explain decisions on tool calls", load: () => import("./policy.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
   { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
   { name: "budgets", summary: "what is used of the daily budgets", load: () => import("./budgets.ts") },
@@ -35,17 +36,14 @@ export async function runClaw(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(claw --help lists the commands)")
     .exitOverride();
   const configFile = (): string => program.opts<{ config?: string }>().config ?? env.configFile;
-  const toolNames: CommandContext["toolNames"] = async () => {
-    const { builtinToolNames } = await import("../../lib/tools/builtin.ts");
-    const { loadOwnTools } = await import("../../lib/tools/own.ts");
-    const builtin = builtinToolNames();
-    return [...builtin, ...(await loadOwnTools(configFile(), builtin)).map(({ name }) => name)];
-  };
   const context: CommandContext = {
     env,
     configFile,
-    toolNames,
-    loadConfig: async (secrets = "resolve") => loadConfig(configFile(), { env, tools: await toolNames(), secrets }),
+    loadConfig: async (secrets = "resolve") => {
+      const { knownTools } = await import("../../lib/tools/own.ts");
+      const { facts } = await knownTools(configFile());
+      return loadConfig(configFile(), { env, tools: facts, secrets });
+    },
     out: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),
   };
@@ -69,6 +67,7 @@ function commandWord(argv: readonly string[]): string | undefined {
 }
 
 function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof ExitCode) return thrown.code;
   // Commander has printed its own messages, help and version among them.
   if (thrown instanceof CommanderError) return thrown.exitCode;
   const text = thrown instanceof ClawError ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown);

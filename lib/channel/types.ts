@@ -20,6 +20,8 @@ export type Destination =
       /** Full user id of the agent that speaks. */
       readonly user: string;
       readonly room: string;
+      /** The room of the config that this one replaced: what config says of that one holds here. */
+      readonly origin?: string;
       /** Root event of the thread. */
       readonly thread?: string;
       readonly replyTo?: string;

@@ -8,20 +8,22 @@ import type { Prompt } from "./prompts.ts";
 import type { MatrixSettings, RawConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
+import type { ToolFacts } from "./tool-facts.ts";
 
-/** Makes the config of its checked parts. `file` is absolute. */
+/** Makes the config of its checked parts. `file` is absolute; `tools` are those there are. */
 export function assemble(
   file: string,
   raw: RawConfig,
   secrets: Secrets,
   prompts: ReadonlyMap<string, Prompt>,
   env: Environment,
+  tools: readonly ToolFacts[] = [],
 ): Config {
   const secret = (key: string): Secret => present(secrets.get(key), key);
   const databaseUrl = env.databaseUrl === undefined ? undefined : new Secret(env.databaseUrl);
   return {
     file,
-    policyHash: policyHash(raw),
+    policyHash: policyHash(raw, tools),
     timezone: raw.timezone,
     operator: raw.operator,
     key: secret("key"),
@@ -39,6 +41,7 @@ export function assemble(
       return { ...settings, name, apiKey: secrets.get(`backends.${name}.api_key`) };
     }),
     groups: mapOf(raw.groups, (settings, name): Group => ({ ...settings, name })),
+    rooms: new Map(Object.entries(raw.rooms)),
     agents: mapOf(raw.agents, (settings, name): Agent => {
       const { text, hash } = present(prompts.get(name), `agents.${name}.prompt`);
       return { ...settings, name, prompt: text, promptHash: hash };
@@ -50,6 +53,7 @@ export function assemble(
     }),
     toolsDir: raw.tools_dir === undefined ? undefined : resolve(dirname(file), raw.tools_dir),
     mcp: mapOf(raw.mcp, (settings, name): McpServer => mcpServerOf(name, settings, secret, env)),
+    toolFacts: tools,
   };
 }
 
@@ -68,5 +72,20 @@ const mapOf = <Settings, Made>(
   make: (settings: Settings, name: string) => Made,
 ): ReadonlyMap<string, Made> => new Map(Object.entries(record).map(([name, settings]) => [name, make(settings, name)]));
 
-const policyHash = ({ groups, agents, tools, mcp }: RawConfig): string =>
-  createHash("sha256").update(canonicalJson({ groups, agents, tools, mcp })).digest("hex");
+/** The sections a decision may depend on. */
+const deciding: ReadonlySet<string> = new Set([
+  "groups",
+  "rooms",
+  "agents",
+  "tools",
+  "approvals",
+  "budget",
+  "mcp",
+  "jobs",
+]);
+
+function policyHash(raw: RawConfig, tools: readonly ToolFacts[]): string {
+  const sections = Object.fromEntries(Object.entries(raw).filter(([key]) => deciding.has(key)));
+  const labels = Object.fromEntries(tools.map((tool) => [tool.name, [...tool.labels].sort()]));
+  return createHash("sha256").update(canonicalJson({ sections, labels })).digest("hex");
+}

@@ -1,39 +1,24 @@
 /** Cross-checks of openclaw.toml: what one key says about another. Each looks only at what parsed. */
+import { checkPolicy } from "./check-policy.ts";
 import { checkPrices } from "./check-prices.ts";
-import { covers } from "./tool-glob.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, itemsOf, namesOf, sectionOf } from "./draft.ts";
 import { suggest } from "./nearest.ts";
 import type { Problems } from "./problem.ts";
 import { checkMessage } from "./sections/message.ts";
-
-type Draws<Section extends "agents" | "groups" | "backends" | "telegram"> = [
-  string,
-  NonNullable<NonNullable<Draft[Section]>[string]>,
-][];
+import type { ToolFacts } from "./tool-facts.ts";
 
 /** Adds a problem for every reference that leads nowhere and every pair of keys that cannot both hold. */
-export function crossCheck(draft: Draft, tools: readonly string[], problems: Problems): void {
+export function crossCheck(draft: Draft, tools: readonly ToolFacts[], problems: Problems): void {
   checkListeners(draft, problems);
   checkBackends(draft, problems);
-  checkGroups(draft, tools, problems);
-  checkAgents(draft, tools, problems);
+  checkAgents(draft, problems);
+  checkPolicy(draft, tools, problems);
   checkMatrix(draft, problems);
   checkTelegram(draft, problems);
   checkOperator(draft, problems);
   checkMessage(draft, problems);
   checkPrices(draft, problems);
 }
-
-const sectionOf = <Section extends "agents" | "groups" | "backends" | "telegram">(
-  draft: Draft,
-  section: Section,
-): Draws<Section> => Object.entries(draft[section] ?? {}) as Draws<Section>;
-
-const namesOf = (section: object | undefined): string[] => Object.keys(section ?? {});
-
-/** The items of a list that parsed, with their places. */
-const itemsOf = <Item>(list: readonly (Item | undefined)[] | undefined): [number, Item][] =>
-  [...(list ?? []).entries()].filter((entry): entry is [number, Item] => entry[1] !== undefined);
 
 function checkListeners({ listen }: Draft, problems: Problems): void {
   if (listen?.public === undefined || listen.private === undefined) return;
@@ -90,48 +75,17 @@ function fallbackCircles(draft: Draft): string[][] {
   return circles;
 }
 
-function checkGroups(draft: Draft, tools: readonly string[], problems: Problems): void {
-  const agents = namesOf(draft.agents);
-  for (const [name, group] of sectionOf(draft, "groups")) {
-    for (const [at, agent] of itemsOf(group.agents))
-      if (agent !== "*" && !agents.includes(agent))
-        problems.add(`groups.${name}.agents[${at}]`, `no agent is named "${agent}"`, suggest(agent, "Agents", agents));
-    checkGlobs(`groups.${name}.tools`, group.tools, tools, problems);
-    checkGlobs(`groups.${name}.deny`, group.deny, tools, problems);
-  }
-}
-
-function checkGlobs(
-  key: string,
-  globs: readonly (string | undefined)[] | undefined,
-  tools: readonly string[],
-  problems: Problems,
-): void {
-  const families = new Set(tools.map((tool) => `${tool.slice(0, tool.indexOf("_"))}_*`));
-  for (const [at, glob] of itemsOf(globs))
-    if (glob !== "*" && !tools.some((tool) => covers(glob, tool)))
-      problems.add(
-        `${key}[${at}]`,
-        `"${glob}" is no tool there is`,
-        suggest(glob, "Tools", glob.endsWith("_*") ? [...families] : tools),
-      );
-}
-
-function checkAgents(draft: Draft, tools: readonly string[], problems: Problems): void {
+function checkAgents(draft: Draft, problems: Problems): void {
   const backends = namesOf(draft.backends);
   if (draft.agents !== undefined && namesOf(draft.agents).length === 0)
     problems.add("agents", "there is no agent", "add [agents.NAME]; openclaw.example.toml shows two");
-  for (const [name, agent] of sectionOf(draft, "agents")) {
-    const { backend } = agent;
+  for (const [name, { backend }] of sectionOf(draft, "agents"))
     if (backend !== undefined && !backends.includes(backend))
       problems.add(
         `agents.${name}.backend`,
         `no backend is named "${backend}"`,
         suggest(backend, "Backends", backends),
       );
-    checkGlobs(`agents.${name}.tools`, agent.tools, tools, problems);
-    checkGlobs(`agents.${name}.deny`, agent.deny, tools, problems);
-  }
 }
 
 function checkMatrix(draft: Draft, problems: Problems): void {

@@ -4,10 +4,12 @@ import type {
   GroupSettings,
   MatrixSettings,
   RawConfig,
+  RoomSettings,
   TelegramSettings,
 } from "./schema.ts";
 import type { McpServer } from "./mcp.ts";
 import type { Secret } from "./secret.ts";
+import type { ToolFacts } from "./tool-facts.ts";
 
 /** A backend with its key resolved. */
 export type Backend = Omit<BackendSettings, "api_key"> & { readonly name: string; readonly apiKey: Secret | undefined };
@@ -42,7 +44,7 @@ export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
 export interface Config {
   /** Absolute path of the file it was read from. */
   readonly file: string;
-  /** SHA-256 (hex) of groups, agents, tools and MCP servers as written: which policy a decision was made under. */
+  /** SHA-256 (hex) of all that decides, as written, and of the tools' labels: which policy a decision was made under. */
   readonly policyHash: string;
   readonly timezone: string;
   readonly operator: string | undefined;
@@ -62,12 +64,16 @@ export interface Config {
   readonly rate: RawConfig["rate"];
   readonly backends: ReadonlyMap<string, Backend>;
   readonly groups: ReadonlyMap<string, Group>;
+  /** By `roomOf`. */
+  readonly rooms: ReadonlyMap<string, RoomSettings>;
   readonly agents: ReadonlyMap<string, Agent>;
   readonly matrix: MatrixConfig | undefined;
   readonly telegram: ReadonlyMap<string, TelegramBot>;
   /** Absolute path of the folder of own tools. */
   readonly toolsDir: string | undefined;
   readonly mcp: ReadonlyMap<string, McpServer>;
+  /** The tools there are, as far as this file tells. */
+  readonly toolFacts: readonly ToolFacts[];
 }
 
 /** `@localpart:server` of an agent, or undefined where it is not on Matrix. */

@@ -18,6 +18,22 @@ export type Draft<T = RawConfig> = T extends SecretRef
  */
 export const draftOf = (document: unknown): Draft => salvage(configSchema, document) as Draft;
 
+type Section = "agents" | "groups" | "rooms" | "backends" | "telegram";
+
+/** The named things of a section, as far as each parsed. */
+export const sectionOf = <Of extends Section>(
+  draft: Draft,
+  section: Of,
+): [string, NonNullable<NonNullable<Draft[Of]>[string]>][] =>
+  Object.entries(draft[section] ?? {}) as [string, NonNullable<NonNullable<Draft[Of]>[string]>][];
+
+/** The names of a section. */
+export const namesOf = (section: object | undefined): string[] => Object.keys(section ?? {});
+
+/** The items of a list that parsed, with their places. */
+export const itemsOf = <Item>(list: readonly (Item | undefined)[] | undefined): [number, Item][] =>
+  [...(list ?? []).entries()].filter((entry): entry is [number, Item] => entry[1] !== undefined);
+
 function salvage(schema: z.core.$ZodType, value: unknown): unknown {
   if (value === undefined) return parsed(schema, value);
   if (schema instanceof z.ZodObject) {

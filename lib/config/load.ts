@@ -10,13 +10,14 @@ import { Problems } from "./problem.ts";
 import { readPrompts } from "./prompts.ts";
 import { configSchema } from "./schema.ts";
 import { resolveSecrets, unreadSecrets } from "./secrets.ts";
+import type { ToolFacts } from "./tool-facts.ts";
 import { readToml } from "./toml.ts";
 
 /** What loading needs besides the file. */
 export interface LoadOptions {
   readonly env: Environment;
-  /** The names of the tools there are besides those of MCP servers: a glob that covers no tool is a mistake. */
-  readonly tools: readonly string[];
+  /** The tools there are, besides those of MCP servers, which the config names: a glob that covers none is a mistake. */
+  readonly tools: readonly ToolFacts[];
   /** `skip` leaves secrets unread, for a check where they are not; revealing one then throws. Default `resolve`. */
   readonly secrets?: "resolve" | "skip";
 }
@@ -29,13 +30,18 @@ export function loadConfig(file: string, options: LoadOptions): Config {
   const checked = configSchema.safeParse(document);
   if (!checked.success) explainIssues(checked.error.issues, document, problems);
   const draft = draftOf(document);
-  crossCheck(draft, [...options.tools, ...mcpToolFacts(draft.mcp).map(({ name }) => name)], problems);
-  checkMcp(draft, options.tools, problems);
+  const tools = [...options.tools, ...mcpToolFacts(draft.mcp)];
+  crossCheck(draft, tools, problems);
+  checkMcp(
+    draft,
+    options.tools.map(({ name }) => name),
+    problems,
+  );
   const prompts = readPrompts(draft, problems);
   const skip = options.secrets === "skip";
   const secrets = skip ? unreadSecrets(draft) : resolveSecrets(draft, options.env, problems);
   problems.throwIfAny();
   // A document that fails the schema without a problem being told would be a fault of explainIssues: zod's own error.
   if (!checked.success) throw checked.error;
-  return assemble(resolve(file), checked.data, secrets, prompts, options.env);
+  return assemble(resolve(file), checked.data, secrets, prompts, options.env, tools);
 }

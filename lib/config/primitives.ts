@@ -28,6 +28,25 @@ export const roomId = z
   .string()
   .regex(/^![^\s]+$/, 'must be a room id such as "!abc:home.example" (an alias can be moved)');
 
+/** A room of either channel, as groups and rooms name it. */
+export const roomName = z
+  .string()
+  .regex(
+    /^(matrix:![^\s]+|telegram:-[1-9][0-9]{0,15})$/,
+    'must be a room: "matrix:!room:server" or "telegram:-1001234567890" (a group chat)',
+  );
+
+/** A host name as URLs give it, or all below one. */
+export const hostPattern = z
+  .string()
+  .regex(
+    /^((\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])$/,
+    'must be a host in lower case, or "*.home.example" for all below it',
+  );
+
+/** An argument of a tool, dotted into nested ones. */
+export const argumentPath = z.string().regex(/^[^\s.]+(\.[^\s.]+)*$/, "must be an argument, such as url or target.url");
+
 export const toolGlob = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9]*_\*|[a-z][a-z0-9]*(_[a-z0-9]+)+)$/, 'must be a tool, a family ("alerts_*") or "*"');

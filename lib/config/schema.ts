@@ -13,6 +13,7 @@ import {
   money,
   seconds,
   count,
+  roomName,
 } from "./primitives.ts";
 import { httpSection } from "./sections/http.ts";
 import { linkHosts } from "./sections/links.ts";
@@ -20,6 +21,8 @@ import { messageSettings } from "./sections/message.ts";
 import { notesSettings } from "./sections/notes.ts";
 import { agentBudget, budget, groupLimits, rate } from "./sections/budget.ts";
 import { mcpSection } from "./sections/mcp.ts";
+import { groupAccess, room } from "./sections/access.ts";
+import { agentPolicy } from "./sections/agent-policy.ts";
 
 const backend = z.strictObject({
   base_url: httpUrl.describe("Where the OpenAI-compatible API lives, usually ending in /v1."),
@@ -49,8 +52,8 @@ const group = z.strictObject({
   agents: z.array(agentGlob).default([]).describe("Agents these people may talk to."),
   tools: z.array(toolGlob).default([]).describe("Tools agents may use for these people."),
   deny: z.array(toolGlob).default([]).describe("Taken away again; wins over every grant of every group."),
-  approve: z.boolean().default(false).describe("For approvals, which are not there yet: has no effect."),
   limits: groupLimits,
+  ...groupAccess,
 });
 
 const agent = z.strictObject({
@@ -64,7 +67,7 @@ const agent = z.strictObject({
     .describe("The agent's allowlist; a person gets its intersection with their groups."),
   deny: z.array(toolGlob).default([]).describe("Never called by this agent, whoever asks."),
   link_hosts: linkHosts,
-  ask: z.array(toolGlob).default([]).describe("Called only with the yes of an approver."),
+  ...agentPolicy,
   limits: z
     .strictObject({
       steps: count.default(12).describe("Model calls in one run."),
@@ -197,6 +200,7 @@ export const configSchema = z.strictObject({
   rate,
   backends: z.record(name, backend).describe("LLM endpoints, by name."),
   groups: z.record(name, group).describe("Who may do what, by name."),
+  rooms: z.record(roomName, room).default({}).describe("What is less in a room, by room."),
   agents: z.record(name, agent).describe("Agents, by name."),
   matrix: matrix.optional().describe("The application service; left out, there is no Matrix."),
   telegram: z.record(name, telegramBot).default({}).describe("Telegram bots, by name; left out, there is no Telegram."),
@@ -240,5 +244,7 @@ export type RawConfig = z.output<typeof configSchema>;
 export type BackendSettings = RawConfig["backends"][string];
 export type GroupSettings = RawConfig["groups"][string];
 export type AgentSettings = RawConfig["agents"][string];
+export type RoomSettings = RawConfig["rooms"][string];
+export type ArgumentRule = AgentSettings["arguments"][string][string];
 export type MatrixSettings = NonNullable<RawConfig["matrix"]>;
 export type TelegramSettings = RawConfig["telegram"][string];

@@ -1,4 +1,5 @@
 /** Which agent a message is for. Asked again when it is worked on, since config and conversation may have changed. */
+import { roomOf } from "../channel/room.ts";
 import type { InboundMessage, Lane } from "../channel/types.ts";
 import { type Agent, type Config, matrixUserId } from "../config/config.ts";
 import { activate, type Conversation } from "../ledger/conversations.ts";
@@ -30,11 +31,12 @@ export async function addressee(
  */
 export function chooseAgent(config: Config, message: InboundMessage, active: string | undefined): Agent | undefined {
   const { destination, principal, shared } = message;
+  const room = roomOf(destination);
   if (destination.channel === "matrix") {
     const agent = [...config.agents.values()].find((candidate) => matrixUserId(config, candidate) === destination.user);
-    return agent && mayTalk(config, principal, agent) ? agent : undefined;
+    return agent && mayTalk(config, principal, agent, room) ? agent : undefined;
   }
-  const allowed = agentsFor(config, principal, "telegram");
+  const allowed = agentsFor(config, principal, "telegram", room);
   const preferred = active ?? config.telegram.get(destination.bot)?.agent;
   return allowed.find((agent) => agent.name === preferred) ?? (shared ? undefined : allowed[0]);
 }

@@ -1,4 +1,5 @@
 /** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop /approve /deny. */
+import { roomOf } from "../channel/room.ts";
 import type { Command, InboundMessage, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { cancelApprovals, pendingIn } from "../ledger/approvals.ts";
@@ -7,7 +8,7 @@ import { controlMessage, dropWaiting, endMessages, type OpenMessage } from "../l
 import { laneStatus } from "../ledger/lane-status.ts";
 import { shortId } from "../ledger/runs.ts";
 import { agentsFor, isApprover } from "../policy/access.ts";
-import { grantedTools } from "../policy/grant.ts";
+import { offeredTools } from "../policy/decide.ts";
 import { chooseAgent } from "./address.ts";
 import { answerQuestion } from "./approval.ts";
 import { deliver } from "./deliver.ts";
@@ -29,7 +30,7 @@ export async function control(deps: ConversationDeps, inboxId: number, signal: A
   const channel = deps.channels[message.destination.channel];
   const answer = answerIn(message.command);
   // An approver answers here also for agents that cannot be talked to here.
-  const may = agentsFor(config, message.principal, channel.name).length > 0;
+  const may = agentsFor(config, message.principal, channel.name, roomOf(message.destination)).length > 0;
   if (!may && !(answer && isApprover(config, message.principal))) {
     await endMessages(deps.sql, [inboxId], "denied", "no agent here may answer this person");
     return;
@@ -122,13 +123,15 @@ function help({ destination }: InboundMessage, name: Command["name"]): string {
 }
 
 function agents(config: Config, { principal, destination }: InboundMessage): string {
-  const lines = agentsFor(config, principal, destination.channel).map(({ name, description, matrix }) => {
-    const address =
-      destination.channel === "matrix" && matrix && config.matrix
-        ? ` (\`@${matrix.localpart}:${config.matrix.server_name}\`)`
-        : "";
-    return `- **${name}**${address}: ${description}`;
-  });
+  const lines = agentsFor(config, principal, destination.channel, roomOf(destination)).map(
+    ({ name, description, matrix }) => {
+      const address =
+        destination.channel === "matrix" && matrix && config.matrix
+          ? ` (\`@${matrix.localpart}:${config.matrix.server_name}\`)`
+          : "";
+      return `- **${name}**${address}: ${description}`;
+    },
+  );
   return `You can talk to:\n\n${lines.join("\n")}`;
 }
 
@@ -136,7 +139,9 @@ async function status(deps: ConversationDeps, config: Config, lane: Lane, messag
   const active = await activeConversation(deps.sql, lane);
   const agent = chooseAgent(config, message, active?.agent);
   if (!agent) return "No agent here may answer you.";
-  const tools = [...grantedTools(config, agent, message.principal, deps.registry.names())];
+  const room = roomOf(message.destination);
+  const scope = { config, agent, principal: message.principal, room, trigger: "chat" } as const;
+  const tools = [...offeredTools(scope, deps.registry.all())];
   const { running, waiting, last } = await laneStatus(deps.sql, lane);
   const asked = await pendingIn(deps.sql, lane);
   const seconds = (since: Date): number => Math.round((Date.now() - since.getTime()) / 1000);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { noLinks } from "../channel/links.ts";
+import { roomOf } from "../channel/room.ts";
 import type { Destination, Lane } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
@@ -228,7 +229,7 @@ async function obey(
     return undefined;
   }
   if (command?.name === "agent") {
-    const allowed = agentsFor(config, principal, destination.channel);
+    const allowed = agentsFor(config, principal, destination.channel, roomOf(destination));
     const chosen = allowed.find(({ name }) => name === command.argument.toLowerCase());
     if (chosen) await activate(deps.sql, lane, chosen.name);
     await say(

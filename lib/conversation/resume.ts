@@ -1,5 +1,6 @@
 /** Takes an interrupted run up again, or ends it where it cannot or must not go on. */
 import type { RecordedEvent, RunEvent } from "../agent/events.ts";
+import { roomOf } from "../channel/room.ts";
 import type { Attachment, Lane } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
@@ -80,13 +81,16 @@ const openingOf = ([first]: readonly RecordedEvent[]): { images: readonly Attach
   first?.event.type === "run.started" ? first.event : { images: [], preface: "" };
 
 /** Why an interrupted run must not go on. */
-function whyNot(agent: Agent | undefined, { config, open, input }: Omit<RunSetup, "agent">): ClawError | undefined {
+function whyNot(
+  agent: Agent | undefined,
+  { config, open, input, destination }: Omit<RunSetup, "agent">,
+): ClawError | undefined {
   const { id, principal } = open.run;
   if (!agent)
     return new ClawError("environment", `run ${id}: agents.${open.run.agent} is no longer in the config`, {
       say: "The agent that was at work is no longer here.",
     });
-  if (!mayTalk(config, principal, agent))
+  if (!mayTalk(config, principal, agent, roomOf(destination)))
     return new ClawError("unauthorized", `${principal} may no longer talk to ${agent.name}`, {
       say: "You may no longer talk to this agent.",
     });

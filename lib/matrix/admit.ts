@@ -4,7 +4,7 @@ import { isControl, parseCommand } from "../channel/command.ts";
 import type { Agent, Config } from "../config/config.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
 import { eventSource, matrixLane } from "../ledger/matrix-events.ts";
-import type { Seat } from "../ledger/matrix-rooms.ts";
+import { type Seat, selftestOrigin } from "../ledger/matrix-rooms.ts";
 import { mayTalk } from "../policy/access.ts";
 import { isNamed, withoutName } from "./address.ts";
 import type { MatrixMessage } from "./event.ts";
@@ -37,8 +37,28 @@ export function mayBeIn(
   const { rooms } = agent.matrix;
   if (rooms.includes(room) || (seat.origin !== undefined && rooms.includes(seat.origin))) return true;
   if (!agent.matrix.direct || !seat.direct || seat.inviter === undefined) return false;
-  return mayTalk(config, matrixPrincipal(seat.inviter), agent);
+  return mayTalk(config, matrixPrincipal(seat.inviter), agent, undefined);
 }
+
+/**
+ * The room of the config that a room counts as: the one it replaced, until config names the new one. Otherwise whoever may
+ * upgrade a room could shake off what config denies there.
+ */
+export const originOf = (config: Config, room: string, { origin }: Pick<Seat, "origin">): string | undefined =>
+  origin === selftestOrigin || namesRoom(config, room) ? undefined : origin;
+
+function namesRoom({ agents, groups, rooms }: Config, room: string): boolean {
+  const name = `matrix:${room}`;
+  return (
+    rooms.has(name) ||
+    [...groups.values()].some((group) => group.rooms.includes(name)) ||
+    [...agents.values()].some(({ matrix }) => matrix?.rooms.includes(room))
+  );
+}
+
+/** The same as config and policy name it. */
+export const roomFor = (config: Config, room: string, seat: Pick<Seat, "origin"> = {}): string =>
+  `matrix:${originOf(config, room, seat) ?? room}`;
 
 /** Whether only the agent and one other are there. What is not known to be so counts as shared. */
 const isPrivate = (seat: Seat, members: number | undefined): boolean =>
@@ -58,7 +78,7 @@ export function needsAnswers(config: Config, message: MatrixMessage, facts: Omit
   if (message.replyTo === undefined) return false;
   return facts.seats.some((seat) => {
     const agent = agentOf(config, seat.user);
-    if (!agent || !mayTalk(config, matrixPrincipal(message.sender), agent)) return false;
+    if (!agent || !maySpeak(config, message, agent, seat)) return false;
     return !isAddressed(config, message, agent, seat, { ...facts, answers: undefined });
   });
 }
@@ -85,9 +105,8 @@ type Seated = { readonly seat: Seat; readonly agent: Agent };
 
 /** An answer to a question names that by its code: any one agent takes it, and only one, whom the sender may talk to. */
 function oneOf(config: Config, message: MatrixMessage, seated: readonly Seated[]): readonly Seated[] {
-  const principal = matrixPrincipal(message.sender);
   const may = seated.find(
-    ({ seat, agent }) => mayTalk(config, principal, agent) && mayBeIn(config, agent, message.room, seat),
+    ({ seat, agent }) => maySpeak(config, message, agent, seat) && mayBeIn(config, agent, message.room, seat),
   );
   return may ? [may] : seated.slice(0, 1);
 }
@@ -108,6 +127,9 @@ function isAddressed(config: Config, message: MatrixMessage, agent: Agent, seat:
   );
 }
 
+const maySpeak = (config: Config, { sender, room }: MatrixMessage, agent: Agent, seat: Seat): boolean =>
+  mayTalk(config, matrixPrincipal(sender), agent, roomFor(config, room, seat));
+
 function entryFor(config: Config, message: MatrixMessage, agent: Agent, seat: Seat, shared: boolean): InboxEntry {
   const principal = matrixPrincipal(message.sender);
   const basis = {
@@ -118,7 +140,8 @@ function entryFor(config: Config, message: MatrixMessage, agent: Agent, seat: Se
     kind: "message",
   } as const;
   // A right in a direct chat gives nothing in a room, nor the other way round (GHSA-2gvc-4f3c-2855): both must hold.
-  if (!mayTalk(config, principal, agent)) return { ...basis, state: "denied", reason: "sender may not use the agent" };
+  if (!maySpeak(config, message, agent, seat))
+    return { ...basis, state: "denied", reason: "sender may not use the agent" };
   if (!mayBeIn(config, agent, message.room, seat)) return { ...basis, state: "refused", reason: "room is not allowed" };
   // Anybody who can write to the homeserver's database can say this in anybody's name.
   if (seat.encrypted && !message.encrypted) return { ...basis, state: "refused", reason: refusal.unencryptedMessage };
@@ -134,6 +157,7 @@ function entryFor(config: Config, message: MatrixMessage, agent: Agent, seat: Se
 function bodyFor(config: Config, message: MatrixMessage, agent: Agent, seat: Seat, shared: boolean): InboundMessage {
   const text = withoutName(config, agent, message);
   const command = commandOf(text);
+  const origin = originOf(config, message.room, seat);
   return {
     principal: matrixPrincipal(message.sender),
     // The full id: two people may show the same name.
@@ -146,6 +170,7 @@ function bodyFor(config: Config, message: MatrixMessage, agent: Agent, seat: Sea
       channel: "matrix",
       user: seat.user,
       room: message.room,
+      ...(origin !== undefined && { origin }),
       ...(message.thread !== undefined && { thread: message.thread }),
       replyTo: message.eventId,
     },

@@ -3,9 +3,10 @@ import type { InboundMessage, Principal } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
 import { eventSource, type MatrixEvents } from "../ledger/matrix-events.ts";
+import type { Seat } from "../ledger/matrix-rooms.ts";
 import { agentsFor } from "../policy/access.ts";
 import { withoutName } from "./address.ts";
-import { commandOf, matrixPrincipal } from "./admit.ts";
+import { commandOf, matrixPrincipal, roomFor } from "./admit.ts";
 import type { MatrixEdit, MatrixRedaction } from "./event.ts";
 import { agentOf, agentUsers } from "./ids.ts";
 
@@ -23,10 +24,12 @@ export async function applyChange(
   uncommitted: Uncommitted,
   events: Pick<MatrixEvents, "edit" | "redact">,
   users: readonly string[] = agentUsers(config),
+  seat: Pick<Seat, "origin"> = {},
 ): Promise<InboxEntry | undefined> {
   const principal = matrixPrincipal(change.sender);
   // Edits of people who may talk to no agent can concern nothing of ours. A redaction may come from a moderator.
-  if (change.kind === "edit" && agentsFor(config, principal, "matrix").length === 0) return undefined;
+  if (change.kind === "edit" && agentsFor(config, principal, "matrix", roomFor(config, change.room, seat)).length === 0)
+    return undefined;
   const target = { eventId: change.target, room: change.room, users };
   const applied =
     change.kind === "edit"

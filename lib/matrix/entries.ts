@@ -11,7 +11,7 @@ import {
 } from "../ledger/matrix-events.ts";
 import { type MatrixRooms, type Seat, selftestOrigin } from "../ledger/matrix-rooms.ts";
 import { agentsFor, mayTalk } from "../policy/access.ts";
-import { admit, matrixPrincipal, mayBeIn, needsAnswers, refusal, type RoomFacts } from "./admit.ts";
+import { admit, matrixPrincipal, mayBeIn, needsAnswers, refusal, roomFor, type RoomFacts } from "./admit.ts";
 import { applyChange, type Uncommitted } from "./changes.ts";
 import type { MatrixEncrypted, MatrixEvent, MatrixMember, MatrixMessage, MembershipFacts } from "./event.ts";
 import { agentOf, isOurs } from "./ids.ts";
@@ -62,9 +62,11 @@ export function createUnderstanding({ rooms, events, members, settled }: Entries
           break;
         case "edit": {
           // In an encrypted room anybody at the homeserver could put words into a person's mouth by a plain edit.
-          const encryptedRoom = (seats.get(event.room) ?? []).some(({ encrypted }) => encrypted);
-          if (encryptedRoom === event.encrypted)
-            add(await applyChange(config, event, entries, events, only === undefined ? undefined : [only]));
+          const here = seats.get(event.room) ?? [];
+          if (here.some(({ encrypted }) => encrypted) !== event.encrypted) break;
+          const users = only === undefined ? undefined : [only];
+          const replaced = here.find(({ origin }) => origin !== undefined);
+          add(await applyChange(config, event, entries, events, users, replaced));
           break;
         }
         case "redaction":
@@ -171,7 +173,7 @@ function admitted(
 /** Pushed to us, so one of our users is there: what we know of the rooms is incomplete. The operator should know. */
 function unseated(config: Config, { eventId, room, sender }: MatrixMessage | MatrixEncrypted): InboxEntry | undefined {
   const principal = matrixPrincipal(sender);
-  if (agentsFor(config, principal, "matrix").length === 0) return undefined;
+  if (agentsFor(config, principal, "matrix", roomFor(config, room)).length === 0) return undefined;
   const basis = { source: `matrix:${eventId}#unseated`, channel: "matrix", kind: "other" } as const;
   return { ...basis, lane: `matrix:${room}`, principal, state: "ignored", reason: "no agent is joined" };
 }
@@ -191,7 +193,8 @@ function toDecrypt(config: Config, event: MatrixEncrypted, seats: readonly Seat[
   return seats.flatMap((seat): InboxEntry[] => {
     const agent = agentOf(config, seat.user);
     const selftest = ours && seat.origin === selftestOrigin && seat.user !== event.sender;
-    if (!agent || !(selftest || (!ours && mayTalk(config, principal, agent)))) return [];
+    if (!agent || !(selftest || (!ours && mayTalk(config, principal, agent, roomFor(config, event.room, seat)))))
+      return [];
     const basis = {
       source: encryptedSource(event.eventId, seat.user),
       channel: "matrix",

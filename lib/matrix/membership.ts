@@ -35,7 +35,8 @@ export function judgeInvite(
   if (!agent?.matrix) return { refused: "the user is no agent of the config" };
   // Whoever invites: the config has said that the agent belongs there.
   if (agent.matrix.rooms.includes(facts.room)) return "config";
-  if (!mayTalk(config, matrixPrincipal(facts.sender), agent)) return { refused: "the inviter may not use the agent" };
+  if (!mayTalk(config, matrixPrincipal(facts.sender), agent, undefined))
+    return { refused: "the inviter may not use the agent" };
   if (!agent.matrix.direct) return { refused: "the agent takes no direct chats" };
   // An allowed person must not pull an agent into any room they like: only a room named by config, or a direct chat.
   if (!facts.isDirect) return { refused: "the room is not in the config and no direct chat" };
@@ -161,7 +162,7 @@ async function replacedRoom(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const agent = agentOf(config(), user);
-  if (!agent || !mayTalk(config(), matrixPrincipal(sender), agent)) return undefined;
+  if (!agent || !mayTalk(config(), matrixPrincipal(sender), agent, undefined)) return undefined;
   for (const seat of await rooms.of(user)) {
     if (seat.membership !== "join" || !mayBeIn(config(), agent, seat.room, seat)) continue;
     const tombstone = await client.getState(user, seat.room, "m.room.tombstone", "", signal);

@@ -5,7 +5,7 @@ import type { InboxEntry } from "../ledger/inbox.ts";
 import { type AskedQuestion, eventSource } from "../ledger/matrix-events.ts";
 import type { Seat } from "../ledger/matrix-rooms.ts";
 import { agentsFor, isApprover } from "../policy/access.ts";
-import { matrixPrincipal, mayBeIn } from "./admit.ts";
+import { matrixPrincipal, mayBeIn, roomFor } from "./admit.ts";
 import type { MatrixEvent, MatrixReaction } from "./event.ts";
 import { agentOf } from "./ids.ts";
 
@@ -43,7 +43,10 @@ export function answerByReaction(
   if (!name || !agent || !seat || question.room !== room || !mayBeIn(config, agent, room, seat)) return undefined;
   const principal = matrixPrincipal(sender);
   const basis = { source: eventSource(eventId, user), channel: "matrix", lane, principal } as const;
-  if (agentsFor(config, principal, "matrix").length === 0 && !isApprover(config, principal))
+  if (
+    agentsFor(config, principal, "matrix", roomFor(config, room, seat)).length === 0 &&
+    !isApprover(config, principal)
+  )
     return { ...basis, kind: "other", state: "denied", reason: "reaction of somebody no group names" };
   // The homeserver sees what a reaction is put on, and could make one up.
   if (seat.encrypted && !config.approvals.reactions)

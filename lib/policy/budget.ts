@@ -52,9 +52,9 @@ export function budgetsOf(
   ];
 }
 
-/** The budget of a person: of each unit, the smallest limit that one of their groups sets. */
+/** The budget of a person: of each unit, the smallest limit that one of the groups sets that list them. */
 export function principalBudget(config: Config, principal: Principal, day: string): Budget[] {
-  const all = groupsOf(config, principal).flatMap(({ name, limits }) =>
+  const all = groupsOf(config, principal, undefined).flatMap(({ name, limits }) =>
     dailyBudget("", `groups.${name}.limits`, limits, day).flatMap((budget) => budget.limits),
   );
   const smallest = (["tokens", "money"] as const).flatMap((unit) =>

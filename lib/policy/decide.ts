@@ -1,9 +1,11 @@
 /** The one decision on a tool call. Pure: what it depends on is all in its two arguments. */
 import type { Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
-import { covers } from "../config/tool-glob.ts";
 import type { Label } from "../tools/define.ts";
-import { decideTool } from "./grant.ts";
+import { covers } from "../config/tool-glob.ts";
+import { hasApprover } from "./access.ts";
+import { unmetRules } from "./arguments.ts";
+import { grantOf } from "./grant.ts";
 import type { TaintSource } from "./taint.ts";
 
 /** Who asks which agent, where and how: the same for all calls of a run. */
@@ -41,13 +43,21 @@ export interface Decision {
   readonly rule: string;
 }
 
-/** What nothing grants is denied. */
+/**
+ * What nothing grants is denied. What is granted may still be denied, or need a yes, by its arguments, a budget, the
+ * agent's `ask` or the run's taint, and by the scope of whoever called the agent: the strictest decides.
+ */
 export function decide(scope: Scope, call: CallFacts): Decision {
-  const { config, agent, principal } = scope;
-  const decision = decideTool(config, agent, principal, call.tool.name);
-  const asked = agent.ask.find((glob) => covers(glob, call.tool.name));
-  if (decision.decision === "deny" || asked === undefined) return decision;
-  return { decision: "ask", rule: `agents.${agent.name}.ask "${asked}"` };
+  const grant = grantOf(scope, call);
+  if ("refused" in grant) return { decision: "deny", rule: grant.refused };
+  const own = strictest([
+    { decision: "allow", rule: grant.by.join(" & ") },
+    ...ofArguments(scope, call),
+    ...ofBudget(call),
+    ...ofAsk(scope, call),
+    ...ofTaint(scope, call),
+  ]);
+  return scope.caller === undefined ? own : strictest([own, decide(scope.caller, call)]);
 }
 
 /**
@@ -60,3 +70,47 @@ export const offeredTools = (scope: Scope, tools: readonly CallFacts["tool"][]):
       .filter((tool) => decide(scope, { tool, args: undefined, request: "", taint: [] }).decision !== "deny")
       .map(({ name }) => name),
   );
+
+/** The strictest of some decisions, with the rules of all that are as strict; of several denials the first says enough. */
+function strictest(decisions: readonly Decision[]): Decision {
+  const decision = (["deny", "ask", "allow"] as const).find((each) => decisions.some((one) => one.decision === each));
+  if (decision === undefined) throw new Error("there is nothing to decide by");
+  const rules = decisions.filter((one) => one.decision === decision).map(({ rule }) => rule);
+  return { decision, rule: decision === "deny" ? (rules[0] ?? "") : [...new Set(rules)].join(" & ") };
+}
+
+const ofArguments = ({ agent }: Scope, { tool, args, request }: CallFacts): Decision[] =>
+  args === undefined
+    ? []
+    : unmetRules(agent, tool.name, args, request).map(({ key, becomes }) => ({
+        decision: becomes,
+        rule: `${key} is not met`,
+      }));
+
+const ofBudget = ({ exhausted }: CallFacts): Decision[] =>
+  exhausted === undefined ? [] : [{ decision: "deny", rule: `${exhausted} is used up` }];
+
+function ofAsk({ agent }: Scope, { tool }: CallFacts): Decision[] {
+  const glob = agent.ask.find((each) => covers(each, tool.name));
+  return glob === undefined ? [] : [{ decision: "ask", rule: `agents.${agent.name}.ask "${glob}"` }];
+}
+
+const ofTaint = ({ config, agent }: Scope, { tool, taint }: CallFacts): Decision[] =>
+  taint.length === 0
+    ? []
+    : (["act", "egress"] as const)
+        .filter((label) => tool.labels.includes(label))
+        .map((label) => {
+          const { decision, rule } = whenTainted(config, agent, label);
+          return { decision, rule: `${rule} (tainted by ${taint.join(", ")})` };
+        })
+        .filter(({ decision }) => decision !== "allow");
+
+/** What config says of tools with a label in a tainted run, written or left out. */
+export function whenTainted(config: Config, agent: Agent, label: "act" | "egress"): Decision {
+  const key = `agents.${agent.name}.when_tainted.${label}`;
+  const written = agent.when_tainted[label];
+  if (written !== undefined) return { decision: written, rule: `${key} "${written}"` };
+  const decision = label === "act" && hasApprover(config, agent.name) ? "ask" : "deny";
+  return { decision, rule: `${key} "${decision}" by default` };
+}

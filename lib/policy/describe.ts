@@ -3,16 +3,19 @@ import type { ChannelName, Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { matrixUserId } from "../config/config.ts";
 import { chainOf } from "../config/backend-chain.ts";
-import { agentsFor, groupsOf } from "./access.ts";
-import { decideTool } from "./grant.ts";
+import { agentsFor, groupsThatName, type Room } from "./access.ts";
+import { alignedLines } from "./aligned-lines.ts";
+import { decide, type Decision, type Scope } from "./decide.ts";
 
-/** One person's access to one agent. */
+/** One person's access to one agent, or that of everybody in a room. */
 export interface Access {
-  readonly principal: Principal;
+  readonly who: string;
   readonly channel: ChannelName;
-  /** The person's groups that name the agent. */
+  /** The groups that name the agent. */
   readonly groups: readonly string[];
   readonly granted: readonly string[];
+  /** Granted with an approver's yes to each call. */
+  readonly asked: readonly string[];
   readonly denied: readonly { readonly tool: string; readonly rule: string }[];
 }
 
@@ -22,28 +25,55 @@ export interface AgentAccess {
   readonly people: readonly Access[];
 }
 
-/** Decides every tool for every person and agent. */
-export function describeAccess(config: Config, tools: readonly string[]): AgentAccess[] {
-  const people = new Set([...config.groups.values()].flatMap((group) => group.members) as Principal[]);
-  return [...config.agents.values()].map((agent) => ({
-    agent,
-    people: [...people].flatMap((principal) => accessOf(config, agent, principal, tools)),
-  }));
+/** Everyone config lets speak: each person, wherever they are, and whoever speaks in a room of a group. */
+export interface Speaker {
+  readonly who: string;
+  readonly principal: Principal;
+  readonly channel: ChannelName;
+  readonly room: Room;
 }
 
-function accessOf(config: Config, agent: Agent, principal: Principal, tools: readonly string[]): Access[] {
-  const channel: ChannelName = principal.startsWith("matrix:") ? "matrix" : "telegram";
+/** In the config's order, people first. */
+export function speakersOf(config: Config): Speaker[] {
+  const groups = [...config.groups.values()];
+  const people = [...new Set(groups.flatMap((group) => group.members) as Principal[])];
+  const rooms = [...new Set(groups.flatMap((group) => group.rooms))];
+  return [
+    ...people.map((principal) => ({ who: principal, principal, channel: channelOf(principal), room: undefined })),
+    ...rooms.map((room): Speaker => {
+      const channel = channelOf(room);
+      // No group lists anybody of this name.
+      return { who: `all in ${room}`, principal: `${channel}:anybody`, channel, room };
+    }),
+  ];
+}
+
+const channelOf = (id: string): ChannelName => (id.startsWith("matrix:") ? "matrix" : "telegram");
+
+/** Decides every tool for every person and agent, in a run that nothing has tainted. */
+export const describeAccess = (config: Config): AgentAccess[] =>
+  [...config.agents.values()].map((agent) => ({
+    agent,
+    people: speakersOf(config).flatMap((speaker) => accessOf(config, agent, speaker)),
+  }));
+
+function accessOf(config: Config, agent: Agent, { who, principal, channel, room }: Speaker): Access[] {
   const channelExists = channel === "matrix" ? config.matrix !== undefined : config.telegram.size > 0;
-  if (!channelExists || !agentsFor(config, principal, channel).includes(agent)) return [];
-  const decisions = tools.map((tool) => ({ tool, ...decideTool(config, agent, principal, tool) }));
+  if (!channelExists || !agentsFor(config, principal, channel, room).includes(agent)) return [];
+  const scope: Scope = { config, agent, principal, room, trigger: "chat" };
+  const decisions = config.toolFacts.map((tool) => ({
+    tool: tool.name,
+    ...decide(scope, { tool, args: undefined, request: "", taint: [] }),
+  }));
+  const named = (wanted: Decision["decision"]): string[] =>
+    decisions.filter(({ decision }) => decision === wanted).map(({ tool }) => tool);
   return [
     {
-      principal,
+      who,
       channel,
-      groups: groupsOf(config, principal)
-        .filter((group) => group.agents.includes("*") || group.agents.includes(agent.name))
-        .map((group) => group.name),
-      granted: decisions.filter(({ decision }) => decision === "allow").map(({ tool }) => tool),
+      groups: groupsThatName(config, principal, agent, room).map(({ name }) => name),
+      granted: named("allow"),
+      asked: named("ask"),
       denied: decisions.filter(({ decision }) => decision === "deny").map(({ tool, rule }) => ({ tool, rule })),
     },
   ];
@@ -85,19 +115,14 @@ function reachLines(config: Config, agent: Agent): string[] {
 function peopleLines(people: readonly Access[], verbose: boolean): string[] {
   if (people.length === 0) return ["Nobody may talk to it."];
   const heads = ["WHO", "GROUP", "OVER", "TOOLS"];
-  const rows = people.map(({ principal, groups, channel, granted }) => [
-    principal,
+  const rows = people.map(({ who, groups, channel, granted, asked }) => [
+    who,
     groups.join(", "),
     channel === "matrix" ? "Matrix" : "Telegram",
-    granted.length > 0 ? granted.join(" ") : "none",
+    [...granted, ...asked.map((tool) => `${tool} (asks)`)].join(" ") || "none",
   ]);
-  const widths = heads.map((head, column) => Math.max(...[heads, ...rows].map((row) => (row[column] ?? head).length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, column) => (column < row.length - 1 ? cell.padEnd(widths[column] ?? 0) : cell)).join("  ");
-  return [
-    line(heads),
-    ...rows.flatMap((row, at) => [line(row), ...(verbose ? deniedLines(people[at]?.denied ?? []) : [])]),
-  ];
+  const [head = "", ...lines] = alignedLines([heads, ...rows]);
+  return [head, ...lines.flatMap((line, at) => [line, ...(verbose ? deniedLines(people[at]?.denied ?? []) : [])])];
 }
 
 function deniedLines(denied: Access["denied"]): string[] {

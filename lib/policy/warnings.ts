@@ -1,7 +1,7 @@
-import type { ChannelName, Principal } from "../channel/types.ts";
-import { agentsFor } from "./access.ts";
 import { isWildcard } from "../config/check.ts";
 import type { Agent, Config } from "../config/config.ts";
+import { agentsFor } from "./access.ts";
+import { speakersOf } from "./describe.ts";
 
 /** What is valid but hardly meant, one sentence each; for `claw check` and the log at start. */
 export const configWarnings = (config: Config): string[] => [
@@ -12,8 +12,11 @@ export const configWarnings = (config: Config): string[] => [
 
 function groupWarnings(config: Config): string[] {
   const warnings: string[] = [];
-  for (const { name, members } of config.groups.values()) {
-    if (members.length === 0) warnings.push(`groups.${name} has no members`);
+  const seats = seatsOf(config);
+  for (const { name, members, rooms } of config.groups.values()) {
+    if (members.length === 0 && rooms.length === 0) warnings.push(`groups.${name} has no members`);
+    for (const room of rooms)
+      if (!seats.has(room)) warnings.push(`groups.${name} names ${room}, but no agent and no bot is listed there`);
     for (const member of members) {
       if (member.startsWith("matrix:") && !config.matrix)
         warnings.push(`groups.${name} names ${member}, but there is no [matrix]`);
@@ -24,20 +27,26 @@ function groupWarnings(config: Config): string[] {
   return warnings;
 }
 
+/** The rooms that agents and bots are in by config. */
+const seatsOf = ({ agents, telegram }: Config): Set<string> =>
+  new Set([
+    ...[...agents.values()].flatMap(({ matrix }) => (matrix?.rooms ?? []).map((room) => `matrix:${room}`)),
+    ...[...telegram.values()].flatMap(({ chats }) => chats.map((chat) => `telegram:${chat}`)),
+  ]);
+
 function agentWarnings(config: Config, agent: Agent): string[] {
   const { name, matrix } = agent;
   if (!matrix && !agent.telegram) return [`agents.${name} is on no channel: add matrix = { … } or telegram = true`];
   const warnings: string[] = [];
   if (matrix && !matrix.direct && matrix.rooms.length === 0)
     warnings.push(`agents.${name} is on Matrix but joins nothing: name rooms or set direct = true`);
-  const people = [...config.groups.values()].flatMap((group) => group.members) as Principal[];
-  const reachable = people.some((person) => agentsFor(config, person, channelOf(person)).includes(agent));
+  const reachable = speakersOf(config).some(({ principal, channel, room }) =>
+    agentsFor(config, principal, channel, room).includes(agent),
+  );
   if (!reachable)
     warnings.push(`nobody may talk to agents.${name}: name it in a group whose members share its channel`);
   return warnings;
 }
-
-const channelOf = (principal: Principal): ChannelName => (principal.startsWith("matrix:") ? "matrix" : "telegram");
 
 function listenWarnings({ listen }: Config): string[] {
   const host = listen.private.slice(0, listen.private.lastIndexOf(":"));

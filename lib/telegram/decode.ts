@@ -1,4 +1,5 @@
 import { isControl, parseCommand } from "../channel/command.ts";
+import { roomOf } from "../channel/room.ts";
 import type { InboundMessage, Lane, Principal } from "../channel/types.ts";
 import type { Config, TelegramBot } from "../config/config.ts";
 import type { InboxEntry } from "../ledger/inbox.ts";
@@ -94,7 +95,8 @@ function decodeMessage(
   const principal: Principal = `telegram:${from.id}`;
   if (from.is_bot) return left("denied", "sent by a bot", principal);
   const shared = chat.type !== "private";
-  if (agentsFor(config, principal, "telegram").length === 0) {
+  const room = roomOf({ channel: "telegram", bot: bot.name, chat: chat.id });
+  if (agentsFor(config, principal, "telegram", room).length === 0) {
     const decoded = left("denied", "no group grants this person an agent", principal);
     return shared ? decoded : { ...decoded, denial: { bot: bot.name, chat: chat.id, principal } };
   }

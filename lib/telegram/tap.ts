@@ -1,3 +1,4 @@
+import { roomOf } from "../channel/room.ts";
 import type { InboundMessage, Principal } from "../channel/types.ts";
 import type { Config, TelegramBot } from "../config/config.ts";
 import { laneOf } from "../ledger/lane.ts";
@@ -35,7 +36,7 @@ export function decodeTap(
   const [, name, code = ""] = /^(approve|deny):([a-z0-9]{1,32})$/.exec(data) ?? [];
   if (!message || name === undefined) return left("ignored", "callback_query");
   if (from.is_bot || standIns.has(from.id)) return left("denied", "tapped by a bot, or in the name of a chat");
-  if (agentsFor(config, principal, "telegram").length === 0 && !isApprover(config, principal))
+  if (agentsFor(config, principal, "telegram", roomOf(destination)).length === 0 && !isApprover(config, principal))
     return {
       ...left("denied", "no group grants this person an agent"),
       denial: { bot: bot.name, chat: message.chat.id, principal, tap: tap.id },

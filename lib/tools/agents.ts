@@ -1,10 +1,11 @@
 /** agent_ask: another agent's answer, within what both may do. Which agents may be asked is for policy to say. */
 import { z } from "zod";
+import { agentAsk } from "../config/tool-facts.ts";
 import { defineTool } from "./define.ts";
 
 /** The tool. What the other agent does is decided call by call, so asking it is neither an act nor egress by itself. */
-export const agentAsk = defineTool({
-  name: "agent_ask",
+export const agentTool = defineTool({
+  name: agentAsk,
   description: "Asks another agent, which has tools of its own, and returns its answer. It sees only your request.",
   input: z.strictObject({
     agent: z.string().min(1).max(32).describe("The agent's name"),

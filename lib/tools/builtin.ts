@@ -1,7 +1,9 @@
 import type { RawConfig } from "../config/schema.ts";
-import { agentAsk } from "./agents.ts";
+import type { ToolFacts } from "../config/tool-facts.ts";
+import { agentTool } from "./agents.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
+import { factsOf } from "./facts.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
 import { httpTools } from "./http.ts";
@@ -23,7 +25,7 @@ export const builtinTools = (
   destinations: readonly string[] = [],
 ): Tool[] => [
   timeNow,
-  agentAsk,
+  agentTool,
   ...commitmentTools(stores.commitments, () => settings().commitments.max_open),
   historyTool(stores.turns, () => settings().history.days),
   filesTool(() => settings().files.max_kb),
@@ -33,7 +35,7 @@ export const builtinTools = (
 ];
 
 const nowhere = (): never => {
-  throw new Error("this tool was made for its name alone");
+  throw new Error("this tool was made for its facts alone");
 };
 
 /** The built-in tools for their facts alone: what they do, throws. */
@@ -47,5 +49,5 @@ export const unconnectedTools = (): Tool[] =>
     nowhere,
   );
 
-/** The built-in tools' names, known without a database: the config is checked before one is opened. */
-export const builtinToolNames = (): string[] => unconnectedTools().map(({ name }) => name);
+/** The built-in tools' facts, known without a database: the config is checked before one is opened. */
+export const builtinToolFacts = (): ToolFacts[] => unconnectedTools().map(factsOf);

@@ -79,6 +79,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   readonly timeoutMs: number;
   /** Characters of result the model is given; the rest is cut, visibly. */
   readonly outputLimit: number;
+  /** Its settings list where it may send to, so that an agent's argument rules need not. */
+  readonly bounded?: true;
 }
 
 /** A tool as it is written. `run` returns what the model reads; a throw becomes an error result. */
@@ -111,7 +113,11 @@ export function defineTool<Input extends z.ZodObject>(tool: ToolDefinition<Input
   if (!(tool.outputLimit > 0)) throw wrong("it needs outputLimit, in characters");
   if (!("run" in tool)) throw wrong("it needs run, which does its work");
   const { name, description, input, parameters, effect, timeoutMs, outputLimit } = tool;
-  const facts = { name, description, input, ...(parameters && { parameters }), effect, timeoutMs, outputLimit };
+  const facts = {
+    ...{ name, description, input, effect, timeoutMs, outputLimit },
+    ...(parameters && { parameters }),
+    ...(tool.bounded && { bounded: tool.bounded }),
+  };
   const defined = Object.freeze({ ...facts, labels: Object.freeze([...tool.labels]) });
   definitions.set(defined, tool);
   return defined;

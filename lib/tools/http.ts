@@ -43,6 +43,7 @@ const httpGet = (settings: () => HttpSettings, network: Network | undefined): To
     }),
     // Egress: whoever runs the host reads what is written into the URL.
     labels: ["untrusted", "egress"],
+    bounded: true,
     effect: "idempotent",
     timeoutMs: 70_000,
     outputLimit: 100_000,
@@ -67,6 +68,7 @@ const imageRead = (settings: () => HttpSettings, network: Network | undefined): 
     description: "Answers a question about an image on the web; only from hosts the operator allowed.",
     input: z.strictObject({ url, question: z.string().trim().min(1).max(1_000) }),
     labels: ["untrusted", "egress"],
+    bounded: true,
     effect: "idempotent",
     timeoutMs: 180_000,
     outputLimit: 8_000,

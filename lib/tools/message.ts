@@ -12,6 +12,7 @@ export const messageTool = (names: readonly string[]): Tool =>
       text: z.string().trim().min(1).max(4_000).describe("Markdown"),
     }),
     labels: ["act", "egress"],
+    bounded: true,
     effect: "keyed",
     timeoutMs: 10_000,
     outputLimit: 1_000,

@@ -5,6 +5,9 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { readToml } from "../config/toml.ts";
 import { ClawError, messageOf } from "../errors.ts";
+import type { ToolFacts } from "../config/tool-facts.ts";
+import { builtinToolFacts } from "./builtin.ts";
+import { factsOf } from "./facts.ts";
 import { defineTool, isDefined, type Tool } from "./define.ts";
 
 /** What a file of the folder exports as its default. It is handed what it needs, so that it imports nothing of ours. */
@@ -71,4 +74,14 @@ async function load(file: string): Promise<Tool> {
   if (typeof made !== "object" || made === null || !isDefined(made as Tool))
     throw wrong(file, "must export default ({ defineTool, z }) => defineTool({ … })");
   return made as Tool;
+}
+
+/** The tools that are known before the config is checked: the folder's, and the facts of these and of the built-in ones. */
+export async function knownTools(configFile: string): Promise<{ own: Tool[]; facts: ToolFacts[] }> {
+  const builtin = builtinToolFacts();
+  const own = await loadOwnTools(
+    configFile,
+    builtin.map(({ name }) => name),
+  );
+  return { own, facts: [...builtin, ...own.map(factsOf)] };
 }

@@ -11,7 +11,7 @@ import { connect, type Sql } from "../../lib/db/client.ts";
 import { openDatabase } from "../../lib/db/database.ts";
 import { createLog } from "../../lib/log.ts";
 import { newKey } from "../../lib/seal.ts";
-import { builtinToolNames } from "../../lib/tools/builtin.ts";
+import { builtinToolFacts } from "../../lib/tools/builtin.ts";
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
 import { scriptFor } from "./script.ts";
@@ -60,7 +60,7 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
     TELEGRAM_WEBHOOK_SECRET: webhookSecret,
     LLM_API_KEY: real?.key,
   });
-  const config = loadConfig(file, { env, tools: builtinToolNames() });
+  const config = loadConfig(file, { env, tools: builtinToolFacts() });
 
   const database = await openDatabase(config);
   stack.defer(() => database.stop());

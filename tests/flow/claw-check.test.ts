@@ -106,7 +106,7 @@ test("claw is executable, and names its commands or the wrong one", () => {
   assert.ok(statSync(claw).mode & 0o100);
   const { code, out } = run(["--help"]);
   assert.equal(code, 0);
-  for (const command of ["check", "schema", "keys", "telegram", "matrix"])
+  for (const command of ["check", "policy", "schema", "keys", "telegram", "matrix"])
     assert.match(out, new RegExp(`^  ${command} `, "m"));
   const wrong = run(["chekc"]);
   assert.equal(wrong.code, 1);

@@ -237,7 +237,7 @@ export class Verifications {
 
   async #find(member: CryptoMember, person: string): Promise<void> {
     const agent = settingsOf(member);
-    if (!agent || !mayTalk(member.config(), matrixPrincipal(person), agent)) return;
+    if (!agent || !mayTalk(member.config(), matrixPrincipal(person), agent, undefined)) return;
     const { wasm } = member.machine;
     const requests = await member.machine.unit(async (olm) => olm.getVerificationRequests(new wasm.UserId(person)));
     const key = keyOf(member, person);

@@ -6,16 +6,11 @@ import type { Config } from "../../../lib/config/config.ts";
 import { Environment } from "../../../lib/config/environment.ts";
 import { loadConfig } from "../../../lib/config/load.ts";
 import { ConfigError } from "../../../lib/config/problem.ts";
+import type { ToolFacts } from "../../../lib/config/tool-facts.ts";
+import { builtinToolFacts } from "../../../lib/tools/builtin.ts";
 
 /** The tools the tests know. */
-export const tools = [
-  "time_now",
-  "commitments_list",
-  "commitments_add",
-  "commitments_complete",
-  "history_search",
-  "files_send",
-] as const;
+export const tools = builtinToolFacts();
 
 /** Values for every secret `valid` and openclaw.example.toml refer to. */
 export const secrets = {
@@ -72,15 +67,25 @@ export function configDirectory(t: TestContext, toml: string): { directory: stri
 }
 
 /** Loads a config from text, with every secret set unless `env` says otherwise. */
-export function load(t: TestContext, toml: string, env: Record<string, string | undefined> = {}): Config {
+export function load(
+  t: TestContext,
+  toml: string,
+  env: Record<string, string | undefined> = {},
+  known: readonly ToolFacts[] = tools,
+): Config {
   const { file } = configDirectory(t, toml);
-  return loadConfig(file, { env: new Environment({ ...secrets, ...env }), tools });
+  return loadConfig(file, { env: new Environment({ ...secrets, ...env }), tools: known });
 }
 
 /** The problems of a config that must not load, as `key: problem; fix`. */
-export function problemsOf(t: TestContext, toml: string, env: Record<string, string | undefined> = {}): string[] {
+export function problemsOf(
+  t: TestContext,
+  toml: string,
+  env: Record<string, string | undefined> = {},
+  known: readonly ToolFacts[] = tools,
+): string[] {
   try {
-    load(t, toml, env);
+    load(t, toml, env, known);
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     return thrown.problems.map(({ key, problem, fix }) => `${key}: ${problem}; ${fix}`);

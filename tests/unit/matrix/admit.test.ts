@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { InboundMessage } from "../../../lib/channel/types.ts";
+import { roomOf } from "../../../lib/channel/room.ts";
 import type { InboxEntry } from "../../../lib/ledger/inbox.ts";
 import type { Seat } from "../../../lib/ledger/matrix-rooms.ts";
 import { refusal } from "../../../lib/matrix/admit.ts";
@@ -92,6 +93,35 @@ describe("where an agent answers", () => {
     assert.deepEqual([here[0]?.state, here[0]?.body], ["denied", undefined]);
     const guest = await pushed(said("!status", { room_id: direct, sender: kid }), inDirect);
     assert.deepEqual([guest[0]?.state, guest[0]?.body], ["denied", undefined]);
+  });
+
+  test("whoever speaks in a group's room is let in there, and in no direct chat", async () => {
+    const config = testConfig({ groups: { desk: { rooms: [`matrix:${opsRoom}`], agents: ["ops"] } } });
+    const [here] = await pushed(said("Ops: hello", { sender: stranger }), { config });
+    assert.equal(here?.state, "new");
+    const [private_] = await pushed(said("hello", { room_id: direct, sender: stranger }), { ...inDirect, config });
+    assert.equal(private_?.state, "denied");
+    const other = "!other:home.example";
+    const elsewhere = { seats: { [other]: [seat(ops)] }, config };
+    assert.equal(
+      (await pushed(said("Ops: hello", { room_id: other, sender: stranger }), elsewhere))[0]?.state,
+      "denied",
+    );
+  });
+
+  test("an upgraded room counts as the one it replaced, so that no upgrade shakes off a room's rules", async () => {
+    const upgraded = "!upgraded:home.example";
+    const seats = { [upgraded]: [seat(ops, { origin: opsRoom })] };
+    const rooms = { [`matrix:${opsRoom}`]: { deny: ["*"] } };
+    const groups = { desk: { rooms: [`matrix:${opsRoom}`], agents: ["ops"] } };
+    const message = said("Ops: hello", { room_id: upgraded, sender: stranger });
+    const [entry] = await pushed(message, { seats, config: testConfig({ rooms, groups }) });
+    const { destination } = bodyOf(entry);
+    assert.equal(roomOf(destination), `matrix:${opsRoom}`);
+    assert.equal(destination.channel === "matrix" && destination.room, upgraded);
+    // Once config names the new room, that one's rules hold.
+    const named = testConfig({ groups, rooms: { ...rooms, [`matrix:${upgraded}`]: { deny: [] } } });
+    assert.equal((await pushed(message, { seats, config: named }))[0]?.state, "denied");
   });
 
   test("a direct chat with a third person is a room with others", async () => {

@@ -63,7 +63,6 @@ describe("claw matrix register", () => {
     const context: CommandContext = {
       env: new Environment({}),
       configFile: () => join(directory, "none.toml"),
-      toolNames: async () => [],
       loadConfig: async () => {
         throw new Error("there is no config");
       },

@@ -29,6 +29,9 @@ export function testConfig(
     homeserver?: string;
     ops?: object;
     helper?: object;
+    /** Further groups, and rooms. */
+    groups?: object;
+    rooms?: object;
     matrix?: null;
     hsToken?: string;
     asToken?: string;
@@ -44,7 +47,9 @@ export function testConfig(
     groups: {
       owners: { members: [`matrix:${owner}`], agents: ["*"] },
       family: { members: [`matrix:${kid}`], agents: ["helper"] },
+      ...more.groups,
     },
+    rooms: more.rooms,
     agents: {
       ops: agent({ localpart: "agent_ops", display_name: "Ops", rooms: [opsRoom], ...plain, ...more.ops }),
       helper: agent({ localpart: "agent_helper", display_name: "Helping Hand", ...plain, ...more.helper }),
@@ -64,6 +69,7 @@ export function testConfig(
     file: "/nowhere/openclaw.toml",
     agents: new Map(named(raw.agents).map(([name, made]): [string, Agent] => [name, { ...made, promptHash: "" }])),
     groups: new Map<string, Group>(named(raw.groups)),
+    rooms: new Map(Object.entries(raw.rooms)),
     matrix:
       more.matrix === null || !raw.matrix
         ? undefined

@@ -6,18 +6,18 @@ import { load, tools, valid } from "../config/support.ts";
 import { loadHousehold } from "./support.ts";
 
 test("access lists each person once an agent, by the groups that name it", (t) => {
-  const [ops, helper] = describeAccess(loadHousehold(t), tools);
+  const [ops, helper] = describeAccess(loadHousehold(t));
   assert.deepEqual(
-    ops?.people.map(({ principal, groups }) => [principal, groups]),
+    ops?.people.map(({ who, groups }) => [who, groups]),
     [
       ["matrix:@me:home.example", ["owners"]],
       ["telegram:123456789", ["owners"]],
     ],
   );
   assert.deepEqual(
-    helper?.people.map(({ principal, groups, granted }) => [principal, groups, granted.length]),
+    helper?.people.map(({ who, groups, granted }) => [who, groups, granted.length]),
     [
-      ["matrix:@me:home.example", ["owners", "family"], 6],
+      ["matrix:@me:home.example", ["owners", "family"], tools.length],
       ["matrix:@kid:home.example", ["family"], 2],
     ],
   );
@@ -25,7 +25,7 @@ test("access lists each person once an agent, by the groups that name it", (t) =
 
 test("the table shows channels, people and tools, and denials only when asked for", (t) => {
   const config = loadHousehold(t);
-  const access = describeAccess(config, tools);
+  const access = describeAccess(config);
   const lines = renderAccess(config, access, false);
   assert.ok(lines.includes("  Matrix    @agent_ops:home.example: direct chats"));
   assert.ok(lines.includes('  Telegram  bot "home" (answers first): private chats'));
@@ -39,7 +39,7 @@ test("the table shows channels, people and tools, and denials only when asked fo
 
 test("an agent nobody may talk to is shown as such and warned of", (t) => {
   const config = load(t, valid.replace('agents = ["*"]', ""));
-  assert.ok(renderAccess(config, describeAccess(config, tools), false).includes("  Nobody may talk to it."));
+  assert.ok(renderAccess(config, describeAccess(config), false).includes("  Nobody may talk to it."));
   assert.deepEqual(configWarnings(config), [
     "nobody may talk to agents.ops: name it in a group whose members share its channel",
   ]);

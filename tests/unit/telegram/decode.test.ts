@@ -83,6 +83,17 @@ describe("who is let in", () => {
       assert.equal(entryOf(privateText(id, "hi")).state, "denied");
   });
 
+  test("whoever writes in a group's room is let in there, and nowhere else", () => {
+    const groups = { desk: { rooms: [`telegram:${group}`, `telegram:${unlisted}`], agents: ["ops"] } };
+    const stateOf = (update: unknown): string | undefined =>
+      decodeUpdate(bot, me, testConfig(bot, groups), update)?.entry.state;
+    assert.equal(stateOf(groupText(stranger, group, "@claw_test_bot hello")), "new");
+    assert.equal(stateOf(privateText(stranger, "hello")), "denied");
+    assert.equal(stateOf(groupText(stranger, -1003, "@claw_test_bot hello")), "denied");
+    // A group names it, but no bot is to answer there.
+    assert.equal(stateOf(groupText(stranger, unlisted, "@claw_test_bot hello")), "refused");
+  });
+
   test("GHSA-2gvc-4f3c-2855: a right in a direct chat gives none in a room that is not listed", () => {
     const entry = entryOf(groupText(owner, unlisted, "/status@claw_test_bot"));
     assert.equal(entry.state, "refused");

@@ -29,11 +29,11 @@ export function testBot(more: Partial<TelegramBot> = {}): TelegramBot {
   };
 }
 
-/** One owner, one agent, one bot. */
-export function testConfig(bot: TelegramBot = testBot()): Config {
+/** One owner, one agent, one bot; `more` are further groups. */
+export function testConfig(bot: TelegramBot = testBot(), more: object = {}): Config {
   const raw = configSchema.parse({
     backends: {},
-    groups: { owners: { members: [`telegram:${owner}`], agents: ["*"] } },
+    groups: { owners: { members: [`telegram:${owner}`], agents: ["*"] }, ...more },
     agents: { ops: { description: "Ops", backend: "main", prompt: "ops.md", telegram: true } },
   });
   const agents = Object.entries(raw.agents).map(([name, agent]): [string, Agent] => [
@@ -45,6 +45,7 @@ export function testConfig(bot: TelegramBot = testBot()): Config {
     file: "openclaw.toml",
     agents: new Map(agents),
     groups: new Map(groups),
+    rooms: new Map(),
     telegram: new Map([[bot.name, bot]]),
   };
   return part as Config;

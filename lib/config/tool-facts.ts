@@ -1,0 +1,14 @@
+import type { Label } from "../tools/define.ts";
+
+/** What config may know of a tool before anything is opened: from its definition or the operator's config, never from a server. */
+export interface ToolFacts {
+  readonly name: string;
+  readonly labels: readonly Label[];
+  /** Its arguments by dotted path, `path.*` where anything may stand below; undefined where its schema is not known. */
+  readonly arguments?: readonly string[];
+  /** Its settings list where it may send to, so that an agent's argument rules need not. */
+  readonly bounded?: boolean;
+}
+
+/** The tool by which an agent calls the one its argument `agent` names: granted by `agents.NAME.calls`. */
+export const agentAsk = "agent_ask";
