@@ -14,7 +14,7 @@ const cases: readonly (readonly [string, string, string, RegExp])[] = [
     "an unknown key is named with the nearest key of its place",
     "members =",
     "memebrs =",
-    /^groups\.owners\.memebrs: unknown key; did you mean "members"\? In \[groups\.owners\]: members, agents, tools, deny, approve, limits$/,
+    /^groups\.owners\.memebrs: unknown key; did you mean "members"\? In \[groups\.owners\]: members, agents, tools, deny, limits, rooms, trusted, approve$/,
   ],
   [
     "an unknown section is named with the nearest one",
