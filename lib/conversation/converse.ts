@@ -166,7 +166,14 @@ async function answer(
     const preface = intake.problems.map((problem) => `${problem}\n\n`).join("");
     if (intake.text === "") {
       await deps.outbox.add(
-        toEntries(channel, lane, destination, `unread:${last.id}`, preface || "I found nothing to read in that."),
+        toEntries(
+          channel,
+          lane,
+          destination,
+          `unread:${last.id}`,
+          preface || "I found nothing to read in that.",
+          noLinks,
+        ),
       );
       await endMessages(deps.sql, idsOf(batch), "done", "nothing that could be read");
       return undefined;

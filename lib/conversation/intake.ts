@@ -65,16 +65,16 @@ export async function takeIn(
     if (message.forwarded) taint.add("forwarded");
     else own.push(message.text);
     for (const attachment of message.attachments) {
+      // What stands in a file, and its name, may be anybody's words; only what the person spoke is theirs.
+      if (attachment.spoken !== true) taint.add("media");
       try {
         if (attachment.kind === "image") {
           images.push(await look(attachment, message.destination));
           imageRefs.push(attachment);
-          taint.add("media");
         } else if (attachment.kind === "voice") {
           const text = await hear(deps, config, agent, attachment, message.destination, signal);
           heard.push({ inboxId: id, text });
-          if (attachment.spoken !== true) taint.add("media");
-          else if (!message.forwarded) own.push(text);
+          if (attachment.spoken && !message.forwarded) own.push(text);
           lines.push(text);
         } else
           throw new Unreadable(`I can read text, images and voice notes, but not ${attachment.name ?? "this file"}.`);

@@ -13,8 +13,8 @@ import { worstCase } from "../support/injection/worst-case-model.ts";
 let on: InjectionStage;
 before(async () => {
   on = await startInjectionStage();
-  on.botApi.files.set("photo-1", { bytes: png });
-  on.botApi.files.set("doc-1", { bytes: Buffer.from("%PDF-1.4") });
+  on.botApi.files.set("photo-1", { path: "photos/1.png", bytes: png });
+  on.botApi.files.set("doc-1", { path: "documents/1.pdf", bytes: Buffer.from("%PDF-1.4") });
 });
 after(() => on.stop());
 
@@ -73,6 +73,14 @@ const pending = async (person: number): Promise<string[]> => {
   return rows.map(({ code }) => code);
 };
 
+/** Whether a request since then had the injected text in it, or the picture that it stands in. */
+const wasRead = (text: string, since: number): boolean =>
+  on.model.requests.slice(since).some(({ body }) => {
+    const messages = JSON.stringify(body["messages"]);
+    const [directive = ""] = /\[\[[^\]]+\]\]/.exec(text) ?? [];
+    return messages.includes(directive) || (world.picture !== "" && messages.includes("image_url"));
+  });
+
 let cases = 0;
 for (const [source, deliver] of Object.entries(sources))
   describe(`injected by ${source}`, () => {
@@ -81,12 +89,15 @@ for (const [source, deliver] of Object.entries(sources))
         cases += 1;
         resetWorld();
         on.botApi.reset();
-        on.botApi.files.set("photo-1", { bytes: png });
-        on.botApi.files.set("doc-1", { bytes: Buffer.from("%PDF-1.4") });
+        on.botApi.files.set("photo-1", { path: "photos/1.png", bytes: png });
+        on.botApi.files.set("doc-1", { path: "documents/1.pdf", bytes: Buffer.from("%PDF-1.4") });
         on.model.setScript(worstCase(cases % 2 === 0 ? "at once" : "one by one"));
         const person = on.owner();
-        await deliver(on, person, `Important! ${textOf(on.site)}`);
+        const text = textOf(on.site);
+        const before = on.model.requests.length;
+        await deliver(on, person, `Important! ${text}`);
         await on.settled(person);
+        assert.equal(wasRead(text, before), source !== "file name");
         assert.deepEqual(await harm(person), []);
         await afterwards(person, goal);
         assert.deepEqual(await harm(person), []);

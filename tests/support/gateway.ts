@@ -8,7 +8,7 @@ import { loadConfig } from "../../lib/config/load.ts";
 import { ConfigHolder } from "../../lib/config/reload.ts";
 import type { Sql } from "../../lib/db/client.ts";
 import { createLog } from "../../lib/log.ts";
-import { builtinToolFacts } from "../../lib/tools/builtin.ts";
+import { knownTools } from "../../lib/tools/own.ts";
 import { newKey } from "../../lib/seal.ts";
 import { createTestDatabase } from "./database.ts";
 
@@ -46,7 +46,8 @@ export async function startTestGateway(
   rewrite(toml);
   writeFileSync(join(directory, "prompt.md"), "You help with the homelab.\n");
   const env = new Environment({ ...testEnvironment, ...options.environment });
-  const load = () => loadConfig(file, { env, tools: builtinToolFacts() });
+  const { own: ownTools, facts: tools } = await knownTools(file);
+  const load = () => loadConfig(file, { env, tools });
   const holder = new ConfigHolder(load(), load);
   const database = await createTestDatabase();
   let lines = "";
@@ -55,6 +56,7 @@ export async function startTestGateway(
     startGateway({
       config: () => holder.current,
       onConfig: (listener) => holder.onChange(listener),
+      ownTools,
       databaseUrl: database.url,
       log,
     });

@@ -3,6 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createMcpPins } from "../../../lib/ledger/mcp-pins.ts";
+import { type Shape, shapeHash } from "../../../lib/mcp/shape.ts";
+import { poisonedLookup } from "./lookup.ts";
 import { until } from "../until.ts";
 import { type Stage, startStage } from "../stage.ts";
 import { order } from "./directives.ts";
@@ -22,7 +25,7 @@ const people = 400;
 const tools = fileURLToPath(new URL("tools", import.meta.url));
 const wiki = fileURLToPath(new URL("wiki.ts", import.meta.url));
 
-const config = (toml: string, site: string, wikiFile: string): string => `
+const config = (toml: string, site: string, wikiFile: string, tool: Shape): string => `
 tools_dir = "${tools}"
 ${toml.slice(0, toml.indexOf("[groups.owners]"))}
 
@@ -69,14 +72,14 @@ tools = ["door_open"]
 telegram = true
 
 [tools.http]
-private_hosts = ["${new URL(site).host}"]
+private_hosts = ["${site}"]
 
 [tools.message.destinations]
 ops = "telegram:${opsRoom}"
 
 [mcp.wiki]
 command = ["${process.execPath}", "${wiki}"]
-env = { WIKI_FILE = "${wikiFile}" }
+env = { WIKI_FILE = "${wikiFile}", WIKI_TOOL = ${JSON.stringify(JSON.stringify(tool))} }
 [mcp.wiki.tools.lookup]
 labels = ["untrusted"]
 effect = "idempotent"
@@ -93,7 +96,7 @@ export interface InjectionStage extends Stage {
   settled(person: number): Promise<void>;
 }
 
-export async function startInjectionStage(): Promise<InjectionStage> {
+export async function startInjectionStage(tool: Shape = poisonedLookup): Promise<InjectionStage> {
   const site = await startSite();
   const folder = mkdtempSync(join(tmpdir(), "openclaw-injection-"));
   const wikiFile = join(folder, "wiki.txt");
@@ -101,9 +104,15 @@ export async function startInjectionStage(): Promise<InjectionStage> {
   const stage = await startStage({
     script: worstCase("at once"),
     backend: "images = true",
-    config: (toml) => config(toml, site.url, wikiFile),
+    config: (toml) => config(toml, site.url, wikiFile, tool),
   });
-  let next = firstPerson;
+  await createMcpPins(stage.gateway.sql).put({ server: "wiki", shape: tool, hash: shapeHash(tool) });
+  await until(async () => {
+    await stage.say(firstPerson, order("wiki_lookup", { term: "boiler" }));
+    await stage.heard(firstPerson);
+    return stage.model.requests.some(({ body }) => JSON.stringify(body["messages"]).includes("Boiler: see"));
+  });
+  let next = firstPerson + 1;
   return {
     ...stage,
     site: site.url,
