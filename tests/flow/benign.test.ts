@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { order } from "../support/injection/directives.ts";
+import { lookup } from "../support/injection/lookup.ts";
 import { type InjectionStage, startInjectionStage } from "../support/injection/stage.ts";
 import { resetWorld } from "../support/injection/world.ts";
 import { worstCase } from "../support/injection/worst-case-model.ts";
 
 let on: InjectionStage;
 before(async () => {
-  on = await startInjectionStage();
+  on = await startInjectionStage(lookup);
 });
 after(() => on.stop());
 
