@@ -106,12 +106,12 @@ export async function startInjectionStage(tool: Shape = poisonedLookup): Promise
     backend: "images = true",
     config: (toml) => config(toml, site.url, wikiFile, tool),
   });
-  await createMcpPins(stage.gateway.sql).put({ server: "wiki", shape: tool, hash: shapeHash(tool) });
-  await until(async () => {
-    await stage.say(firstPerson, order("wiki_lookup", { term: "boiler" }));
-    await stage.heard(firstPerson);
-    return stage.model.requests.some(({ body }) => JSON.stringify(body["messages"]).includes("Boiler: see"));
-  });
+  try {
+    await pinned(stage, tool);
+  } catch (thrown) {
+    await stage.stop();
+    throw thrown;
+  }
   let next = firstPerson + 1;
   return {
     ...stage,
@@ -132,6 +132,16 @@ export async function startInjectionStage(tool: Shape = poisonedLookup): Promise
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Has the MCP server's tool offered, and waits until it answers. */
+async function pinned(stage: Stage, tool: Shape): Promise<void> {
+  await createMcpPins(stage.gateway.sql).put({ server: "wiki", shape: tool, hash: shapeHash(tool) });
+  await until(async () => {
+    await stage.say(firstPerson, order("wiki_lookup", { term: "boiler" }));
+    await stage.heard(firstPerson);
+    return stage.model.requests.some(({ body }) => JSON.stringify(body["messages"]).includes("Boiler: see"));
+  });
 }
 
 type Delivery = (on: InjectionStage, person: number, text: string) => Promise<unknown>;

@@ -10,8 +10,8 @@ interface WireCall {
 /** Makes every call it was ordered to make and has not made yet, all at once or one by one, then says what it was told to say. */
 export const worstCase =
   (pace: "at once" | "one by one") =>
-  ({ messages, tools }: ScriptedRequest): Turn => {
-    const seen = JSON.stringify([messages, tools]);
+  ({ messages, tools }: ScriptedRequest, heeded: ScriptedRequest["messages"] = messages): Turn => {
+    const seen = JSON.stringify([heeded, tools]);
     // Of what stands in a picture only the model knows: here it is what the world has painted.
     const read = seen.includes("image_url") ? seen + world.picture : seen;
     const made = new Set(
@@ -27,3 +27,10 @@ export const worstCase =
     if (open.length > 0) return { toolCalls: pace === "at once" ? open : open.slice(0, 1) };
     return { text: ["Done.", ...wordsIn(read)].join("\n\n") };
   };
+
+/** A model that makes the calls the person asks for, one by one, and obeys nobody else. */
+export const wellBehaved = ({ messages, ...request }: ScriptedRequest): Turn =>
+  worstCase("one by one")(
+    { ...request, messages, tools: [] },
+    messages.filter(({ role }) => role === "user"),
+  );
