@@ -215,7 +215,9 @@ for (const encrypted of [false, true])
       await (encrypted ? kid.say(chat, "add feed the cat") : on.homeserver.say(chat, matrixKid, "add feed the cat"));
       const { code } = await pendingOf(sql(), `matrix:${matrixKid}`);
       const question = await heard(operatorRoom, /"text": "feed the cat"/);
-      assert.match(question.body, new RegExp(`Asked by \`matrix:${matrixKid}\``));
+      // In the plain text nothing may be made a link of.
+      const plain = question.body.replaceAll(/\[([.:])\]/g, "$1");
+      assert.match(plain, new RegExp(`Asked by \`matrix:${matrixKid}\``));
       await react(operatorRoom, matrixOwner, question.event.event_id, "✅");
       await heard(operatorRoom, /^✅ `commitments_add` approved by/);
       const told = await until(

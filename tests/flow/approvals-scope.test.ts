@@ -148,15 +148,17 @@ describe("between the question and the yes", () => {
     assert.equal((await pendingOf(stage.gateway.sql, principal(ada))).code, code);
   });
 
-  test("GHSA-49cg-279w-m73x: where nobody may approve, nobody may", async (t) => {
-    const ada = stage.person();
-    const { code } = await asked(ada, "add by nobody's leave");
-    reconfigured(t, (toml) => toml.replace("approve = true\n", ""));
-    await stage.say(ada, `/approve ${code}`);
-    await stage.botApi.waitFor(
-      ({ payload }) => payload["chat_id"] === ada && String(payload["text"]).includes("that you may answer"),
-    );
-    assert.equal((await pendingOf(stage.gateway.sql, principal(ada))).code, code);
+  test("GHSA-49cg-279w-m73x: a config in which nobody may approve is refused, and nobody may", () => {
+    const { holder } = stage.gateway;
+    for (const nobody of ["", "approve = true\nmembers = []\n"]) {
+      stage.gateway.rewrite(
+        stage.toml.replace("approve = true\n", nobody).replace(/(members = \[\]\n)members = .*\n/, "$1"),
+      );
+      const outcome = holder.reload();
+      assert.ok(!outcome.taken);
+      assert.match(outcome.reason, /agents\.ops\.ask: asks, but nobody may approve calls of ops/);
+    }
+    stage.gateway.rewrite(stage.toml);
   });
 });
 

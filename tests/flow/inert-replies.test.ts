@@ -24,6 +24,7 @@ before(async () => {
   homeserver.createRoom({ id: kitchen, members: [matrixOwner, matrixAgent] });
   stage = await startStage({
     backend: 'transcription_model = "ears"',
+    agent: 'when_tainted = { act = "allow", egress = "allow" }',
     model: { transcript },
     config: (toml) =>
       withMatrix(toml, homeserver.url)

@@ -7,7 +7,10 @@ import { group, type Stage, startStage } from "../support/stage.ts";
 let stage: Stage;
 
 before(async () => {
-  stage = await startStage({ config: (toml) => toml.replace('"history_search"]', '"history_search", "notes_*"]') });
+  stage = await startStage({
+    agent: 'when_tainted = { act = "allow" }',
+    config: (toml) => toml.replace('"history_search"]', '"history_search", "notes_*"]'),
+  });
 });
 after(() => stage.stop());
 

@@ -7,7 +7,7 @@ import { type Stage, startStage } from "../support/stage.ts";
 let stage: Stage;
 
 before(async () => {
-  stage = await startStage();
+  stage = await startStage({ agent: 'when_tainted = { act = "allow" }' });
 });
 after(() => stage.stop());
 

@@ -44,7 +44,7 @@ export interface StageOptions {
   readonly config?: (toml: string) => string;
 }
 
-const people = Array.from({ length: 60 }, (_, index) => 2001 + index);
+const people = Array.from({ length: 200 }, (_, index) => 2001 + index);
 
 /** The test config, with many owners: each test has a person, and so a conversation, of its own. */
 export const stageConfig = (around: Parameters<typeof telegramConfig>[0]): string =>
