@@ -24,6 +24,8 @@ export type RunEvent =
   | { readonly type: "run.waiting" }
   | { readonly type: "llm.requested"; readonly backend: string; readonly model: string }
   | { readonly type: "llm.answered"; readonly answer: ModelAnswer }
+  /** Beside the loop, for a tool: the model looked at an image. */
+  | { readonly type: "llm.consulted"; readonly answer: ModelAnswer }
   | { readonly type: "llm.failed"; readonly errorType: string; readonly reason: string }
   /** The decision on one call. An allowed one is also the intent: what follows may have happened. `ask`: see approval.decided. */
   | {

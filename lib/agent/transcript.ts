@@ -70,6 +70,10 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
       else transcript.text = answer.text;
       break;
     }
+    case "llm.consulted":
+      addUsage(transcript.usage, event.answer.usage);
+      transcript.answers.push({ backend: event.answer.backend, usage: event.answer.usage });
+      break;
     case "tool.requested": {
       const state = transcript.calls.find(({ call }) => call.id === event.call.id);
       if (!state) break;

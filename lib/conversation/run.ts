@@ -2,7 +2,7 @@
 import type { AgentFunction } from "../agent/function.ts";
 import type { RunEvent, RunJournal } from "../agent/events.ts";
 import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
-import type { ImagePart, ModelMessage } from "../agent/model.ts";
+import type { ImagePart, ModelAnswer, ModelMessage } from "../agent/model.ts";
 import { RunWaiting } from "../agent/waiting.ts";
 import type { LinkPolicy } from "../channel/links.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
@@ -97,7 +97,12 @@ export async function execute(
   const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
   const request = requestOf(input);
   const model = deps.backends.model(config, agent.backend, budgetMeter(deps, { config, agent, run: open.run }));
-  const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config) };
+  const journal = counted(open, deps.metrics);
+  const consulted = async (answer: ModelAnswer): Promise<void> => {
+    const event: RunEvent = { type: "llm.consulted", answer };
+    applyEvent(transcript, { seq: await journal.append([event]), event });
+  };
+  const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config, consulted) };
   const tools = { scope, runId, conversationId, shared, request, taint, reach };
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
@@ -106,7 +111,7 @@ export async function execute(
         model,
         tools: createToolHost(deps.sql, registry, tools),
         offered,
-        journal: counted(open, deps.metrics),
+        journal,
         limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
         signal,
         clock: () => performance.now(),

@@ -85,7 +85,8 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
       return {
         columns: { type: event.type, operation_name: "chat", provider_name: event.backend, request_model: event.model },
       };
-    case "llm.answered": {
+    case "llm.answered":
+    case "llm.consulted": {
       const { text, toolCalls, usage, ...answer } = event.answer;
       return {
         columns: {
@@ -202,6 +203,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
     case "llm.requested":
       return { type: row.type, backend: text(row.provider_name), model: text(row.request_model) };
     case "llm.answered":
+    case "llm.consulted":
       return {
         type: row.type,
         answer: {

@@ -228,6 +228,7 @@ class Chain {
   readonly #seal: Sealer;
   #seq: number;
   #hash: Uint8Array;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(sql: Sql, keyring: Keyring, run: Run, seal: Sealer, seq: number, hash: Uint8Array) {
     this.#sql = sql;
@@ -263,10 +264,15 @@ class Chain {
     return first;
   }
 
-  async append(events: readonly RunEvent[]): Promise<number> {
-    const { first, rows } = this.#extend(events);
-    await this.#write(journalInsert(this.#sql, rows));
-    return first;
+  append(events: readonly RunEvent[]): Promise<number> {
+    // One after the other, whoever asks: a later row must never be kept without those before it.
+    const written = this.#last.then(async () => {
+      const { first, rows } = this.#extend(events);
+      await this.#write(journalInsert(this.#sql, rows));
+      return first;
+    });
+    this.#last = written.catch(() => undefined);
+    return written;
   }
 
   async close(events: readonly RunEvent[], ending: RunEnding): Promise<ClaimedMessage | undefined> {

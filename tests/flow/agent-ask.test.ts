@@ -156,7 +156,8 @@ test("/stop ends both runs and the question", async () => {
   await until(async () => (await runsOf(person)).every(({ state }) => state === "waiting"));
   await stage.say(person, "/stop");
   await until(async () => (await runsOf(person)).every(({ state }) => state === "cancelled"));
-  const rows = await stage.gateway.sql`select state from approvals where principal = ${`telegram:${person}`}`;
+  const rows = await stage.gateway.sql<{ state: string }[]>`
+    select state from approvals where principal = ${`telegram:${person}`}`;
   assert.deepEqual(
     rows.map(({ state }) => state),
     ["cancelled"],

@@ -67,4 +67,16 @@ test("an image is looked at in a call apart, without tools and without what was 
   assert.doesNotMatch(messages, /canary|Be brief/);
   assert.match(JSON.stringify(answered?.["messages"]), /One grey pixel\./);
   assert.doesNotMatch(JSON.stringify(answered?.["messages"]), /base64/);
+
+  // Journalled and counted like the run's own calls.
+  const run = await lastRun(stage.gateway.sql, ada);
+  const entries = await journalOf(stage.gateway.sql, run.id);
+  assert.deepEqual(
+    entries.filter(({ type }) => type.startsWith("llm.")).map(({ type }) => type),
+    ["llm.requested", "llm.answered", "llm.consulted", "llm.requested", "llm.answered"],
+  );
+  const consulted = entries.find(({ type }) => type === "llm.consulted");
+  assert.match(String(consulted?.["provider_request_id"]), /^req_/);
+  const tokens = entries.reduce((sum, entry) => sum + Number(entry["input_tokens"] ?? 0), 0);
+  assert.equal(Number(run["input_tokens"]), tokens);
 });

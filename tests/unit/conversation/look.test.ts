@@ -23,11 +23,13 @@ function setUp(answer: Partial<ModelAnswer>, takesImages = true) {
     ["main", { images: true } as Backend],
     ["blind", { images: false } as Backend],
   ]);
-  return { asked, look: createLook(model, { media, backends }) };
+  const recorded: ModelAnswer[] = [];
+  const look = createLook(model, { media, backends }, async (given) => void recorded.push(given));
+  return { asked, recorded, look };
 }
 
 test("a look at an image is a call of its own: the question, the image, no tools", async () => {
-  const { asked, look } = setUp({});
+  const { asked, recorded, look } = setUp({});
   const signal = new AbortController().signal;
   assert.equal(await look?.ask(image, "What is it?", signal), "A cat.");
   assert.equal(look?.maxBytes, 524_288);
@@ -39,6 +41,10 @@ test("a look at an image is a call of its own: the question, the image, no tools
   );
   assert.deepEqual(request?.messages[1], { role: "user", text: "What is it?", images: [image] });
   assert.equal(request?.signal, signal);
+  assert.deepEqual(
+    recorded.map(({ text }) => text),
+    ["A cat."],
+  );
 });
 
 test("what a model without images says of one does not count", async () => {

@@ -24,6 +24,7 @@ const events: RunEvent[] = [
   { type: "llm.requested", backend: "main", model: "m" },
   { type: "llm.answered", answer: answer({ text: "canary", toolCalls: [someCall], responseId: "r", requestId: "q" }) },
   { type: "llm.answered", answer: answer({ usage: undefined }) },
+  { type: "llm.consulted", answer: answer({ text: "canary", responseId: "r", requestId: "q" }) },
   { type: "llm.failed", errorType: "backend_failed", reason: "canary" },
   { type: "tool.requested", call: someCall, known: true, decision: "ask", rule: "r", taint: ["quoted"] },
   { type: "approval.decided", call: someCall, outcome: "approved", approver: "telegram:1" },

@@ -329,7 +329,7 @@ test("no call outside the grant is ever allowed, asked or run: the oracle agrees
     { numRuns: 40 },
   );
   assert.ok(
-    counts.every((count) => count > 1_000),
+    counts.every((count) => count > 100),
     `too one-sided: ${counts.join()}`,
   );
 });
