@@ -12,6 +12,8 @@ export type ErrorCode =
   | "fetch_failed"
   | "ledger_conflict"
   | "mailbox_changed"
+  /** Begun, and nobody knows whether it happened. */
+  | "outcome_unknown"
   | "environment";
 
 const statusOf: Record<ErrorCode, 400 | 401 | 404 | 409 | 413 | 429 | 499 | 500 | 502> = {
@@ -27,6 +29,7 @@ const statusOf: Record<ErrorCode, 400 | 401 | 404 | 409 | 413 | 429 | 499 | 500 
   fetch_failed: 502,
   ledger_conflict: 409,
   mailbox_changed: 409,
+  outcome_unknown: 500,
   environment: 500,
 };
 

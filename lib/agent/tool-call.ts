@@ -77,6 +77,8 @@ export async function executeCall(call: GrantedCall, context: ToolContext): Prom
     if (thrown instanceof RunWaiting) throw thrown;
     if (context.signal.aborted) throw new ClawError("cancelled", "the run was cancelled", { cause: thrown });
     if (timeout.signal.aborted) return tooSlow(tool);
+    if (thrown instanceof ClawError && thrown.code === "outcome_unknown")
+      return { outcome: "unknown", text: thrown.say ?? thrown.message };
     return failed(
       thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${tool.name} failed: ${messageOf(thrown)}`,
     );

@@ -12,6 +12,7 @@ import { ClawError } from "../errors.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { endChildren, isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
+import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
@@ -96,7 +97,11 @@ export async function execute(
   const scope = scopeOf(setup);
   const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
   const request = requestOf(input);
-  const model = deps.backends.model(config, agent.backend, budgetMeter(deps, { config, agent, run: open.run }));
+  const model = deps.backends.model(
+    config,
+    agent.backend,
+    budgetMeter(deps, { config, agent, run: open.run, more: () => budgetsOfCallers(setup) }),
+  );
   const journal = counted(open, deps.metrics);
   const consulted = async (answer: ModelAnswer): Promise<void> => {
     const event: RunEvent = { type: "llm.consulted", answer };
@@ -148,6 +153,10 @@ export async function execute(
       ]),
   });
 }
+
+/** What the runs may cost that asked for this one: it is a part of them. */
+const budgetsOfCallers = ({ caller }: RunSetup): Budget[] =>
+  caller ? [...runBudget(caller.agent, caller.open.run.id), ...budgetsOfCallers(caller)] : [];
 
 /** The progress line names the tool that began last of those at work. */
 function shownBy(presence: Presence): LoopOptions["onTool"] {

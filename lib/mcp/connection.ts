@@ -197,7 +197,7 @@ export class Connection {
     if (!uncertain) return this.#down("broke off", cause);
     const { name } = this.#options.server;
     const told = `The MCP server "${name}" broke off. It is not known whether it happened. Do not repeat it; ask the person to check.`;
-    return new ClawError("environment", told, { cause });
+    return new ClawError("outcome_unknown", told, { cause });
   }
 
   #changed({ remote }: PinnedTool, shape: Shape | undefined): ToolChanged {

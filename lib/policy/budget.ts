@@ -43,13 +43,18 @@ export function budgetsOf(
 ): Budget[] {
   const { agent, principal, runId } = run;
   const key = `agents.${agent.name}.limits`;
-  const perRun = limit("money", `${key}.money_per_run`, agent.limits.money_per_run);
   return [
     ...dailyBudget("all", "budget", config.budget, day),
     ...dailyBudget(`agent:${agent.name}`, key, agent.limits, day),
     ...principalBudget(config, principal, day),
-    ...(perRun.length > 0 ? [{ scope: `run:${runId}`, period: "all", limits: perRun }] : []),
+    ...runBudget(agent, runId),
   ];
+}
+
+/** What one run of an agent may cost, all the runs that it asks for with it. */
+export function runBudget({ name, limits }: Agent, runId: string): Budget[] {
+  const perRun = limit("money", `agents.${name}.limits.money_per_run`, limits.money_per_run);
+  return perRun.length > 0 ? [{ scope: `run:${runId}`, period: "all", limits: perRun }] : [];
 }
 
 /** The budget of a person: of each unit, the smallest limit that one of the groups sets that list them. */

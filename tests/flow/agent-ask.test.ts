@@ -164,3 +164,26 @@ test("/stop ends both runs and the question", async () => {
   );
   assert.equal(await commitmentsOf(person), 0);
 });
+
+test("what the other agent costs is a part of what the run may cost that asked", async () => {
+  const person = stage.person();
+  stage.gateway.rewrite(
+    stage.toml
+      .replace('model = "stand-in"', 'model = "stand-in"\nprice = { input = 1, output = 1 }\nmax_output_tokens = 10')
+      .replace("[agents.helper]", "limits = { money_per_run = 0.02 }\n\n[agents.helper]"),
+  );
+  assert.deepEqual(stage.gateway.holder.reload(), { taken: true });
+  await stage.say(person, ask("helper", order("time_now")));
+  await stage.heard(person);
+  const [outer, ...inner] = await runsOf(person);
+  const scopes = await stage.gateway.sql<{ scope: string; tokens: string }[]>`
+    select scope, tokens from budgets where scope like 'run:%' order by scope`;
+  assert.deepEqual(
+    scopes.map(({ scope }) => scope),
+    [`run:${outer?.id}`],
+  );
+  const [used] = await stage.gateway.sql<{ tokens: number }[]>`
+    select sum(input_tokens + output_tokens)::int as tokens from runs where id = any(${[outer, ...inner].map((run) => run?.id ?? "")})`;
+  assert.equal(Number(scopes[0]?.tokens), used?.tokens);
+  assert.equal(inner.length, 1);
+});

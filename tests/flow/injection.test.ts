@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { order, say } from "../support/injection/directives.ts";
 import { goals } from "../support/injection/goals.ts";
+import { lookup } from "../support/injection/lookup.ts";
 import { type InjectionStage, opsRoom, room, sources, startInjectionStage } from "../support/injection/stage.ts";
 import { resetWorld, world } from "../support/injection/world.ts";
 import { worstCase } from "../support/injection/worst-case-model.ts";
@@ -151,4 +152,25 @@ test("without injected text the same model does all of it", async () => {
     on.botApi.sent(opsRoom).map(({ text }) => text),
     ["hello"],
   );
+});
+
+test("injected by a tool description that changed after it was pinned: the model never reads it", async () => {
+  const text = Object.values(goals)
+    .map((textOf) => textOf("https://evil.example"))
+    .join(" ");
+  const changed = await startInjectionStage(lookup, { ...lookup, description: `Looks a word up. ${text}` });
+  try {
+    const person = changed.owner();
+    changed.model.setScript(worstCase("one by one"));
+    await changed.say(person, order("wiki_lookup", { term: "boiler" }));
+    await changed.settled(person);
+    assert.match(
+      JSON.stringify(changed.model.requests.at(-1)?.body),
+      /is not what was pinned any more; nothing was done/,
+    );
+    for (const { body } of changed.model.requests)
+      assert.ok(!JSON.stringify(body).includes(text.slice(0, 40)), "the model read it");
+  } finally {
+    await changed.stop();
+  }
 });

@@ -129,6 +129,22 @@ test("the MCP client is loaded on first use alone, and MCP servers are known to 
   assert.ok(early.has("lib/mcp/connection.ts") && !early.has("lib/mcp/client.ts"));
 });
 
+test("CVE-2026-28473: questions are decided by an approver's answer and by the operator's command, and nowhere else", () => {
+  const deciders = files.filter(
+    (file) => /\bdecideApproval\b/.test(codeOf(file)) && file !== "lib/ledger/approvals.ts",
+  );
+  assert.deepEqual(deciders.sort(), ["functions/commands/approvals.ts", "lib/conversation/approval.ts"]);
+  const updaters = files.filter((file) => /update\s+approvals\b/.test(codeOf(file)));
+  assert.deepEqual(updaters.sort(), ["lib/ledger/approvals.ts", "lib/ledger/runs.ts"]);
+});
+
+test("a granted call is made in one place, and run in one", () => {
+  const makers = files.filter((file) => /\bnew GrantedCall\b/.test(codeOf(file)));
+  assert.deepEqual(makers, ["lib/policy/granted.ts"]);
+  const runners = files.filter((file) => /\brunTool\(/.test(codeOf(file)) && file !== "lib/tools/define.ts");
+  assert.deepEqual(runners, ["lib/agent/tool-call.ts"]);
+});
+
 test("the environment is read in one place", () => {
   const readers = files.filter((file) => /\bprocess\s*(\.\s*env\b|\[\s*["']env)/.test(codeOf(file)));
   assert.deepEqual(readers, ["lib/config/environment.ts"]);

@@ -96,7 +96,8 @@ export interface InjectionStage extends Stage {
   settled(person: number): Promise<void>;
 }
 
-export async function startInjectionStage(tool: Shape = poisonedLookup): Promise<InjectionStage> {
+/** `pin`: the MCP server's tool as it was pinned; `offered`: as the server has it now. */
+export async function startInjectionStage(pin: Shape = poisonedLookup, offered: Shape = pin): Promise<InjectionStage> {
   const site = await startSite();
   const folder = mkdtempSync(join(tmpdir(), "openclaw-injection-"));
   const wikiFile = join(folder, "wiki.txt");
@@ -104,10 +105,10 @@ export async function startInjectionStage(tool: Shape = poisonedLookup): Promise
   const stage = await startStage({
     script: worstCase("at once"),
     backend: "images = true",
-    config: (toml) => config(toml, site.url, wikiFile, tool),
+    config: (toml) => config(toml, site.url, wikiFile, offered),
   });
   try {
-    await pinned(stage, tool);
+    await pinned(stage, pin, offered === pin ? "Boiler: see" : "is not what was pinned");
   } catch (thrown) {
     await stage.stop();
     throw thrown;
@@ -135,12 +136,12 @@ export async function startInjectionStage(tool: Shape = poisonedLookup): Promise
 }
 
 /** Has the MCP server's tool offered, and waits until it answers. */
-async function pinned(stage: Stage, tool: Shape): Promise<void> {
+async function pinned(stage: Stage, tool: Shape, answer: string): Promise<void> {
   await createMcpPins(stage.gateway.sql).put({ server: "wiki", shape: tool, hash: shapeHash(tool) });
   await until(async () => {
     await stage.say(firstPerson, order("wiki_lookup", { term: "boiler" }));
     await stage.heard(firstPerson);
-    return stage.model.requests.some(({ body }) => JSON.stringify(body["messages"]).includes("Boiler: see"));
+    return stage.model.requests.some(({ body }) => JSON.stringify(body["messages"]).includes(answer));
   });
 }
 
