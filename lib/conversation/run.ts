@@ -107,8 +107,14 @@ export async function execute(
     const event: RunEvent = { type: "llm.consulted", answer };
     applyEvent(transcript, { seq: await journal.append([event]), event });
   };
+  const exhausted = (): string | undefined => {
+    const { inputTokens = 0, outputTokens = 0 } = transcript.usage;
+    return inputTokens + outputTokens >= agent.limits.tokens_per_run
+      ? `agents.${agent.name}.limits.tokens_per_run`
+      : undefined;
+  };
   const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config, consulted) };
-  const tools = { scope, runId, conversationId, shared, request, taint, reach };
+  const tools = { scope, runId, conversationId, shared, request, taint, exhausted, reach };
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
     runAgent(

@@ -18,20 +18,23 @@ export interface ToolHostSetup {
   /** What the person wrote themselves. */
   readonly request: string;
   readonly taint: Taint;
+  /** The key of a limit that the run has used up. */
+  readonly exhausted: () => string | undefined;
   /** What its tools can reach. */
   readonly reach: Pick<ToolContext, "sendFile" | "sendMessage" | "askAgent" | "look">;
 }
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
 export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
-  const { scope, runId, conversationId, shared, request, taint, reach } = setup;
+  const { scope, runId, conversationId, shared, request, taint, exhausted, reach } = setup;
   return {
     find: (name) => registry.get(name),
 
     decide(name, { ready, taint: sources, approved }) {
       const tool = registry.get(name);
       if (!tool) return { decision: { decision: "deny", rule: "no tool has this name" }, granted: undefined };
-      const circumstances = { request, taint: sources };
+      const used = exhausted();
+      const circumstances = { request, taint: sources, ...(used !== undefined && { exhausted: used }) };
       if (!ready) return { decision: decide(scope, { ...circumstances, tool, args: undefined }), granted: undefined };
       const place = approved && { place: { runId, seq: approved.seq }, approval: approved.approval };
       return GrantedCall.decide(scope, ready, circumstances, place);

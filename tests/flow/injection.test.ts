@@ -164,10 +164,8 @@ test("injected by a tool description that changed after it was pinned: the model
     changed.model.setScript(worstCase("one by one"));
     await changed.say(person, order("wiki_lookup", { term: "boiler" }));
     await changed.settled(person);
-    assert.match(
-      JSON.stringify(changed.model.requests.at(-1)?.body),
-      /is not what was pinned any more; nothing was done/,
-    );
+    // It was called once already, and taken away for it.
+    assert.match(JSON.stringify(changed.model.requests.at(-1)?.body), /There is no tool named .{1,3}wiki_lookup/);
     for (const { body } of changed.model.requests)
       assert.ok(!JSON.stringify(body).includes(text.slice(0, 40)), "the model read it");
   } finally {

@@ -164,3 +164,19 @@ test("parallel calls are decided in one write, and their results keep the order 
     calls.map(({ id }) => id),
   );
 });
+
+test("a run that has used up its tokens makes none of the calls of its last answer", async () => {
+  const { gateway, toml } = stage;
+  gateway.rewrite(toml.replace('deny = ["commitments_complete"]', "$&\nlimits = { tokens_per_run = 1000 }"));
+  assert.deepEqual(gateway.holder.reload(), { taken: true });
+  const person = stage.person();
+  stage.model.setScript([{ toolCalls: [add("too late")], usage: { input: 900, output: 200 } }]);
+  await stage.say(person, "do it");
+  assert.match(await stage.heard(person), /^I stopped: this used up the tokens one run may take\./);
+  const run = await lastRun(gateway.sql, person);
+  const [asked] = (await journalOf(gateway.sql, run.id)).filter(({ type }) => type === "tool.requested");
+  assert.deepEqual([asked?.["decision"], asked?.["rule"]], ["deny", "agents.ops.limits.tokens_per_run is used up"]);
+  assert.equal((await gateway.sql`select 1 from commitments where principal = ${`telegram:${person}`}`).length, 0);
+  gateway.rewrite(toml);
+  gateway.holder.reload();
+});
