@@ -53,6 +53,10 @@ const sign = new RegExp(
   "giu",
 );
 
+/** A file's name, of one dot, whose ending is no domain's: nothing makes a link of it. */
+const fileName =
+  /^[a-z0-9_-]+\.(?:csv|tsv|txt|log|pdf|png|jpe?g|gif|webp|svg|json|ya?ml|toml|xml|html?|conf|cfg|ini|tar|gz|docx?|xlsx?|odt|ods|mp3|ogg|wav)$/i;
+
 /** What ends an address. */
 const ends = /[\s<>"`'()[\]{}|^«»“”‘’]/u;
 /** What may stand before a sign and belong to it. */
@@ -83,6 +87,7 @@ export function findLinks(text: string, links: LinkPolicy): Found[] {
     sign.lastIndex = end;
     const said = plain.slice(start, end);
     const source = { start: at[start]!, end: at[end]! };
+    if (fileName.test(said) && text.slice(source.start, source.end) === said) continue;
     const host = text.slice(source.start, source.end) === said ? allowedHost(said, links) : undefined;
     found.push({ ...source, text: said, host });
   }

@@ -92,6 +92,8 @@ const pieces = [
   "notok.example",
   "10.0.0.1",
   "README.md",
+  "table.csv",
+  "a.png",
   "💩.com",
   "\ud83d",
 ];

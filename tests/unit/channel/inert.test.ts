@@ -28,6 +28,21 @@ describe("allowed hosts", () => {
   });
 });
 
+test("a file's name of one dot, whose ending is no domain's, is left as it is", () => {
+  for (const name of ["table.csv", "graph.png", "my-notes_2.TXT"])
+    assert.equal(inertText(`See ${name}.`, noLinks), `See ${name}.`);
+  for (const name of [
+    "evil.com.csv",
+    "evil.sh",
+    "csv.evil",
+    "a@table.csv",
+    "table.csv/x",
+    "table\u200b.csv",
+    "//table.csv",
+  ])
+    assert.notEqual(inertText(`See ${name} now`, noLinks), `See ${name} now`, name);
+});
+
 describe("what leads elsewhere is shown and leads nowhere", () => {
   const shown: [string, string, string][] = [
     ["a link", "[docs](https://evil.example/x?q=1)", "docs (<code>https://evil[.]example/x?q=1</code>)"],
