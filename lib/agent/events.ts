@@ -19,7 +19,11 @@ export type RunEvent =
       readonly taint: readonly TaintSource[];
     }
   /** After an interruption, or when all it waited for was decided. */
-  | { readonly type: "run.resumed" }
+  | {
+      readonly type: "run.resumed";
+      /** Of the config in force from here on: by it what follows is decided. */
+      readonly policyHash: string;
+    }
   /** Nobody works on it until its questions are decided. */
   | { readonly type: "run.waiting" }
   | { readonly type: "llm.requested"; readonly backend: string; readonly model: string }

@@ -132,7 +132,9 @@ export async function execute(
     );
   if (input.kind === "past") {
     for (const recorded of input.past) applyEvent(transcript, recorded);
-    return loop(withImages(inputMessages(input.past), input.images), [{ type: "run.resumed" }]);
+    return loop(withImages(inputMessages(input.past), input.images), [
+      { type: "run.resumed", policyHash: config.policyHash },
+    ]);
   }
   return agentFunction(
     deps,

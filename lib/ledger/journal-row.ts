@@ -79,6 +79,7 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
       return { columns: { type, operation_name: "invoke_agent", ...tainted(taint) }, payload };
     }
     case "run.resumed":
+      return { columns: { type: event.type, operation_name: "invoke_agent", rule: `policy ${event.policyHash}` } };
     case "run.waiting":
       return { columns: { type: event.type, operation_name: "invoke_agent" } };
     case "llm.requested":
@@ -198,6 +199,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         taint: taintSources(row.taint),
       };
     case "run.resumed":
+      return { type: row.type, policyHash: text(row.rule).replace(/^policy /, "") };
     case "run.waiting":
       return { type: row.type };
     case "llm.requested":

@@ -114,7 +114,7 @@ export async function play(options: {
   const input: ModelMessage[] = [{ role: "user", text: "go" }];
   const opening: RunEvent[] =
     journal.length > 0
-      ? [{ type: "run.resumed" }]
+      ? [{ type: "run.resumed", policyHash: "0f" }]
       : [{ type: "run.started", messages: input, images: [], tools: [], preface: "", request: "go", taint: [] }];
   const result = await runAgent(
     {

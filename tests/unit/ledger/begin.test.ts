@@ -46,7 +46,7 @@ const written = async (runId: string): Promise<number> => {
 
 test("a run begins with its key, its journal and all of its messages", async () => {
   const { run, begun } = await prepared("whole");
-  await begun.append([{ type: "run.resumed" }]);
+  await begun.append([{ type: "run.resumed", policyHash: "0f" }]);
   assert.equal(await written(run.id), 5);
 });
 
@@ -65,6 +65,6 @@ for (const [what, change] of [
   test(`nothing of a run is written where one of its messages was ${what} since it was read`, async () => {
     const { run, begun } = await prepared(what);
     await change(database.sql, what);
-    await assert.rejects(begun.append([{ type: "run.resumed" }]), { code: "mailbox_changed" });
+    await assert.rejects(begun.append([{ type: "run.resumed", policyHash: "0f" }]), { code: "mailbox_changed" });
     assert.equal(await written(run.id), 0);
   });

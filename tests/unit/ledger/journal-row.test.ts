@@ -20,7 +20,7 @@ const events: RunEvent[] = [
     taint: ["forwarded", "tool:http_get"],
   },
   { type: "run.waiting" },
-  { type: "run.resumed" },
+  { type: "run.resumed", policyHash: "0f" },
   { type: "llm.requested", backend: "main", model: "m" },
   { type: "llm.answered", answer: answer({ text: "canary", toolCalls: [someCall], responseId: "r", requestId: "q" }) },
   { type: "llm.answered", answer: answer({ usage: undefined }) },
