@@ -1,11 +1,11 @@
 /** What every measurement has at hand, and a gateway for one of them. */
+import { freePort } from "../support/free-port.ts";
 import { newKey } from "../../lib/seal.ts";
 import type { Child } from "./child.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Addresses, LoadCalls, StandInCalls } from "./protocol.ts";
 import {
   type Cast,
-  freePort,
   matrixPerson,
   personId,
   type Place,

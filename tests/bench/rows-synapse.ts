@@ -11,7 +11,8 @@ import type { Bench, Row } from "./context.ts";
 import { synapseCalls } from "./matrix-calls.ts";
 import type { SynapseClientCalls } from "./protocol.ts";
 import { roundTripRow } from "./rows-encrypted.ts";
-import { freePort, matrixTokens, type Place, type Settings, userOf, writeSettings } from "./settings.ts";
+import { freePort } from "../support/free-port.ts";
+import { matrixTokens, type Place, type Settings, userOf, writeSettings } from "./settings.ts";
 import { type Shipped, startShipped } from "./shipped.ts";
 import { round } from "./statistics.ts";
 

@@ -1,6 +1,5 @@
 /** The config the shipped process is measured with: agents on Telegram and Matrix, with all built-in tools. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -80,17 +79,6 @@ export function writeSettings(addresses: Addresses, place: Place, workers?: numb
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
-}
-
-/** The homeserver must know it before the gateway listens. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 const bots = ({ cast }: Place): readonly Cast[] => cast.slice(0, 3);

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { EventType, Preset, Visibility } from "matrix-js-sdk";
 import { newKey } from "../../lib/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { freePort } from "./support/chroot-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Llama, startLlama } from "./support/llama.ts";
 import { type Person, startPerson } from "./support/person.ts";
 import { claw, type ShippedGateway, startShipped } from "./support/shipped.ts";

@@ -6,7 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
-import { freePort } from "./support/chroot-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Llama, startLlama } from "./support/llama.ts";
 import { startSynapse, type Synapse, type SynapseUser } from "./support/synapse.ts";
 

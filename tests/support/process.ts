@@ -2,12 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Checkpoint } from "../../lib/checkpoint.ts";
+import { freePort } from "./free-port.ts";
 import { testEnvironment } from "./gateway.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -100,11 +99,3 @@ export async function createHome(toml: string, databaseUrl: string): Promise<Hom
 }
 
 /** A port that nothing listens at, most likely also in a moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

@@ -15,7 +15,7 @@ import {
   startModelServer,
 } from "../../support/model-server.ts";
 import { startBalancer } from "./balancer.ts";
-import { freePort } from "./chroot-process.ts";
+import { freePort } from "../../support/free-port.ts";
 import { type EncryptedPerson, type EncryptedPersonOptions, startEncryptedPerson } from "./encrypted-person.ts";
 import { poll } from "./poll.ts";
 import { claw, type ShippedGateway, startShipped } from "./shipped.ts";

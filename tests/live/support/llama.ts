@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { access, copyFile, mkdir, readFile, rename } from "node:fs/promises";
 import path from "node:path";
-import { chrootEnvironment, freePort, inChroot, startInChroot } from "./chroot-process.ts";
+import { freePort } from "../../support/free-port.ts";
+import { chrootEnvironment, inChroot, startInChroot } from "./chroot-process.ts";
 import { ensureChroot } from "./sid.ts";
 
 /** A running OpenAI-compatible server, on loopback, with a model that talks gibberish. */

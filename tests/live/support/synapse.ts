@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, writeFile } from "node:fs/promises";
-import { type ChrootProcess, freePort, startInChroot } from "./chroot-process.ts";
+import { freePort } from "../../support/free-port.ts";
+import { type ChrootProcess, startInChroot } from "./chroot-process.ts";
 import { makePeerFolder, type PeerFolder } from "./peer-folder.ts";
 import { ensureChroot } from "./sid.ts";
 import { readStoredEvents, type StoredEvent } from "./stored-events.ts";

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { after, describe, test } from "node:test";
 import { getEventListeners } from "node:events";
 import { inspect } from "node:util";
@@ -11,6 +9,7 @@ import { createLog } from "../../../lib/log.ts";
 import { type Script, type Turn, startModelServer } from "../../support/model-server.ts";
 import { chatChunks } from "../../support/model-wire.ts";
 import { backendOf, canaryKey, canaryPrompt, configOf, failureOf, harness, requestOf, shapes } from "./support.ts";
+import { freePort } from "../../support/free-port.ts";
 
 describe("a backend that fails", async () => {
   const server = await startModelServer({ text: "" });
@@ -259,12 +258,3 @@ describe("a backend that fails", async () => {
     assert.doesNotMatch(inspect(error), new RegExp(canaryKey));
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}
