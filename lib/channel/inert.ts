@@ -87,7 +87,7 @@ export function findLinks(text: string, links: LinkPolicy): Found[] {
     sign.lastIndex = end;
     const said = plain.slice(start, end);
     const source = { start: at[start]!, end: at[end]! };
-    if (fileName.test(said) && text.slice(source.start, source.end) === said) continue;
+    if (fileName.test(said) && standsAlone(text, source, said)) continue;
     const host = text.slice(source.start, source.end) === said ? allowedHost(said, links) : undefined;
     found.push({ ...source, text: said, host });
   }
@@ -97,6 +97,12 @@ export function findLinks(text: string, links: LinkPolicy): Found[] {
       : each,
   );
 }
+
+/** Whether a word is written as it is read, with nothing but blanks and the sentence's punctuation around it. */
+const standsAlone = (text: string, { start, end }: { start: number; end: number }, said: string): boolean =>
+  text.slice(start, end) === said &&
+  /(?:^|[ \n])$/.test(text.slice(Math.max(0, start - 1), start)) &&
+  /^[.,;!?]?(?:$|[ \n])/.test(text.slice(end, end + 2));
 
 /** Surrogates are told by the character they begin. */
 function partOfHost(plain: string, at: number): boolean {
@@ -141,7 +147,12 @@ export function targetHost(href: string, links: LinkPolicy): string | undefined 
 
 function allowed(href: string, links: LinkPolicy): string | undefined {
   const { hostname } = URL.parse(href) ?? {};
-  return hostname !== undefined && !/^\.|\.\./.test(hostname) && links.allows(hostname) ? hostname : undefined;
+  // A label that begins or ends with "-" is none: others read the host from behind it.
+  return hostname !== undefined &&
+    !/^[.-]|[.-][.-]|-$|\.$/.test(hostname.replaceAll("xn--", "xn")) &&
+    links.allows(hostname)
+    ? hostname
+    : undefined;
 }
 
 const longest = 200;
