@@ -89,7 +89,7 @@ async function respond(
       if (!chooseAgent(config, message, active?.agent)) return "No agent here may answer you.";
       const waiting = await dropWaiting(deps.sql, lane, id);
       const running = await deps.cancellations.stopLane(lane);
-      await cancelApprovals(deps.sql, lane);
+      await cancelApprovals(deps.sql, { lane });
       if (running > 0) return undefined;
       return waiting > 0 ? "Stopped: what was waiting is dropped." : "Nothing is running.";
     }

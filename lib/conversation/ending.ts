@@ -5,8 +5,9 @@ import type { ModelMessage } from "../agent/model.ts";
 import type { Transcript } from "../agent/transcript.ts";
 import { checkpoint } from "../checkpoint.ts";
 import { ClawError } from "../errors.ts";
+import { cancelApprovals } from "../ledger/approvals.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import { shortId } from "../ledger/runs.ts";
+import { endChildren, shortId } from "../ledger/runs.ts";
 import { costOf } from "../llm/price.ts";
 import type { Taint } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
@@ -47,6 +48,10 @@ export async function endRun(
   const claimed = await close(deps, setup, transcript, taint, ending);
   checkpoint("llm.saved");
   checkpoint("outbox.committed");
+  if (ending.state !== "done") {
+    const children = await endChildren(deps.sql, setup.open.run.id);
+    if (children.length > 0) await cancelApprovals(deps.sql, { runs: children });
+  }
   report(deps, setup, transcript, ending, ms);
   return claimed;
 }

@@ -43,7 +43,7 @@ export async function park(
   for (const _ of asked) deps.metrics.approvals.inc({ outcome: "asked" });
   checkpoint("run.parked");
   // Stopped while it was being parked: what is asked now was not there to be called off.
-  if (await isCancelRequested(deps.sql, run.id)) await cancelApprovals(deps.sql, run.lane);
+  if (await isCancelRequested(deps.sql, run.id)) await cancelApprovals(deps.sql, { lane: run.lane });
   await wakeRun(deps, run.id);
 }
 

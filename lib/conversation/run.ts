@@ -10,7 +10,7 @@ import type { Presence } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import { endChildren, isCancelRequested } from "../ledger/runs.ts";
+import { isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
@@ -62,9 +62,7 @@ export async function runToEnd(
   } finally {
     clearTimeout(timer);
   }
-  const claimed = await endRun(deps, setup, transcript, taint, ending, performance.now() - began);
-  if (ending.state !== "done") await endChildren(deps.sql, open.run.id);
-  return claimed;
+  return endRun(deps, setup, transcript, taint, ending, performance.now() - began);
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */

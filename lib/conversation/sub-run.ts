@@ -46,8 +46,10 @@ export async function askAgent(
     throw new ClawError("backend_failed", `${name} did not answer: ${ended.text}`);
   }
   const found = await resumeRun(deps.sql, deps.keyring, id);
-  const run = { ...parent.run, id, agent: name, trigger: "agent" as const, parentRunId: parent.run.id };
-  const open = found?.open ?? beginRun(deps.sql, deps.keyring, { ...run, promptHash: agent.promptHash }, []);
+  const asked = { id, agent: name, trigger: "agent" as const, parentRunId: parent.run.id };
+  const { policyHash } = config;
+  const run = { ...parent.run, ...asked, policyHash, promptHash: agent.promptHash };
+  const open = found?.open ?? beginRun(deps.sql, deps.keyring, run, []);
   const input = found
     ? ({ kind: "past", past: found.past, images: [] } as const)
     : ({

@@ -161,11 +161,15 @@ export async function expireApproval(sql: Sql, code: string): Promise<void> {
     ) ${queueDecided(sql, sql`ended`)}`;
 }
 
-/** Calls off what a lane's runs still ask. Returns how many questions. */
-export async function cancelApprovals(sql: Sql, lane: Lane): Promise<number> {
+/** Calls off what is still asked in a lane, or by some runs. Returns how many questions. */
+export async function cancelApprovals(
+  sql: Sql,
+  whose: { readonly lane: Lane } | { readonly runs: readonly string[] },
+): Promise<number> {
+  const theirs = "lane" in whose ? sql`lane = ${whose.lane}` : sql`run_id = any(${whose.runs as string[]}::uuid[])`;
   const [cancelled] = await sql<{ count: number }[]>`
     with ended as (
-      update approvals set state = 'cancelled', decided_at = now() where lane = ${lane} and state = 'pending' returning code
+      update approvals set state = 'cancelled', decided_at = now() where ${theirs} and state = 'pending' returning code
     ) ${queueDecided(sql, sql`ended`)}`;
   return cancelled?.count ?? 0;
 }

@@ -168,17 +168,16 @@ export async function endedRun(
   };
 }
 
-/** Ends the runs that a run asked for and that are still open: nobody will take them up again. */
-export async function endChildren(sql: Sql, id: string): Promise<void> {
-  await sql`
+/** Ends the runs that a run asked for and that are still open: nobody will take them up again. Returns them. */
+export async function endChildren(sql: Sql, id: string): Promise<string[]> {
+  const over = await sql<{ id: string }[]>`
     with recursive below as (
       select id from runs where parent_run_id = ${id} union all
       select r.id from runs r join below b on r.parent_run_id = b.id
-    ), over as (
-      update runs set state = 'cancelled', error = 'cancelled', finished_at = now()
-      where id in (select id from below) and state in ('running', 'waiting') returning id
     )
-    update approvals set state = 'cancelled', decided_at = now() where run_id in (select id from over) and state = 'pending'`;
+    update runs set state = 'cancelled', error = 'cancelled', finished_at = now()
+    where id in (select id from below) and state in ('running', 'waiting') returning id`;
+  return over.map((run) => run.id);
 }
 
 /** Whether a person asked for the run to be stopped. */

@@ -187,3 +187,24 @@ test("what the other agent costs is a part of what the run may cost that asked",
   assert.equal(Number(scopes[0]?.tokens), used?.tokens);
   assert.equal(inner.length, 1);
 });
+
+test("a run that may not go on takes the one that it asked for with it", async () => {
+  const { gateway, toml } = stage;
+  gateway.rewrite(toml);
+  gateway.holder.reload();
+  const person = stage.person();
+  await stage.say(person, ask("scribe", order("commitments_add", { text: "water the plants" })));
+  const { code } = await pendingOf(gateway.sql, `telegram:${person}`);
+  await until(async () => (await runsOf(person)).every(({ state }) => state === "waiting"));
+  gateway.rewrite(toml.replace('agents = ["*"]', 'agents = ["helper", "scribe"]'));
+  assert.deepEqual(gateway.holder.reload(), { taken: true });
+  await stage.say(person, `/approve ${code}`);
+  await until(async () => !(await runsOf(person)).some(({ state }) => ["waiting", "running"].includes(state)));
+  assert.deepEqual(
+    (await runsOf(person)).map(({ agent, state }) => `${agent} ${state}`),
+    ["ops failed", "scribe cancelled"],
+  );
+  assert.equal(await commitmentsOf(person), 0);
+  gateway.rewrite(toml);
+  gateway.holder.reload();
+});
