@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { visible, shownArguments } from "../../lib/conversation/visible.ts";
 import { shortTime } from "../../lib/conversation/question.ts";
 import { connect, type Sql } from "../../lib/db/client.ts";
@@ -112,11 +113,5 @@ function table(found: readonly StoredApproval[], timezone: string): string[] {
     visible(principal),
     `until ${shortTime(expiresAt, timezone)}`,
   ]);
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  return alignedLines(rows);
 }

@@ -1,4 +1,5 @@
 /** Which links of a text people may follow. */
+import { coversHost } from "../config/host-pattern.ts";
 
 /** A message is rendered with one where strangers may have had a say in it; without one every link is meant. */
 export interface LinkPolicy {
@@ -7,11 +8,9 @@ export interface LinkPolicy {
 }
 
 /** Links to these hosts and no others: `wiki.example` is that host alone, `*.home.example` every host below it. */
-export const linksTo = (hosts: readonly string[]): LinkPolicy => {
-  const exact = new Set(hosts);
-  const suffixes = hosts.filter((host) => host.startsWith("*.")).map((host) => host.slice(1));
-  return { allows: (host) => exact.has(host) || suffixes.some((suffix) => host.endsWith(suffix)) };
-};
+export const linksTo = (hosts: readonly string[]): LinkPolicy => ({
+  allows: (host) => hosts.some((pattern) => coversHost(pattern, host)),
+});
 
 /** No link at all. */
 export const noLinks: LinkPolicy = linksTo([]);

@@ -14,7 +14,7 @@ import { callHash } from "../policy/granted.ts";
 import type { Taint } from "../policy/taint.ts";
 import { operatorKey, questionKey, wakeRun } from "./approval.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { destinationOf } from "./place.ts";
+import { operatorPlace } from "./operator-place.ts";
 import { questionText, waitingText } from "./question.ts";
 import { toEntries, toQuestionEntries } from "./reply.ts";
 import type { RunSetup } from "./run-setup.ts";
@@ -64,21 +64,12 @@ async function askedOf(
   };
   // Who else is in a shared room is the room's business: an approver may be.
   if (shared || mayApprove(config, principal, agent)) return ask(questionKey(question.code), destination, lane);
-  const place = operatorPlace(config, agent);
+  const place = await operatorPlace(config, createMatrixRooms(deps.sql), agent);
   const text = waitingText({ agent, timezone: config.timezone }, question);
   return [
     ...toEntries(deps.channels[destination.channel], lane, destination, `waiting:${question.code}`, text, noLinks),
     ...(place ? await ask(operatorKey(question.code), place.destination, place.lane) : []),
   ];
-}
-
-/** The operator's place, said by the run's agent, or on Matrix by another that config lets into the room. */
-function operatorPlace({ operator, ...config }: Config, agent: string): ReturnType<typeof destinationOf> {
-  if (operator === undefined) return undefined;
-  const room = operator.replace(/^matrix:/, "");
-  const there = [...config.agents.values()].filter(({ matrix }) => matrix?.rooms.includes(room) === true);
-  const speaker = there.find(({ name }) => name === agent) ?? there[0];
-  return destinationOf({ operator, ...config }, operator, speaker?.name ?? agent);
 }
 
 /** A reaction is never encrypted: where that matters to the config, it decides nothing in an encrypted room. */

@@ -1,10 +1,9 @@
 /** Tells the operator of trouble, where the config's `operator` says, in the way of any other message. */
-import type { Destination, Lane } from "../channel/types.ts";
-import { type Config, matrixUserId } from "../config/config.ts";
+import type { Lane } from "../channel/types.ts";
 import type { MatrixRooms } from "../ledger/matrix-rooms.ts";
 import { messageOf } from "../errors.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { destinationOf } from "./place.ts";
+import { operatorPlace } from "./operator-place.ts";
 import { toEntries } from "./reply.ts";
 
 /** One thing the operator should know. */
@@ -30,7 +29,7 @@ export function createReport(
     const config = deps.config();
     if (config.operator === undefined) return;
     try {
-      const place = await operatorPlace(config, config.operator, rooms);
+      const place = await operatorPlace(config, rooms);
       if (!place)
         log.warn({ notice: key, operator: config.operator }, "the operator cannot be told: no agent or bot is there");
       else if (place.lane !== about)
@@ -41,27 +40,4 @@ export function createReport(
       log.warn({ notice: key, reason: messageOf(err) }, "the operator could not be told");
     }
   };
-}
-
-/** Where the operator reads: on Matrix by the first agent that is in the room, or has a direct chat with the person. */
-async function operatorPlace(
-  config: Config,
-  operator: string,
-  rooms: Pick<MatrixRooms, "joined" | "of">,
-): Promise<{ readonly lane: Lane; readonly destination: Destination } | undefined> {
-  if (!operator.startsWith("matrix:")) return destinationOf(config, operator);
-  const [, id = ""] = /^matrix:(.+)$/.exec(operator) ?? [];
-  const seats = id.startsWith("!") ? ((await rooms.joined([id])).get(id) ?? []) : [];
-  for (const agent of config.agents.values()) {
-    const user = matrixUserId(config, agent);
-    if (user === undefined) continue;
-    if (seats.some((seat) => seat.user === user)) return destinationOf(config, operator, agent.name);
-    // A direct chat with the person, or the room that took the place of one that was upgraded.
-    const other = (await rooms.of(user)).find(
-      ({ membership, direct, inviter, origin }) =>
-        membership === "join" && (id.startsWith("!") ? origin === id : direct && inviter === id),
-    );
-    if (other) return destinationOf(config, `matrix:${other.room}`, agent.name);
-  }
-  return undefined;
 }

@@ -1,5 +1,6 @@
 /** What config demands of a call's arguments. The texts name keys, never a value: the journal keeps them in the clear. */
 import type { Agent } from "../config/config.ts";
+import { coversHost } from "../config/host-pattern.ts";
 import { keyPath } from "../config/problem.ts";
 import { matchesWhole } from "../config/safe-pattern.ts";
 import type { ArgumentRule } from "../config/schema.ts";
@@ -77,5 +78,5 @@ function isAt(hosts: readonly string[], text: string): boolean {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") return false;
   const host = url.hostname.replace(/\.$/, "");
-  return hosts.some((pattern) => (pattern.startsWith("*.") ? host.endsWith(pattern.slice(1)) : host === pattern));
+  return hosts.some((pattern) => coversHost(pattern, host));
 }

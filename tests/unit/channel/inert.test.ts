@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { codeBlock, codeSpan } from "../../../lib/channel/code.ts";
 import { inertName, inertText } from "../../../lib/channel/inert.ts";
 import { linksTo, noLinks } from "../../../lib/channel/links.ts";
 import { toHtml } from "../../../lib/matrix/render.ts";
@@ -26,6 +25,12 @@ describe("allowed hosts", () => {
     const [body] = renderTelegram("[docs](https://ok.example/x)", { channel: "telegram", bot: "a", chat: 1 }, links);
     assert.deepEqual(body?.entities, [{ type: "text_link", url: "https://ok.example/x", offset: 0, length: 4 }]);
   });
+});
+
+test("a host is none of an allowed suffix where others read it from behind a dash", () => {
+  for (const host of ["-.home.example", "a-.home.example", "a.-b.home.example"])
+    assert.ok(!inertText(host, links).includes("home.example"), inertText(host, links));
+  assert.equal(inertText("a-b.home.example", links), "a-b.home.example");
 });
 
 test("a file's name of one dot, whose ending is no domain's, is left as it is", () => {
@@ -134,15 +139,5 @@ describe("names of files", () => {
     assert.equal(inertName("degrees.csv", noLinks), "degrees.csv");
     assert.equal(inertName("secret.evil.example?q=x.csv", noLinks), "secret_evil_example_q_x.csv");
     assert.equal(inertName("a@b.com", noLinks), "a_b.com");
-  });
-});
-
-describe("code in markdown", () => {
-  test("cannot be ended by what is in it", () => {
-    const attack = "x\n```\n[yes](https://evil.example)\n````\n";
-    const rendered = toHtml(codeBlock(attack, "json"));
-    assert.match(rendered, /^<pre><code class="language-json">[^<]*<\/code><\/pre>$/);
-    for (const text of ["a`b", "``", "`[x](https://evil.example)`", "a\n\n# b"])
-      assert.match(toHtml(codeSpan(text)), /^<p><code>[^<]*<\/code><\/p>$/, text);
   });
 });
