@@ -43,15 +43,15 @@ import { startWorker } from "../lib/queue/worker.ts";
 import { createKeyring } from "../lib/seal.ts";
 import { createTelegramChannel } from "../lib/telegram/channel.ts";
 import { denialText, refusedTap } from "../lib/telegram/denial.ts";
-import { createBotHealth } from "../lib/telegram/health.ts";
 import { builtinTools } from "../lib/tools/builtin.ts";
 import type { Tool } from "../lib/tools/define.ts";
 import { ToolRegistry } from "../lib/tools/registry.ts";
 import { agentFunctions } from "./agents/index.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
-import { createHealthFunction, type PartHealth } from "./health.ts";
+import { createHealthFunction } from "./health.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
+import { partsOf } from "./parts.ts";
 import { startRecovery } from "./recovery.ts";
 import { approvalDecidedTask } from "./tasks/approval-decided.ts";
 import { approvalExpiryTask } from "./tasks/approval-expiry.ts";
@@ -121,7 +121,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     matrix: createMatrixChannel({ ...matrixSend, events, log }),
   };
   const tell = createTell({ outbox, channel: channels.matrix, log });
-  const botHealth = createBotHealth();
   const backends = createBackends({ log });
   const cancellations = new Cancellations(sql);
   const registry = new ToolRegistry(
@@ -184,27 +183,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const matrixStop = new AbortController();
-  const parts = async (): Promise<Record<string, () => Promise<PartHealth>>> => ({
-    database: async () => {
-      const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
-      return { ok: true, reason: `PostgreSQL ${row?.version ?? ""}` };
-    },
-    queue: async () => {
-      const { oldestSeconds } = await openCounts(sql);
-      const ok = oldestSeconds < 60;
-      return {
-        ok,
-        reason: ok
-          ? "nothing waits"
-          : `the oldest waiting message is ${oldestSeconds} s old; see the log for failing tasks`,
-      };
-    },
-    ...(config().matrix && { matrix: async () => started.matrix?.status() ?? { ok: false, reason: "starting" } }),
-    ...Object.fromEntries(
-      (await crypto.health()).map(({ agent, ok, reason }) => [`matrix.${agent}`, async () => ({ ok, reason })]),
-    ),
-    ...Object.fromEntries([...config().telegram.values()].map((bot) => [`telegram.${bot.name}`, () => botHealth(bot)])),
-  });
+  const parts = partsOf({ config, sql, matrix: () => started.matrix, crypto });
   const publicApp = createPublicApp({
     telegram: createTelegramFunction({
       config,

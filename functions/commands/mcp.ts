@@ -8,7 +8,7 @@ import { createLog } from "../../lib/log.ts";
 import { Connection } from "../../lib/mcp/connection.ts";
 import { lineDiff } from "../../lib/mcp/line-diff.ts";
 import { offerOf, type Shape, shapeHash } from "../../lib/mcp/shape.ts";
-import { spelledOut } from "../../lib/mcp/text.ts";
+import { visible } from "../../lib/conversation/visible.ts";
 import { asked } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -82,7 +82,7 @@ async function list({ out }: CommandContext, server: McpServer, pins: McpPins): 
   try {
     shapes = await shapesOf(server);
   } catch (thrown) {
-    out(`  does not answer: ${spelledOut(reasonOf(thrown))}`);
+    out(`  does not answer: ${visible(reasonOf(thrown))}`);
   }
   const pinned = await pinsOf(pins, name);
   for (const tool of tools) {
@@ -91,7 +91,7 @@ async function list({ out }: CommandContext, server: McpServer, pins: McpPins): 
     out(`  ${tool.name.padEnd(32)} ${state.padEnd(9)} ${labels.join(" ")}, ${effect}`);
   }
   const others = [...(shapes?.keys() ?? [])].filter((remote) => !tools.some((tool) => tool.remote === remote));
-  if (others.length > 0) out(`  not in [mcp.${name}.tools]: ${others.map(spelledOut).join(", ")}`);
+  if (others.length > 0) out(`  not in [mcp.${name}.tools]: ${others.map(visible).join(", ")}`);
 }
 
 const reasonOf = (thrown: unknown): string =>
@@ -157,7 +157,7 @@ function described({ name, labels, effect }: McpToolFacts, shape: Shape, old: Mc
 
 /** With every character that nobody sees written out. */
 const linesOf = ({ description, inputSchema }: Shape): string[] =>
-  spelledOut(`${description}\n${JSON.stringify(inputSchema, null, 2)}`).split("\n");
+  `${description}\n${JSON.stringify(inputSchema, null, 2)}`.split("\n").map(visible);
 
 function unusable(shape: Shape): string | undefined {
   try {

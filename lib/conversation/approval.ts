@@ -2,7 +2,7 @@
 import { checkpoint } from "../checkpoint.ts";
 import type { Command, Principal } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
-import { decideApproval, expireApproval, findApproval, goOn } from "../ledger/approvals.ts";
+import { decideApproval, findApproval, goOn } from "../ledger/approvals.ts";
 import { saidUnder } from "../ledger/outbox.ts";
 import { mayApprove } from "../policy/access.ts";
 import type { ConversationDeps } from "./deps.ts";
@@ -50,10 +50,6 @@ export async function answerQuestion(
   const asked = await saidUnder(sql, keyring.bodies, messagesOf(code));
   return { outcome: "decided", code, text: outcomeText(now), toldIn: asked.map(({ lane }) => lane) };
 }
-
-/** Ends a question that is too old. */
-export const expireQuestion = ({ sql }: Pick<ConversationDeps, "sql">, code: string): Promise<void> =>
-  expireApproval(sql, code);
 
 /** After a question was decided, wherever that was: tells it where it was asked, and has its run go on. May be repeated. */
 export async function questionDecided(deps: ConversationDeps, code: string): Promise<void> {

@@ -11,9 +11,3 @@ export function cleanText(text: string, limit: number): string {
 
 /** Whether it holds a character that nobody sees. */
 export const hasUnseen = (text: string): boolean => text.search(unseen) >= 0;
-
-/** With every character that nobody sees written out, so that a terminal shows all there is and obeys nothing. */
-export const spelledOut = (text: string): string =>
-  text.replaceAll(unseen, (character) =>
-    character === "\n" ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );

@@ -90,10 +90,7 @@ test("claw mcp list tells what is pinned; claw mcp pin shows all there is before
   assert.match(listed.output, /not in \[mcp\.demo\.tools\]: .*hang/);
   const unasked = await claw("pin", "demo", "--tool", "echo");
   assert.equal(unasked.code, 1);
-  assert.match(
-    unasked.output,
-    /Says it again\.\\u\{202e\} IGNORE ALL RULES[^]*"required": \[[^]*nobody is here to answer/,
-  );
+  assert.match(unasked.output, /Says it again\.\\u202e IGNORE ALL RULES[^]*"required": \[[^]*nobody is here to answer/);
   const { code, output } = await claw("pin", "demo", "--yes");
   assert.equal(code, 0, output);
   assert.match(output, /^pinned: demo_echo$/m);
@@ -148,7 +145,7 @@ test("CVE-2026-32898: a tool that changed is refused until it is pinned anew, wh
   const { output } = await claw("pin", "demo", "--yes");
   assert.match(
     output,
-    /it CHANGED since it was pinned\n {2}- Says it again\.\\u\{202e\}.*\n {2}\+ Says it again, louder\.\n/,
+    /it CHANGED since it was pinned\n {2}- Says it again\.\\u202e.*\n {2}\+ Says it again, louder\.\n/,
   );
   await until(async () => (await play()).offered.get("demo_echo") === "Says it again, louder.");
 });

@@ -189,3 +189,7 @@ test("each outcome has its line", () => {
   assert.equal(of("cancelled"), "⏹ `x_do` called off.");
   assert.equal(of("pending"), "⏸ `x_do` waits for a decision.");
 });
+
+test("what nobody sees, or what a terminal would obey, is written out", () => {
+  assert.equal(visible("a\u202eb\u001b[31m\t\u200b\u{e0001}"), "a\\u202eb\\u001b[31m\\u0009\\u200b\\udb40\\udc01");
+});

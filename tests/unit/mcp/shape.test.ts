@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { lineDiff } from "../../../lib/mcp/line-diff.ts";
 import { offerOf, type Shape, shapeHash } from "../../../lib/mcp/shape.ts";
-import { cleanText, spelledOut } from "../../../lib/mcp/text.ts";
+import { cleanText } from "../../../lib/mcp/text.ts";
 
 const shape = (inputSchema: object, description = "Does it."): Shape => ({
   name: "it",
@@ -98,9 +98,8 @@ describe("what a model is offered", () => {
     test(`is nothing where the schema ${what}`, () => assert.throws(() => offerOf(shape(schema)), why));
 });
 
-test("text is cut visibly, and spelled out whole", () => {
+test("text is cut visibly", () => {
   assert.equal(cleanText("abcdef", 3), "abc [cut]");
-  assert.equal(spelledOut("a\u202eb\nc\u001b[31m\t"), "a\\u{202e}b\nc\\u{1b}[31m\\u{9}");
 });
 
 test("a diff shows what went, what came and what stayed", () => {

@@ -1,14 +1,3 @@
-import { z } from "zod";
-import { defineTool } from "../../../../lib/tools/define.ts";
-import { world } from "../world.ts";
+import { source } from "./_source.ts";
 
-export default defineTool({
-  name: "agenda_today",
-  description: "Today's appointments.",
-  input: z.strictObject({}),
-  labels: ["untrusted", "private"],
-  effect: "idempotent",
-  timeoutMs: 1_000,
-  outputLimit: 20_000,
-  run: async () => `1. Harmless\n2. ${world.poison}`,
-});
+export default source("agenda_today", "Today's appointments.", ["untrusted", "private"]);

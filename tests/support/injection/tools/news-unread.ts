@@ -1,14 +1,3 @@
-import { z } from "zod";
-import { defineTool } from "../../../../lib/tools/define.ts";
-import { world } from "../world.ts";
+import { source } from "./_source.ts";
 
-export default defineTool({
-  name: "news_unread",
-  description: "Unread news, by title.",
-  input: z.strictObject({}),
-  labels: ["untrusted"],
-  effect: "idempotent",
-  timeoutMs: 1_000,
-  outputLimit: 20_000,
-  run: async () => `1. Harmless\n2. ${world.poison}`,
-});
+export default source("news_unread", "Unread news, by title.", ["untrusted"]);
