@@ -3,6 +3,7 @@ export * from "./budgets.ts";
 export * from "./commitments.ts";
 export * from "./conversations.ts";
 export * from "./inbox.ts";
+export * from "./jobs.ts";
 export * from "./matrix.ts";
 export * from "./mcp.ts";
 export * from "./notes.ts";

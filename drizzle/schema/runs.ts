@@ -11,8 +11,13 @@ export const runs = pgTable(
     lane: text().notNull(),
     agent: text().notNull(),
     principal: text().notNull(),
-    trigger: text({ enum: ["chat", "agent"] }).notNull(),
-    /** The run that called this one by agent_ask. */
+    trigger: text({ enum: ["chat", "agent", "job"] }).notNull(),
+    /** The job it is an attempt of, or the person's own as `schedule:<id>`; null in a chat. */
+    job: text(),
+    /** Which occurrence of the job, and which attempt at it. */
+    slot: instant("slot"),
+    attempt: integer(),
+    /** The run that called this one by agent_ask, or whose messages' delivery this one follows. */
     parentRunId: uuid("parent_run_id"),
     /** `waiting`: for an approval; nobody works on it until that is decided. */
     state: text({ enum: ["running", "waiting", "done", "failed", "cancelled"] }).notNull(),

@@ -15,6 +15,8 @@ export type RunEvent =
       readonly preface: string;
       /** What the person wrote that the run answers, whole, and nobody else's words. */
       readonly request: string;
+      /** Of which job it is which attempt; left out in a chat. */
+      readonly job?: { readonly name: string; readonly slot: string; readonly attempt: number; readonly dry?: true };
       /** What has tainted it from the beginning: its history, what was forwarded to it. */
       readonly taint: readonly TaintSource[];
     }
@@ -55,6 +57,8 @@ export type RunEvent =
       readonly call: ToolCall;
       readonly known: boolean;
       readonly result: string;
+      /** For the code that called it; a model reads `result` alone. */
+      readonly data?: unknown;
       /** `denied` and `error`: not, or not fully, executed. `unknown`: begun before a crash and not repeatable; nobody knows what came of it. */
       readonly outcome: "ok" | "error" | "denied" | "unknown";
       readonly milliseconds: number;

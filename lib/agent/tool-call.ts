@@ -41,6 +41,7 @@ export type Answer =
 export interface ToolResult {
   readonly outcome: "ok" | "error" | "unknown";
   readonly text: string;
+  readonly data?: unknown;
 }
 
 const failed = (text: string): ToolResult => ({ outcome: "error", text });
@@ -71,8 +72,8 @@ export async function executeCall(call: GrantedCall, context: ToolContext): Prom
   const timer = setTimeout(() => timeout.abort(), tool.timeoutMs);
   const signal = AbortSignal.any([context.signal, timeout.signal]);
   try {
-    const text = await untilAborted(runTool(call, { ...context, signal }), signal);
-    return { outcome: "ok", text: cut(text, tool.outputLimit) };
+    const { text, data } = await untilAborted(runTool(call, { ...context, signal }), signal);
+    return { outcome: "ok", text: cut(text, tool.outputLimit), ...(data !== undefined && { data }) };
   } catch (thrown) {
     if (thrown instanceof RunWaiting) throw thrown;
     if (context.signal.aborted) throw new ClawError("cancelled", "the run was cancelled", { cause: thrown });

@@ -3,8 +3,8 @@ import type { LinkPolicy } from "./links.ts";
 
 export type ChannelName = "matrix" | "telegram";
 
-/** `matrix:@name:server` or `telegram:123456789`. Never a display name or username. */
-export type Principal = `${ChannelName}:${string}`;
+/** `matrix:@name:server` or `telegram:123456789`, never a display name or username; `job:<name>` where nobody asked. */
+export type Principal = `${ChannelName | "job"}:${string}`;
 
 /** Where an answer goes. Stored in the clear: it is metadata. */
 export type Destination =

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { canonicalJson } from "./canonical-json.ts";
-import type { Agent, Backend, Config, Group, MatrixConfig, TelegramBot } from "./config.ts";
+import type { Agent, Backend, Config, Group, Job, MatrixConfig, TelegramBot } from "./config.ts";
 import type { Environment } from "./environment.ts";
 import { type McpServer, mcpServerOf } from "./mcp.ts";
 import type { Prompt } from "./prompts.ts";
-import type { MatrixSettings, RawConfig } from "./schema.ts";
+import type { JobSettings, MatrixSettings, RawConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
+import { servicesOf } from "./services.ts";
 import type { ToolFacts } from "./tool-facts.ts";
 
 /** Makes the config of its checked parts. `file` is absolute; `tools` are those there are. */
@@ -28,7 +29,7 @@ export function assemble(
     operator: raw.operator,
     key: secret("key"),
     dataDir: resolve(dirname(file), raw.data_dir),
-    listen: raw.listen,
+    listen: { public: raw.listen.public, private: raw.listen.private },
     database: { url: secrets.get("database.url") ?? databaseUrl, pool: raw.database.pool },
     workers: raw.workers,
     logLevel: raw.log_level,
@@ -43,7 +44,7 @@ export function assemble(
     groups: mapOf(raw.groups, (settings, name): Group => ({ ...settings, name })),
     rooms: new Map(Object.entries(raw.rooms)),
     agents: mapOf(raw.agents, (settings, name): Agent => {
-      const { text, hash } = present(prompts.get(name), `agents.${name}.prompt`);
+      const { text, hash } = present(prompts.get(`agents.${name}`), `agents.${name}.prompt`);
       return { ...settings, name, prompt: text, promptHash: hash };
     }),
     matrix: raw.matrix && matrixOf(raw.matrix, secret),
@@ -51,10 +52,22 @@ export function assemble(
       const key = `telegram.${name}`;
       return { ...settings, name, token: secret(`${key}.token`), webhookSecret: secret(`${key}.webhook_secret`) };
     }),
+    token: secrets.get("listen.token"),
+    scheduler: raw.scheduler,
+    jobs: mapOf(raw.jobs, (settings, name): Job => jobOf(raw, settings, name, prompts)),
+    services: servicesOf(raw.tools, (key) => secrets.get(key)),
     toolsDir: raw.tools_dir === undefined ? undefined : resolve(dirname(file), raw.tools_dir),
     mcp: mapOf(raw.mcp, (settings, name): McpServer => mcpServerOf(name, settings, secret, env)),
     toolFacts: tools,
   };
+}
+
+function jobOf(raw: RawConfig, settings: JobSettings, name: string, prompts: ReadonlyMap<string, Prompt>): Job {
+  const own = prompts.get(`jobs.${name}`);
+  const agent = present(prompts.get(`agents.${settings.agent}`), `agents.${settings.agent}.prompt`);
+  // What a model is told in a job is both.
+  const promptHash = own ? createHash("sha256").update(`${agent.hash} ${own.hash}`).digest("hex") : agent.hash;
+  return { ...settings, name, timezone: settings.timezone ?? raw.timezone, prompt: own?.text, promptHash };
 }
 
 function matrixOf(raw: MatrixSettings, secret: (key: string) => Secret): MatrixConfig {

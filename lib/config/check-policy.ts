@@ -24,7 +24,6 @@ export function checkPolicy(draft: Draft, tools: readonly ToolFacts[], problems:
     checkLegs(draft, name, agent, grantable, problems);
     checkEgress(at, agent, grantable, problems);
   }
-  // Jobs narrow their agent's tools: that a job lists no tool its agent has not is to be checked here.
 }
 
 function checkGroups(draft: Draft, tools: readonly ToolFacts[], problems: Problems): void {

@@ -1,4 +1,5 @@
 /** Cross-checks of openclaw.toml: what one key says about another. Each looks only at what parsed. */
+import { checkJobs } from "./check-jobs.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { checkPrices } from "./check-prices.ts";
 import { type Draft, itemsOf, namesOf, sectionOf } from "./draft.ts";
@@ -18,6 +19,7 @@ export function crossCheck(draft: Draft, tools: readonly ToolFacts[], problems: 
   checkOperator(draft, problems);
   checkMessage(draft, problems);
   checkPrices(draft, problems);
+  checkJobs(draft, tools, problems);
 }
 
 function checkListeners({ listen }: Draft, problems: Problems): void {

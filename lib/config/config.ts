@@ -2,6 +2,7 @@ import type {
   AgentSettings,
   BackendSettings,
   GroupSettings,
+  JobSettings,
   MatrixSettings,
   RawConfig,
   RoomSettings,
@@ -9,6 +10,7 @@ import type {
 } from "./schema.ts";
 import type { McpServer } from "./mcp.ts";
 import type { Secret } from "./secret.ts";
+import type { Services } from "./services.ts";
 import type { ToolFacts } from "./tool-facts.ts";
 
 /** A backend with its key resolved. */
@@ -37,6 +39,15 @@ export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
   readonly webhookSecret: Secret;
 };
 
+/** A job with its prompt read; undefined where its function has its own. */
+export type Job = Omit<JobSettings, "prompt" | "timezone"> & {
+  readonly name: string;
+  readonly timezone: string;
+  readonly prompt: string | undefined;
+  /** SHA-256 in hex; of its agent's prompt alone where it has none. */
+  readonly promptHash: string;
+};
+
 /**
  * openclaw.toml, checked, with secrets and prompts read. Immutable: a reload makes a new one, and a run keeps
  * the one it began with. Named things are Maps, so that a name such as "constructor" finds nothing.
@@ -52,7 +63,7 @@ export interface Config {
   readonly key: Secret;
   /** Absolute path. */
   readonly dataDir: string;
-  readonly listen: RawConfig["listen"];
+  readonly listen: Omit<RawConfig["listen"], "token">;
   /** `url` undefined: the embedded PostgreSQL. */
   readonly database: { readonly url: Secret | undefined; readonly pool: number };
   readonly workers: number;
@@ -69,6 +80,11 @@ export interface Config {
   readonly agents: ReadonlyMap<string, Agent>;
   readonly matrix: MatrixConfig | undefined;
   readonly telegram: ReadonlyMap<string, TelegramBot>;
+  /** What requests to the private listener that run something show. */
+  readonly token: Secret | undefined;
+  readonly scheduler: RawConfig["scheduler"];
+  readonly jobs: ReadonlyMap<string, Job>;
+  readonly services: Services;
   /** Absolute path of the folder of own tools. */
   readonly toolsDir: string | undefined;
   readonly mcp: ReadonlyMap<string, McpServer>;

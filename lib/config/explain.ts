@@ -43,8 +43,8 @@ function explainName(issue: z.core.$ZodIssueInvalidKey, problems: Problems): voi
 function explainValue(issue: Issue, value: unknown, problems: Problems): void {
   const key = keyPath(issue.path);
   const about = descriptionAt(issue.path);
-  if (issue.code === "invalid_union") {
-    // The schema's only unions are secretRef and what takes text besides.
+  if (issue.code === "invalid_union" && issue.message.includes("{ env")) {
+    // A secret, or what takes text besides.
     explainSecret(key, value, issue.message, problems);
   } else if (value === undefined) {
     problems.add(key, "is missing", about ? `add it: ${about}` : "add it");

@@ -36,6 +36,27 @@ export const roomName = z
     'must be a room: "matrix:!room:server" or "telegram:-1001234567890" (a group chat)',
   );
 
+/** A room or chat that messages are sent to. */
+export const place = z
+  .string()
+  .regex(
+    /^(matrix:![^\s]+|telegram:-?[1-9][0-9]{0,15})$/,
+    'must be a Matrix room ("matrix:!room:server") or a Telegram chat ("telegram:-100123456")',
+  );
+
+export const timezone = z
+  .string()
+  .refine((zone) => isTimeZone(zone), 'must be an IANA time zone such as "Europe/Berlin"');
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A host name as URLs give it, or all below one. */
 export const hostPattern = z
   .string()

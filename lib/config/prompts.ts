@@ -10,17 +10,25 @@ export interface Prompt {
   readonly hash: string;
 }
 
-/** Reads the prompt of every agent, by agent; paths are relative to the config file. */
+/** Reads the prompt of every agent and job, by `agents.NAME` and `jobs.NAME`; paths are relative to the config file. */
 export function readPrompts(draft: Draft, problems: Problems): Map<string, Prompt> {
   const prompts = new Map<string, Prompt>();
-  for (const [name, agent] of Object.entries(draft.agents ?? {})) {
-    if (agent?.prompt === undefined) continue;
-    const file = resolve(dirname(problems.file), agent.prompt);
-    const text = read(file, `agents.${name}.prompt`, problems);
-    if (text !== undefined) prompts.set(name, { text, hash: createHash("sha256").update(text).digest("hex") });
+  const named = [...namedIn("agents", draft.agents), ...namedIn("jobs", draft.jobs)];
+  for (const [key, path] of named) {
+    const text = read(resolve(dirname(problems.file), path), `${key}.prompt`, problems);
+    if (text !== undefined) prompts.set(key, { text, hash: createHash("sha256").update(text).digest("hex") });
   }
   return prompts;
 }
+
+/** Each with a prompt by its key, and the path it names. */
+const namedIn = (
+  section: string,
+  all: Readonly<Record<string, { readonly prompt?: string | undefined } | undefined>> = {},
+): [string, string][] =>
+  Object.entries(all).flatMap(([name, of]): [string, string][] =>
+    of?.prompt === undefined ? [] : [[`${section}.${name}`, of.prompt]],
+  );
 
 function read(file: string, key: string, problems: Problems): string | undefined {
   let text: string;
@@ -29,10 +37,10 @@ function read(file: string, key: string, problems: Problems): string | undefined
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "unknown error";
     const what = code === "ENOENT" ? `there is no file ${file}` : `${file} cannot be read (${code})`;
-    problems.add(key, what, "write the agent's instructions there; the path is relative to this file");
+    problems.add(key, what, "write the instructions there; the path is relative to this file");
     return undefined;
   }
   if (text) return text;
-  problems.add(key, `${file} is empty`, "write the agent's instructions there");
+  problems.add(key, `${file} is empty`, "write the instructions there");
   return undefined;
 }

@@ -14,13 +14,16 @@ import {
   seconds,
   count,
   roomName,
+  timezone,
 } from "./primitives.ts";
 import { httpSection } from "./sections/http.ts";
 import { linkHosts } from "./sections/links.ts";
 import { messageSettings } from "./sections/message.ts";
 import { notesSettings } from "./sections/notes.ts";
 import { agentBudget, budget, groupLimits, rate } from "./sections/budget.ts";
+import { jobsSection, scheduler } from "./sections/jobs.ts";
 import { mcpSection } from "./sections/mcp.ts";
+import { alertsSection, calendarSection, feedsSection, scheduleSection, tasksSection } from "./sections/services.ts";
 import { groupAccess, room } from "./sections/access.ts";
 import { agentPolicy } from "./sections/agent-policy.ts";
 
@@ -140,11 +143,8 @@ const telegramBot = z.strictObject({
 
 /** openclaw.toml as written. */
 export const configSchema = z.strictObject({
-  timezone: z
-    .string()
-    .refine((zone) => isTimeZone(zone), 'must be an IANA time zone such as "Europe/Berlin"')
-    .default("UTC")
-    .describe("What agents mean by today."),
+  timezone: timezone.default("UTC").describe("What agents mean by today."),
+  scheduler,
   operator: z
     .string()
     .regex(
@@ -158,7 +158,10 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       public: address.default("0.0.0.0:8080").describe("Telegram webhooks and Matrix pushes, nothing else."),
-      private: address.default("127.0.0.1:8081").describe("Health and metrics; never published."),
+      private: address.default("127.0.0.1:8081").describe("Jobs, health and metrics; never published."),
+      token: secretRef
+        .optional()
+        .describe("What requests to the private listener that run something show as a bearer token; needed by [jobs]."),
     })
     .prefault({})
     .describe("The two listeners."),
@@ -222,22 +225,19 @@ export const configSchema = z.strictObject({
         .describe("files_send."),
       http: httpSection.prefault({}).describe("http_get and image_read."),
       notes: notesSettings,
+      alerts: alertsSection.optional(),
+      calendar: calendarSection.optional(),
+      feeds: feedsSection.optional(),
+      tasks: tasksSection.optional(),
+      schedule: scheduleSection,
       message: messageSettings,
     })
     .prefault({})
     .describe("Settings of tool families."),
   tools_dir: z.string().min(1).optional().describe("A folder of your own tools, relative to openclaw.toml."),
   mcp: mcpSection.describe("MCP servers, by name, each a family of tools."),
+  jobs: jobsSection.describe("Work on a schedule, by name."),
 });
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export type SecretRef = z.output<typeof secretRef>;
 export type RawConfig = z.output<typeof configSchema>;
@@ -246,5 +246,6 @@ export type GroupSettings = RawConfig["groups"][string];
 export type AgentSettings = RawConfig["agents"][string];
 export type RoomSettings = RawConfig["rooms"][string];
 export type ArgumentRule = AgentSettings["arguments"][string][string];
+export type JobSettings = RawConfig["jobs"][string];
 export type MatrixSettings = NonNullable<RawConfig["matrix"]>;
 export type TelegramSettings = RawConfig["telegram"][string];

@@ -54,7 +54,22 @@ function secretRefs(draft: Draft): [string, SecretRef][] {
     for (const [header, ref] of Object.entries(server?.headers ?? {}))
       refs.push([`mcp.${name}.headers.${header}`, ref]);
   }
+  refs.push(["listen.token", draft.listen?.token], ...serviceSecrets(draft));
   return refs.filter((entry): entry is [string, SecretRef] => entry[1] !== undefined);
+}
+
+function serviceSecrets({ tools }: Draft): [string, SecretRef | undefined][] {
+  const calendars = Object.entries(tools?.calendar?.calendars ?? {});
+  return [
+    ["tools.alerts.token", tools?.alerts?.token],
+    ["tools.alerts.password", tools?.alerts?.password],
+    ...calendars.map(([name, of]): [string, SecretRef | undefined] => [
+      `tools.calendar.calendars.${name}.password`,
+      of?.password,
+    ]),
+    ["tools.feeds.token", tools?.feeds?.token],
+    ["tools.tasks.token", tools?.tasks?.token],
+  ];
 }
 
 const placeOf = (ref: SecretRef): string => ("env" in ref ? `the environment variable ${ref.env}` : ref.file);
@@ -91,6 +106,8 @@ function checkValues(secrets: Secrets, problems: Problems): void {
     if (key === "key") checkKey(value, problems);
     if (key === "database.url") checkDatabaseUrl(key, value, problems);
     if (key.endsWith(".webhook_secret")) checkWebhookSecret(key, value, problems);
+    if (key === "listen.token" && value.length < 32)
+      problems.add(key, "is shorter than 32 characters", "make one with `openssl rand -hex 32`");
     if (!/^matrix\.[ah]s_token$/.test(key) && !/^telegram\.[^.]+\.token$/.test(key)) continue;
     const holder = holders.get(value);
     if (holder !== undefined) problems.add(key, `is the same secret as ${holder}`, "each needs its own");

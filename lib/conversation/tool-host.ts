@@ -15,6 +15,8 @@ export interface ToolHostSetup {
   readonly conversationId: string;
   /** True in rooms with others. */
   readonly shared: boolean;
+  /** Undefined in a job. */
+  readonly place: ToolContext["place"];
   /** What the person wrote themselves. */
   readonly request: string;
   readonly taint: Taint;
@@ -26,7 +28,7 @@ export interface ToolHostSetup {
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
 export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
-  const { scope, runId, conversationId, shared, request, taint, exhausted, reach } = setup;
+  const { scope, runId, conversationId, shared, place, request, taint, exhausted, reach } = setup;
   return {
     find: (name) => registry.get(name),
 
@@ -59,6 +61,7 @@ export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHost
       agent: scope.agent.name,
       conversationId,
       shared,
+      place,
       timezone: scope.config.timezone,
       now: () => new Date(),
       callKey: `${runId}:${callSeq}`,

@@ -147,7 +147,12 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
           duration_ms: event.milliseconds,
           ...tainted(event.taint),
         },
-        payload: { name: event.call.name, arguments: event.call.arguments, result: event.result },
+        payload: {
+          name: event.call.name,
+          arguments: event.call.arguments,
+          result: event.result,
+          ...(event.data !== undefined && { data: event.data }),
+        },
       };
     case "run.finished":
       return {
@@ -196,6 +201,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         tools: payload["tools"] ?? [],
         preface: text(payload["preface"]),
         request: text(payload["request"]),
+        ...(payload["job"] !== undefined && { job: payload["job"] }),
         taint: taintSources(row.taint),
       };
     case "run.resumed":
@@ -251,6 +257,7 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
         call,
         known: typeof row.tool_name === "string",
         result: text(payload["result"]),
+        ...(payload["data"] !== undefined && { data: payload["data"] }),
         outcome: outcomes.find((outcome) => outcome === row.error_type) ?? "ok",
         milliseconds: row.duration_ms ?? 0,
         taint: taintSources(row.taint),

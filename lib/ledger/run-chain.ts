@@ -19,7 +19,9 @@ export interface Run {
   readonly lane: string;
   readonly agent: string;
   readonly principal: Principal;
-  readonly trigger: "chat" | "agent";
+  readonly trigger: "chat" | "agent" | "job";
+  /** The occurrence of a job that it is an attempt at. */
+  readonly job?: { readonly name: string; readonly slot: Date; readonly attempt: number } | undefined;
   /** The run that called this one. */
   readonly parentRunId?: string | undefined;
   readonly policyHash: string;
@@ -109,8 +111,10 @@ export class Chain {
         where id in (select id from fresh) and (select count(*) from fresh) = ${ids.length} returning id
       ), entries as (${journalInsert(sql, rows, agreed)}
       ), keyed as (insert into run_keys (run_id, wrapped) select ${run.id}::uuid, ${wrapped}::bytea ${agreed})
-      insert into runs (id, conversation_id, lane, agent, principal, trigger, parent_run_id, state, policy_hash, prompt_hash)
+      insert into runs (id, conversation_id, lane, agent, principal, trigger, job, slot, attempt, parent_run_id, state, policy_hash,
+        prompt_hash)
       select ${run.id}::uuid, ${run.conversationId}::uuid, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger},
+        ${run.job?.name ?? null}, ${run.job?.slot ?? null}::timestamptz, ${run.job?.attempt ?? null}::int,
         ${run.parentRunId ?? null}::uuid, 'running', ${run.policyHash}, ${run.promptHash} ${agreed}`);
     if (begun.count === 0)
       throw new ClawError("mailbox_changed", `run ${run.id}: its messages changed before it began`);

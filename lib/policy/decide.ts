@@ -1,7 +1,7 @@
 /** The one decision on a tool call. Pure: what it depends on is all in its two arguments. */
 import type { Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
-import type { Label } from "../tools/define.ts";
+import type { ToolFacts } from "../config/tool-facts.ts";
 import { covers } from "../config/tool-glob.ts";
 import { hasApprover } from "./access.ts";
 import { unmetRules } from "./arguments.ts";
@@ -16,15 +16,23 @@ export interface Scope {
   /** By `roomOf`; undefined in a private Telegram chat and in no chat. */
   readonly room: string | undefined;
   readonly trigger: "chat" | "job" | "agent" | "replay";
-  /** Narrowed to these tools as well, by the config key that says so: a job's own list. */
-  readonly narrowed?: { readonly key: string; readonly tools: readonly string[] };
+  /** A job of the config: its own list grants, as a person's groups do elsewhere. */
+  readonly job?: JobScope;
   /** The scope of the run that called this agent: it must grant as much. */
   readonly caller?: Scope;
 }
 
+/** What a job may do, whoever has it run. */
+export interface JobScope {
+  readonly name: string;
+  readonly tools: readonly string[];
+  /** Where it speaks, by `roomOf`: less in any of these is less for the job. */
+  readonly rooms: readonly string[];
+}
+
 /** One call, as far as policy looks at it. */
 export interface CallFacts {
-  readonly tool: { readonly name: string; readonly labels: readonly Label[] };
+  readonly tool: Pick<ToolFacts, "name" | "labels" | "service" | "asks">;
   /** As the tool's schema took them; undefined where it did not, or where only the tool is asked about. */
   readonly args: Readonly<Record<string, unknown>> | undefined;
   /** What the person wrote that the run answers, whole; never what anybody else wrote. */
@@ -90,7 +98,10 @@ const ofArguments = ({ agent }: Scope, { tool, args, request }: CallFacts): Deci
 const ofBudget = ({ exhausted }: CallFacts): Decision[] =>
   exhausted === undefined ? [] : [{ decision: "deny", rule: `${exhausted} is used up` }];
 
-function ofAsk({ agent }: Scope, { tool }: CallFacts): Decision[] {
+function ofAsk({ config, agent }: Scope, { tool }: CallFacts): Decision[] {
+  if (tool.asks && !hasApprover(config, agent.name))
+    return [{ decision: "deny", rule: `${tool.name} always asks, and nobody may approve calls of ${agent.name}` }];
+  if (tool.asks) return [{ decision: "ask", rule: `${tool.name} always asks` }];
   const glob = agent.ask.find((each) => covers(each, tool.name));
   return glob === undefined ? [] : [{ decision: "ask", rule: `agents.${agent.name}.ask "${glob}"` }];
 }

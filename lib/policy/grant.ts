@@ -3,44 +3,69 @@ import { keyPath } from "../config/problem.ts";
 import { agentAsk } from "../config/tool-facts.ts";
 import { covers } from "../config/tool-glob.ts";
 import { groupsOf, mayTalk } from "./access.ts";
-import type { CallFacts, Scope } from "./decide.ts";
+import type { CallFacts, JobScope, Scope } from "./decide.ts";
 
 /** The keys that grant a call together, or why nothing does. */
 export type Grant = { readonly by: readonly string[] } | { readonly refused: string };
 
 /**
- * The agent's allowlist intersected with what the person's groups grant, the room's and the job's; a deny of the agent,
- * of any of those groups or of the room wins.
+ * The agent's allowlist intersected with what the person's groups grant, or the job's list in a job, and with the room's; a
+ * deny of the agent, of any of those groups or of the room wins. What reaches a service that is not set up is never granted.
  */
 export function grantOf(scope: Scope, { tool, args }: CallFacts): Grant {
-  const { config, agent, principal, room, narrowed } = scope;
+  const { config, agent, principal, room, job } = scope;
+  if (tool.service !== undefined && config.services[tool.service] === undefined)
+    return { refused: `tools.${tool.service} is not set up` };
+  if (job) return jobGrant(scope, job, { tool, args });
   if (!mayTalk(config, principal, agent, room))
     return { refused: `no group of ${principal} names agents.${agent.name}` };
   const groups = groupsOf(config, principal, room);
-  const here = room === undefined ? undefined : config.rooms.get(room);
-  const inRoom = (key: "tools" | "deny"): string => keyPath(["rooms", room ?? "", key]);
-
   const denied =
     covering(`agents.${agent.name}.deny`, agent.deny, tool.name) ??
     firstOf(groups, (group) => covering(`groups.${group.name}.deny`, group.deny, tool.name)) ??
-    covering(inRoom("deny"), here?.deny ?? [], tool.name);
+    roomDenial(scope, room, tool.name);
   if (denied !== undefined) return { refused: denied };
 
   const own = tool.name === agentAsk ? callGrant(scope, args) : agentGrant(scope, tool.name);
   if ("refused" in own) return own;
   const byGroup = firstOf(groups, (group) => covering(`groups.${group.name}.tools`, group.tools, tool.name));
   if (byGroup === undefined) return { refused: `no group of ${principal} grants it` };
-  const by = [...own.by, byGroup];
-  for (const [key, globs] of [
-    [inRoom("tools"), here?.tools],
-    [narrowed?.key ?? "", narrowed?.tools],
-  ] as const) {
-    if (globs === undefined) continue;
-    const grant = covering(key, globs, tool.name);
-    if (grant === undefined) return { refused: `not in ${key}` };
-    by.push(grant);
+  const here = roomGrant(scope, room, tool.name);
+  return "refused" in here ? here : { by: [...own.by, byGroup, ...here.by] };
+}
+
+/** What an agent may do in a job: its own list and the job's, less what is denied to it or in any room the job speaks in. */
+function jobGrant(scope: Scope, job: JobScope, { tool, args }: Pick<CallFacts, "tool" | "args">): Grant {
+  const { agent } = scope;
+  const denied =
+    covering(`agents.${agent.name}.deny`, agent.deny, tool.name) ??
+    firstOf(job.rooms, (room) => roomDenial(scope, room, tool.name));
+  if (denied !== undefined) return { refused: denied };
+  const own = tool.name === agentAsk ? callGrant(scope, args) : agentGrant(scope, tool.name);
+  if ("refused" in own) return own;
+  const key = `jobs.${job.name}.tools`;
+  const byJob = covering(key, job.tools, tool.name);
+  if (byJob === undefined) return { refused: `not in ${key}` };
+  const by = [...own.by, byJob];
+  for (const room of job.rooms) {
+    const here = roomGrant(scope, room, tool.name);
+    if ("refused" in here) return here;
+    by.push(...here.by);
   }
   return { by };
+}
+
+const roomKey = (room: string | undefined, key: "tools" | "deny"): string => keyPath(["rooms", room ?? "", key]);
+
+const roomDenial = ({ config }: Scope, room: string | undefined, tool: string): string | undefined =>
+  covering(roomKey(room, "deny"), config.rooms.get(room ?? "")?.deny ?? [], tool);
+
+/** What a room narrows to, if it does. */
+function roomGrant({ config }: Scope, room: string | undefined, tool: string): Grant {
+  const globs = config.rooms.get(room ?? "")?.tools;
+  if (globs === undefined) return { by: [] };
+  const grant = covering(roomKey(room, "tools"), globs, tool);
+  return grant === undefined ? { refused: `not in ${roomKey(room, "tools")}` } : { by: [grant] };
 }
 
 function agentGrant({ agent }: Scope, tool: string): Grant {
@@ -50,11 +75,12 @@ function agentGrant({ agent }: Scope, tool: string): Grant {
 }
 
 /** Calling an agent is granted by its name, and only to whom might talk to it themselves. */
-function callGrant({ config, agent, principal, room }: Scope, args: CallFacts["args"]): Grant {
+function callGrant({ config, agent, principal, room, job }: Scope, args: CallFacts["args"]): Grant {
   const key = `agents.${agent.name}.calls`;
   const mayReach = (name: string): boolean => {
     const called = config.agents.get(name);
-    return called !== undefined && mayTalk(config, principal, called, room);
+    // Nobody asks in a job: its agent's `calls` and its own list say it all.
+    return called !== undefined && (job !== undefined || mayTalk(config, principal, called, room));
   };
   if (args === undefined) {
     const reached = agent.calls.find(mayReach);

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { ImagePart } from "../agent/model.ts";
-import type { Principal } from "../channel/types.ts";
+import type { Destination, Lane, Principal } from "../channel/types.ts";
+import type { ServiceName } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import { GrantedCall } from "../policy/granted.ts";
 import type { TaintSource } from "../policy/taint.ts";
@@ -21,6 +22,8 @@ export interface ToolContext {
   readonly conversationId: string;
   /** True in rooms with others: what a tool returns may be said to them. */
   readonly shared: boolean;
+  /** Where the answer goes; left out where there is no chat: in a job. */
+  readonly place?: { readonly lane: Lane; readonly destination: Destination } | undefined;
   readonly timezone: string;
   readonly now: () => Date;
   /** The same on every attempt of this call: makes a `keyed` effect happen once. */
@@ -79,13 +82,23 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   readonly timeoutMs: number;
   /** Characters of result the model is given; the rest is cut, visibly. */
   readonly outputLimit: number;
+  /** What it reaches; it is never granted where the config does not set that up. */
+  readonly service?: ServiceName;
+  /** Called only with an approver's yes, whatever grants it. */
+  readonly asks?: true;
   /** Its settings list where it may send to, so that an agent's argument rules need not. */
   readonly bounded?: true;
 }
 
-/** A tool as it is written. `run` returns what the model reads; a throw becomes an error result. */
+/** What a call returned: what the model reads, and the same for code that goes on with it, as JSON may hold it. */
+export interface ToolOutput {
+  readonly text: string;
+  readonly data?: unknown;
+}
+
+/** A tool as it is written. `run` returns what the model reads, with `data` where code reads it too; a throw becomes an error result. */
 export interface ToolDefinition<Input extends z.ZodObject = z.ZodObject> extends Tool<Input> {
-  run(input: z.output<Input>, context: ToolContext): Promise<string>;
+  run(input: z.output<Input>, context: ToolContext): Promise<string | ToolOutput>;
 }
 
 /** Tools as they were written, out of reach of everything but `runTool`. */
@@ -116,6 +129,8 @@ export function defineTool<Input extends z.ZodObject>(tool: ToolDefinition<Input
   const facts = {
     ...{ name, description, input, effect, timeoutMs, outputLimit },
     ...(parameters && { parameters }),
+    ...(tool.service && { service: tool.service }),
+    ...(tool.asks && { asks: tool.asks }),
     ...(tool.bounded && { bounded: tool.bounded }),
   };
   const defined = Object.freeze({ ...facts, labels: Object.freeze([...tool.labels]) });
@@ -127,8 +142,9 @@ export function defineTool<Input extends z.ZodObject>(tool: ToolDefinition<Input
 export const isDefined = (tool: Tool): boolean => definitions.has(tool);
 
 /** Runs a call that was granted, and nothing else. */
-export async function runTool(call: GrantedCall, context: ToolContext): Promise<string> {
+export async function runTool(call: GrantedCall, context: ToolContext): Promise<ToolOutput> {
   const definition = definitions.get(call.tool);
   if (!definition || !GrantedCall.is(call)) throw new Error(`${call.tool.name}: only a granted call can be run`);
-  return definition.run(call.input, context);
+  const output = await definition.run(call.input, context);
+  return typeof output === "string" ? { text: output } : output;
 }

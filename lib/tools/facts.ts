@@ -4,10 +4,12 @@ import type { ToolFacts } from "../config/tool-facts.ts";
 import type { Tool } from "./define.ts";
 
 /** The facts of a tool by its definition. */
-export const factsOf = ({ name, labels, input, bounded }: Tool): ToolFacts => ({
+export const factsOf = ({ name, labels, input, bounded, service, asks }: Tool): ToolFacts => ({
   name,
   labels,
   ...(bounded && { bounded }),
+  ...(service && { service }),
+  ...(asks && { asks }),
   arguments: argumentPaths(z.toJSONSchema(input, { io: "input", unrepresentable: "any" })),
 });
 

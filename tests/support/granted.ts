@@ -4,21 +4,28 @@ import { configSchema } from "../../lib/config/schema.ts";
 import { Secret } from "../../lib/config/secret.ts";
 import type { Decision, Scope } from "../../lib/policy/decide.ts";
 import { GrantedCall, type ReadyCall } from "../../lib/policy/granted.ts";
-import type { Tool, ToolContext } from "../../lib/tools/define.ts";
+import type { Tool, ToolContext, ToolOutput } from "../../lib/tools/define.ts";
 import { runTool } from "../../lib/tools/define.ts";
 
 const person = "telegram:1";
 
-/** A config of one agent, `ops`, that may use every tool for `telegram:1`, whatever has tainted its runs. */
+/** A config of one agent, `ops`, that may use every tool, those of services too, for `telegram:1`, whatever has tainted its runs. */
 function permissive(deny: readonly string[]): Config {
   const raw = configSchema.parse({
     backends: { main: { base_url: "http://127.0.0.1:1/v1", model: "fake" } },
     groups: { owners: { members: [person], agents: ["*"], tools: ["*"] } },
+    tools: {
+      alerts: { url: "http://127.0.0.1:1" },
+      calendar: { calendars: { home: { url: "http://127.0.0.1:1" } } },
+      feeds: { url: "http://127.0.0.1:1", token: { env: "X" } },
+      tasks: { url: "http://127.0.0.1:1", token: { env: "X" }, workspace: "home" },
+    },
     agents: { ops: { description: "Does it", backend: "main", prompt: "ops.md", tools: ["*"], deny } },
   });
-  const prompts = new Map([["ops", { text: "Be brief.", hash: "0" }]]);
+  const prompts = new Map([["agents.ops", { text: "Be brief.", hash: "0" }]]);
+  const secrets = new Map(["key", "tools.feeds.token", "tools.tasks.token"].map((key) => [key, new Secret("")]));
   const env = { databaseUrl: undefined } as Parameters<typeof assemble>[4];
-  return assemble("/openclaw.toml", raw, new Map([["key", new Secret("")]]), prompts, env);
+  return assemble("/openclaw.toml", raw, secrets, prompts, env);
 }
 
 /** A scope in which everything but `deny` is allowed. */
@@ -44,5 +51,9 @@ export function granted(tool: Tool, input: ReadyCall["input"]): GrantedCall {
 }
 
 /** Runs a tool as the loop does, with its input checked; throws where that is refused. */
-export const runGranted = (tool: Tool, input: object, context: ToolContext): Promise<string> =>
+export const runGrantedWhole = (tool: Tool, input: object, context: ToolContext): Promise<ToolOutput> =>
   runTool(granted(tool, tool.input.parse(input)), context);
+
+/** The same, for what a model reads of it. */
+export const runGranted = (tool: Tool, input: object, context: ToolContext): Promise<string> =>
+  runGrantedWhole(tool, input, context).then(({ text }) => text);

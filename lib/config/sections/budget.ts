@@ -4,7 +4,8 @@ import { count } from "../primitives.ts";
 
 const spend = z.number().positive();
 
-const daily = {
+/** Limits of a day, as several keys have them. */
+export const daily = {
   tokens_per_day: count.optional().describe("Input and output tokens in a day of `timezone`."),
   money_per_day: spend.optional().describe("What they may cost in a day, in the currency of `price`."),
 };

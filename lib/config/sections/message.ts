@@ -2,15 +2,8 @@
 import { z } from "zod";
 import type { Draft } from "../draft.ts";
 import { suggest } from "../nearest.ts";
-import { name } from "../primitives.ts";
+import { name, place } from "../primitives.ts";
 import type { Problems } from "../problem.ts";
-
-const place = z
-  .string()
-  .regex(
-    /^(matrix:![^\s]+|telegram:-?[1-9][0-9]{0,15})$/,
-    'must be a Matrix room ("matrix:!room:server") or a Telegram chat ("telegram:-100123456")',
-  );
 
 export const messageSettings = z
   .strictObject({

@@ -131,12 +131,17 @@ test("a room's tools and deny narrow for everybody there", (t) => {
   assert.match(ruling(scopeOf(config, "ops", me), callOf("history_search")), /^allow/);
 });
 
-test("a scope is narrowed by a job's list, and by the scope of the agent that called", (t) => {
+test("in a job its own list grants in place of a group, and rooms it speaks in narrow it; a called agent has its caller's scope too", (t) => {
   const config = loadWorld(t, "", agentNamed("helper", 'tools = ["time_now", "tickets_close"]\nask = ["tickets_*"]'));
-  const narrowed = { key: "jobs.morning.tools", tools: ["time_now"] };
-  const scope = { ...scopeOf(config, "ops", me), narrowed };
-  assert.match(ruling(scope, callOf("time_now")), /^allow: .* & jobs\.morning\.tools "time_now"$/);
+  const job = { name: "morning", tools: ["time_now"], rooms: [] as string[] };
+  const scope = { ...scopeOf(config, "ops", "job:morning"), trigger: "job" as const, job };
+  assert.equal(ruling(scope, callOf("time_now")), 'allow: agents.ops.tools "*" & jobs.morning.tools "time_now"');
   assert.equal(ruling(scope, callOf("tickets_close")), "deny: not in jobs.morning.tools");
+  const speaking = loadWorld(t, "", `[rooms."${opsRoom}"]\ndeny = ["time_now"]\n`);
+  const there = { ...scopeOf(speaking, "ops", "job:morning"), trigger: "job" as const };
+  assert.match(ruling({ ...there, job }, callOf("time_now")), /^allow/);
+  const inRoom = { ...there, job: { ...job, rooms: [opsRoom] } };
+  assert.equal(ruling(inRoom, callOf("time_now")), `deny: rooms."${opsRoom}".deny "time_now"`);
   const called = { ...scopeOf(config, "ops", me), caller: scopeOf(config, "helper", me) };
   assert.equal(ruling(called, callOf("history_search")), "deny: not in agents.helper.tools");
   assert.equal(ruling(called, callOf("tickets_close", { args: { id: "1" } })), 'ask: agents.helper.ask "tickets_*"');

@@ -156,7 +156,8 @@ interface Asked {
   readonly agent: string;
   readonly who: string;
   readonly room: string | undefined;
-  readonly narrowed?: readonly string[];
+  /** A job's list; it speaks in `room`. */
+  readonly job?: readonly string[];
   readonly caller?: Asked;
 }
 
@@ -199,7 +200,9 @@ function oracle(config: Written, asked: Asked, tool: string, given: Args, tainte
     ({ members, rooms: here }) =>
       members.some((member) => member === asked.who) || here.some((each) => each === asked.room),
   );
-  const reachable = union(groups.map(({ agents }) => new Set(agents.includes("*") ? agentNames : agents)));
+  const reachable = asked.job
+    ? new Set<string>(agentNames)
+    : union(groups.map(({ agents }) => new Set(agents.includes("*") ? agentNames : agents)));
   const room = asked.room === undefined ? undefined : own(config.rooms, asked.room);
   const called = leavesOf(given).find(({ path }) => path === "agent" && !Array.isArray(own(given, "agent")))?.value;
   const mayCall = settings.calls.filter((each) => each === called && reachable.has(each)).length > 0;
@@ -208,11 +211,10 @@ function oracle(config: Written, asked: Asked, tool: string, given: Args, tainte
   const granted = without(
     common([
       mayCall ? union([ofAgent, ask]) : ofAgent,
-      union(groups.map(({ tools }) => expand(tools))),
+      asked.job ? expand(asked.job) : union(groups.map(({ tools }) => expand(tools))),
       expand(room?.tools ?? ["*"]),
-      expand(asked.narrowed ?? ["*"]),
     ]),
-    union([settings.deny, room?.deny ?? [], ...groups.map(({ deny }) => deny)].map(expand)),
+    union([settings.deny, room?.deny ?? [], ...(asked.job ? [] : groups.map(({ deny }) => deny))].map(expand)),
   );
   if (!reachable.has(asked.agent) || !granted.has(tool)) return 2;
 
@@ -250,20 +252,20 @@ function load(config: Written): Config {
     ...config,
     agents: Object.fromEntries(Object.entries(config.agents).map(([name, each]) => [name, { ...each, ...fixed }])),
   });
-  const prompts = new Map(agentNames.map((name) => [name, { text: "Be brief.", hash: "0" }]));
+  const prompts = new Map(agentNames.map((name) => [`agents.${name}`, { text: "Be brief.", hash: "0" }]));
   return assemble("/openclaw.toml", raw, new Map([["key", new Secret("")]]), prompts, new Environment({}));
 }
 
-function scopeFor(config: Config, { agent: name, who, room, narrowed, caller }: Asked): Scope {
+function scopeFor(config: Config, { agent: name, who, room, job, caller }: Asked): Scope {
   const settings = config.agents.get(name);
   assert.ok(settings);
   return {
     config,
     agent: settings,
     principal: who as Principal,
-    room,
-    trigger: "chat",
-    ...(narrowed && { narrowed: { key: "jobs.x.tools", tools: narrowed } }),
+    room: job ? undefined : room,
+    trigger: job ? "job" : "chat",
+    ...(job && { job: { name: "x", tools: job, rooms: room === undefined ? [] : [room] } }),
     ...(caller && { caller: scopeFor(config, caller) }),
   };
 }
@@ -282,15 +284,15 @@ const realTools = toolLabels.map(
     }) as Tool,
 );
 
-/** Every agent, person and room; and those scopes narrowed by a job, and as called by another agent. */
-function* scopes(narrowed: readonly string[]): Generator<Asked> {
+/** Every agent, person and room; and those of a job, and as called by another agent. */
+function* scopes(job: readonly string[]): Generator<Asked> {
   for (const name of agentNames)
     for (const who of people)
       for (const room of rooms) {
         const plain = { agent: name, who, room };
         yield plain;
-        yield { ...plain, narrowed };
-        yield { ...plain, caller: { agent: "ann", who, room, narrowed } };
+        yield { ...plain, job };
+        yield { ...plain, caller: { agent: "ann", who, room, job } };
       }
 }
 
@@ -302,9 +304,9 @@ test("no call outside the grant is ever allowed, asked or run: the oracle agrees
       fc.array(args, { minLength: 1, maxLength: 3 }),
       fc.constantFrom("a", "send 'aa', b.", "ab 7"),
       globs,
-      (config, calls, request, narrowed) => {
+      (config, calls, request, job) => {
         const loaded = load(config);
-        for (const asked of scopes(narrowed)) {
+        for (const asked of scopes(job)) {
           const scope = scopeFor(loaded, asked);
           const offered = offeredTools(scope, realTools);
           for (const name of everyName)
@@ -321,7 +323,7 @@ test("no call outside the grant is ever allowed, asked or run: the oracle agrees
                 const tool = realTools.find((each) => each.name === name);
                 if (!tool) continue;
                 assert.ok(expected === 2 || offered.has(name), what());
-                if (!asked.narrowed) runs(scope, tool, given, { request, taint }, expected);
+                if (!asked.job) runs(scope, tool, given, { request, taint }, expected);
               }
         }
       },
