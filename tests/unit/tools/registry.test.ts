@@ -51,6 +51,7 @@ test("the built-in tools' schemas refuse unknown arguments, and all of them are 
       commitments: { list: nowhere, add: nowhere, complete: nowhere },
       turns: nowhere,
       notes: { read: nowhere, list: nowhere, write: nowhere },
+      alertsSeen: { record: nowhere, endedSince: nowhere },
     },
     nowhere,
   );
