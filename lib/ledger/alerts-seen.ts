@@ -46,10 +46,18 @@ export function createAlertsSeen(database: PostgresJsDatabase, bodies: Sealer): 
         }
         // What could not be read may be one of those that seem to have gone.
         const gone =
-          damaged > 0 ? [] : await tx.select().from(alertsSeen).where(and(isAlert, open, lt(alertsSeen.lastSeenAt, at)));
+          damaged > 0
+            ? []
+            : await tx
+                .select()
+                .from(alertsSeen)
+                .where(and(isAlert, open, lt(alertsSeen.lastSeenAt, at)));
         for (const row of gone) {
           if (found.has(sealOf(row))) continue;
-          await tx.update(alertsSeen).set({ goneAt: endOf(row, alertOf(row), at) }).where(same(row));
+          await tx
+            .update(alertsSeen)
+            .set({ goneAt: endOf(row, alertOf(row), at) })
+            .where(same(row));
         }
         const stale = new Date(at.getTime() - patienceMs).toISOString();
         await tx

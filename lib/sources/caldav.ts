@@ -80,9 +80,7 @@ export async function queryCalendar(
       if (cause instanceof ClawError) throw cause;
       throw new ClawError("fetch_failed", `${service.title} could not list its events: see its own log`, { cause });
     });
-  return responses
-    .map(({ props }) => (props?.["calendarData"] as { _cdata?: unknown } | undefined)?._cdata ?? props?.["calendarData"])
-    .filter((text) => typeof text === "string");
+  return responses.map(({ props }) => textOf(props?.["calendarData"])).filter((text) => typeof text === "string");
 }
 
 const marginMs = 14 * 3_600_000;
@@ -128,17 +126,21 @@ function within({ title, key, url }: Service, target: string): string {
 function isCalendar({ props }: DAVResponse): boolean {
   if (!Object.hasOwn((props?.["resourcetype"] as object | undefined) ?? {}, "calendar")) return false;
   const component = (props?.["supportedCalendarComponentSet"] as { comp?: unknown } | undefined)?.comp;
-  const names = [component].flat().map((each) => (each as { _attributes?: { name?: unknown } } | undefined)?._attributes?.name);
+  const names = [component]
+    .flat()
+    .map((each) => (each as { _attributes?: { name?: unknown } } | undefined)?._attributes?.name);
   return component === undefined || names.includes("VEVENT");
 }
 
 function toCalendar({ href = "", props }: DAVResponse, base: string): ServerCalendar {
   const url = new URL(href, base).href;
   const slug = decodeURIComponent(/([^/]+)\/*$/.exec(new URL(url).pathname)?.[1] ?? "");
-  const shown = props?.["displayname"] as unknown;
-  const name = (shown as { _cdata?: unknown } | undefined)?._cdata ?? shown;
+  const name = textOf(props?.["displayname"]);
   return { url, name: ["string", "number", "boolean"].includes(typeof name) ? String(name) : slug };
 }
+
+/** The text of an element, which servers write in either way; tsdav makes numbers and booleans of what looks like them. */
+const textOf = (element: unknown): unknown => (element as { _cdata?: unknown } | undefined)?._cdata ?? element;
 
 function hrefOf(property: unknown, base: string): string | undefined {
   const [href] = [(property as { href?: unknown } | undefined)?.href].flat();

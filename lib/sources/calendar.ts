@@ -52,9 +52,13 @@ export function daysWindow(from: string, days: number, timezone: string): DaysWi
 
 /** Reads all calendars. Where all fail it throws ClawError `fetch_failed`, which names each. */
 export async function readAgenda(service: CalendarService, window: DaysWindow, signal: AbortSignal): Promise<Agenda> {
-  const parts = (await Promise.all(service.calendars.map((source) => readSource(service, source, window, signal)))).flat();
+  const parts = (
+    await Promise.all(service.calendars.map((source) => readSource(service, source, window, signal)))
+  ).flat();
   signal.throwIfAborted();
-  const failed = parts.flatMap(({ name, failed: reason }) => (reason === undefined ? [] : [{ calendar: name, reason }]));
+  const failed = parts.flatMap(({ name, failed: reason }) =>
+    reason === undefined ? [] : [{ calendar: name, reason }],
+  );
   if (failed.length === parts.length)
     throw new ClawError("fetch_failed", failed.map(({ reason }) => reason).join("\n"));
   const events = parts

@@ -54,7 +54,9 @@ function toComponent(event: readonly Property[]): IcsComponent {
     startDay: start.slice(0, 8),
     // A series, or a duration, ends nobody knows when without reckoning.
     endDay:
-      value("RRULE") === undefined && value("DURATION") === undefined ? (value("DTEND") ?? start).slice(0, 8) : undefined,
+      value("RRULE") === undefined && value("DURATION") === undefined
+        ? (value("DTEND") ?? start).slice(0, 8)
+        : undefined,
   };
 }
 
@@ -154,7 +156,11 @@ function* extraDates(event: readonly Property[]): Generator<Property[]> {
       const [date = ""] = period.trim().split("/");
       if (taken.has(date)) continue;
       taken.add(date);
-      yield [...same, { name: "DTSTART", parameters: parameters.replace(/;VALUE=PERIOD/i, ""), value: date }, ...length];
+      yield [
+        ...same,
+        { name: "DTSTART", parameters: parameters.replace(/;VALUE=PERIOD/i, ""), value: date },
+        ...length,
+      ];
     }
   }
 }

@@ -76,7 +76,8 @@ function groupsOf(components: readonly IcsComponent[]): IcsComponent[][] {
 
 function occurrencesOf(group: readonly IcsComponent[], window: DaysWindow): Occurrence[] {
   const event = parse(group.map(({ lines }) => lines));
-  if (!event) throw new Error("no event");
+  // What is no date stays text.
+  if (!(event?.start instanceof Date) || Number.isNaN(event.start.getTime())) throw new Error("no event");
   const instances = ical.expandRecurringEvent(event, {
     from: new Date(window.start.getTime() - marginMs),
     to: new Date(window.end.getTime() + marginMs),
@@ -114,9 +115,7 @@ const localDay = (date: Date): string =>
   [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
 
 function touches({ start, end, allDay }: Occurrence, window: DaysWindow): boolean {
-  const [first, last] = allDay
-    ? [window.from, window.to]
-    : [window.start.toISOString(), window.end.toISOString()];
+  const [first, last] = allDay ? [window.from, window.to] : [window.start.toISOString(), window.end.toISOString()];
   // What takes no time belongs to the moment it is at.
   return start < last && (end > first || start >= first);
 }
@@ -127,7 +126,12 @@ function zoneNames(fallback: string): (tzid: string, definition: string | undefi
   return (tzid, definition) => {
     const known = names.get(tzid);
     if (known !== undefined) return known;
-    const found = [tzid, /[A-Z][A-Za-z_]+\/[A-Za-z_/-]+$/.exec(tzid)?.[0], probe(tzid), definition && probe(tzid, definition)];
+    const found = [
+      tzid,
+      /[A-Z][A-Za-z_]+\/[A-Za-z_/-]+$/.exec(tzid)?.[0],
+      probe(tzid),
+      definition && probe(tzid, definition),
+    ];
     const zone = found.find((candidate) => candidate !== undefined && isZone(candidate)) ?? fallback;
     // node-ical takes a parameter's value to end at a colon.
     const name = zone.replace(":", "");

@@ -50,7 +50,9 @@ async function expandNow(
   const { promise, resolve, reject } = Promise.withResolvers<Expanded>();
   const tooMuch = (cause?: unknown): void =>
     reject(
-      new ClawError("limit_reached", "its events take too long to read: is there one that repeats without end?", { cause }),
+      new ClawError("limit_reached", "its events take too long to read: is there one that repeats without end?", {
+        cause,
+      }),
     );
   const worker = new Worker(new URL("./ics-worker.ts", import.meta.url), {
     workerData: { texts, window, limit: mostOccurrences },

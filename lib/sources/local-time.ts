@@ -34,8 +34,8 @@ const dayMs = 86_400_000;
 export function startOfDay(day: string, timezone: string): Date {
   const utc = Date.parse(`${day}T00:00:00Z`);
   const offsetAt = (ms: number): number => Date.parse(`${wallClock(new Date(ms), timezone).replace(" ", "T")}Z`) - ms;
-  const candidates = [utc - dayMs, utc + dayMs].map((near) => new Date(utc - offsetAt(near)));
-  return candidates.find((at) => dayOf(at, timezone) === day) ?? new Date(utc - offsetAt(utc));
+  const candidates = [utc - dayMs, utc + dayMs].map((near) => utc - offsetAt(near)).sort((a, b) => a - b);
+  return new Date(candidates.find((ms) => dayOf(new Date(ms), timezone) === day) ?? utc - offsetAt(utc));
 }
 
 /** A day as `Fri 24 Jul`. */

@@ -5,6 +5,7 @@ import { ClawError } from "../errors.ts";
 import { type Alert, type AlertsLook, listAlerts } from "../sources/alertmanager.ts";
 import { dayOf, shortTime, timeOf } from "../sources/local-time.ts";
 import { oneLine } from "../sources/one-line.ts";
+import { instantInput } from "./dates.ts";
 import { defineTool, type Tool } from "./define.ts";
 
 /** What alerts_list returns for code. Of `ended`, `endsAt` is when each had ended at the latest. */
@@ -50,7 +51,7 @@ export const alertsTool = (services: () => Services, seen: AlertsSeen): Tool =>
     input: z.strictObject({
       state: z.enum(["firing", "silenced", "all"]).default("firing"),
       severity: z.string().trim().min(1).max(40).toLowerCase().optional(),
-      since: z.iso.datetime({ offset: true }).optional(),
+      since: instantInput.optional(),
     }),
     // Untrusted: whoever writes rules, labels and annotations, and what they quote.
     labels: ["untrusted", "private"],
@@ -60,7 +61,8 @@ export const alertsTool = (services: () => Services, seen: AlertsSeen): Tool =>
     outputLimit: 60_000,
     async run({ state, severity, since }, { now, timezone, signal }) {
       const { alerts: service } = services();
-      if (!service) throw new ClawError("config_invalid", "There is no Alertmanager in the config: set [tools.alerts].");
+      if (!service)
+        throw new ClawError("config_invalid", "There is no Alertmanager in the config: set [tools.alerts].");
       const { alerts, damaged } = await lookAtAlerts(service, seen, now(), signal);
       const wanted = (alert: Alert): boolean =>
         (severity === undefined || alert.severity === severity) &&
@@ -71,10 +73,16 @@ export const alertsTool = (services: () => Services, seen: AlertsSeen): Tool =>
       const ended = past?.ended.filter(wanted) ?? [];
       const { maxAlerts: most } = service;
 
-      const lines = [countsOf(firing, state), ...listed(firing, most, (alert) => firingLine(alert, timezone))];
+      const lines = [
+        countsOf(firing, state, severity),
+        ...listed(firing, most, (alert) => firingLine(alert, timezone)),
+      ];
       if (damaged > 0) lines.push(`${damaged} more could not be read.`);
       if (from && past) {
-        lines.push("", `${ended.length === 0 ? "None ended" : "Ended"} since ${shortTime(from, timezone)}${ended.length === 0 ? "." : ":"}`);
+        lines.push(
+          "",
+          `${ended.length === 0 ? "None ended" : "Ended"} since ${shortTime(from, timezone)}${ended.length === 0 ? "." : ":"}`,
+        );
         lines.push(...listed(ended, most, (alert) => endedLine(alert, timezone)));
         const { knownFrom } = past;
         if (knownFrom && knownFrom > from)
@@ -83,7 +91,7 @@ export const alertsTool = (services: () => Services, seen: AlertsSeen): Tool =>
       const data: AlertsData = { firing: firing.slice(0, most), ended: ended.slice(0, most) };
       return { text: lines.join("\n"), data };
     },
-  }) as Tool;
+  });
 
 /** A line each, as many as may be, and how many more there are. */
 function listed(alerts: readonly Alert[], most: number, line: (alert: Alert) => string): string[] {
@@ -104,14 +112,14 @@ const graver = (a: Alert, b: Alert): number =>
 
 const newer = (a: Alert, b: Alert): number => b.startsAt.localeCompare(a.startsAt);
 
-/** `3 alerts fire (1 critical, 2 warning).` */
-function countsOf(alerts: readonly Alert[], state: "firing" | "silenced" | "all"): string {
-  const word = state === "silenced" ? "silenced " : "";
-  if (alerts.length === 0) return `No ${word}alerts${state === "silenced" ? "" : " fire"}.`;
-  const groups = Map.groupBy(alerts, ({ severity }) => severity || "without severity");
-  const counts = [...groups].map(([severity, found]) => `${found.length} ${severity}`).join(", ");
+/** `3 alerts (1 critical, 2 warning):`. */
+function countsOf(alerts: readonly Alert[], state: "firing" | "silenced" | "all", severity = ""): string {
+  const kind = [state === "silenced" && "silenced ", severity && `${severity} `].filter(Boolean).join("");
+  if (alerts.length === 0) return `No ${kind}alerts${state === "silenced" ? "" : " fire"}.`;
+  const groups = Map.groupBy(alerts, (alert) => alert.severity || "without severity");
+  const counts = [...groups].map(([name, found]) => `${found.length} ${name}`).join(", ");
   const silenced = state === "all" ? alerts.filter((alert) => alert.silenced).length : 0;
-  const of = alerts.length === 1 ? `1 ${word}alert` : `${alerts.length} ${word}alerts`;
+  const of = `${alerts.length} ${state === "silenced" ? "silenced " : ""}alert${alerts.length === 1 ? "" : "s"}`;
   return `${of} (${counts}${silenced > 0 ? `; ${silenced} of them silenced` : ""}):`;
 }
 

@@ -5,6 +5,7 @@ import { ClawError } from "../errors.ts";
 import { type Agenda, type CalendarEvent, type CalendarFailure, daysWindow, readAgenda } from "../sources/calendar.ts";
 import type { DaysWindow } from "../sources/ics-expand.ts";
 import { addDays, dayOf, shortDay, shortTime, timeOf } from "../sources/local-time.ts";
+import { dayInput } from "./dates.ts";
 import { defineTool, type Tool } from "./define.ts";
 
 /** What calendar_agenda returns for code. */
@@ -19,10 +20,7 @@ export const calendarTool = (services: () => Services): Tool =>
   defineTool({
     name: "calendar_agenda",
     description: "Lists calendar events of today, or of days from a date on.",
-    input: z.strictObject({
-      from: z.iso.date().optional().describe("YYYY-MM-DD"),
-      days: z.int().min(1).max(31).default(1),
-    }),
+    input: z.strictObject({ from: dayInput.optional(), days: z.int().min(1).max(31).default(1) }),
     // Untrusted: anybody may send an invitation.
     labels: ["untrusted", "private"],
     effect: "idempotent",
@@ -37,7 +35,7 @@ export const calendarTool = (services: () => Services): Tool =>
       const data: CalendarData = { events: agenda.events, failed: agenda.failed };
       return { text: toText(agenda, window), data };
     },
-  }) as Tool;
+  });
 
 function toText(agenda: Agenda, window: DaysWindow): string {
   const { events, failed, damaged, more, calendars } = agenda;

@@ -30,7 +30,10 @@ export async function startAlertmanager(): Promise<Alertmanager> {
   const url = `http://127.0.0.1:${port}`;
   const folder = await makePeerFolder(chroot, "alertmanager");
   // JSON is YAML.
-  await writeFile(folder.host("config.yml"), JSON.stringify({ route: { receiver: "none" }, receivers: [{ name: "none" }] }));
+  await writeFile(
+    folder.host("config.yml"),
+    JSON.stringify({ route: { receiver: "none" }, receivers: [{ name: "none" }] }),
+  );
   const running = startInChroot(chroot, [
     "prometheus-alertmanager",
     `--config.file=${folder.inside("config.yml")}`,

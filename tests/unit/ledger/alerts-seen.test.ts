@@ -59,7 +59,10 @@ test("an alert that is not found any more ended when that was seen", async () =>
 });
 
 test("an alert that was to end by itself before it was missed ended then", async () => {
-  await look(5, [alert("a", 1, { endsAt: minute(8).toISOString() }), alert("b", 1, { endsAt: minute(99).toISOString() })]);
+  await look(5, [
+    alert("a", 1, { endsAt: minute(8).toISOString() }),
+    alert("b", 1, { endsAt: minute(99).toISOString() }),
+  ]);
   await look(10, []);
   assert.deepEqual(await endedSince(0), ["b 1-10", "a 1-8"]);
 });
@@ -97,7 +100,9 @@ test("two gateways that look at once keep the same as one", async () => {
   await Promise.all([look(5, alerts), look(5, alerts, 0, second), look(5, alerts), look(5, alerts, 0, second)]);
   await Promise.all([look(10, []), look(10, [], 0, second)]);
   assert.deepEqual((await endedSince(0)).sort(), ["a 1-10", "b 2-10"]);
-  const [{ rows } = { rows: 0 }] = await database.sql<{ rows: number }[]>`select count(*)::int as rows from alerts_seen`;
+  const [{ rows } = { rows: 0 }] = await database.sql<
+    { rows: number }[]
+  >`select count(*)::int as rows from alerts_seen`;
   assert.equal(rows, 3);
 });
 

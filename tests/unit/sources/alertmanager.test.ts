@@ -63,14 +63,25 @@ test("silenced and inhibited alerts are told from those that fire", async (t) =>
 });
 
 test("Grafana's alerts are read under the path that is configured", async (t) => {
-  const served = await alertmanager(t, [wire({ labels: { alertname: "DatasourceError" }, annotations: {}, generatorURL: "?" })]);
+  const served = await alertmanager(t, [
+    wire({ labels: { alertname: "DatasourceError" }, annotations: {}, generatorURL: "?" }),
+  ]);
   const { alerts } = await listAlerts(service(`${served.url}/api/alertmanager/grafana`), signal);
   assert.equal(served.asked[0]?.path, "/api/alertmanager/grafana/api/v2/alerts");
-  assert.deepEqual([alerts[0]?.name, alerts[0]?.severity, alerts[0]?.summary, alerts[0]?.url], ["DatasourceError", "", "", undefined]);
+  assert.deepEqual(
+    [alerts[0]?.name, alerts[0]?.severity, alerts[0]?.summary, alerts[0]?.url],
+    ["DatasourceError", "", "", undefined],
+  );
 });
 
 test("a damaged alert is counted, and the others are read", async (t) => {
-  const damaged = [null, {}, wire({ startsAt: "yesterday" }), wire({ startsAt: "0001-01-01T00:00:00Z" }), wire({ labels: 3 })];
+  const damaged = [
+    null,
+    {},
+    wire({ startsAt: "yesterday" }),
+    wire({ startsAt: "0001-01-01T00:00:00Z" }),
+    wire({ labels: 3 }),
+  ];
   const { url } = await alertmanager(t, [wire({ annotations: null, endsAt: 7 }), ...damaged]);
   const look = await listAlerts(service(url), signal);
   assert.deepEqual([look.alerts.length, look.damaged], [1, damaged.length]);
@@ -94,7 +105,9 @@ test("what goes wrong names Alertmanager, the setting and the fix", async (t) =>
     message: "Alertmanager answered 401: it refuses the credentials in tools.alerts; set ones that may do this",
   });
   const other = await alertmanager(t, { alerts: [] });
-  await assert.rejects(listAlerts(service(other.url), signal), { message: /no list of alerts: check tools\.alerts\.url/ });
+  await assert.rejects(listAlerts(service(other.url), signal), {
+    message: /no list of alerts: check tools\.alerts\.url/,
+  });
   await assert.rejects(listAlerts(service(`http://127.0.0.1:${await freePort()}`), signal), {
     code: "fetch_failed",
     message: /Alertmanager did not answer \(ECONNREFUSED\): is it running, and is tools\.alerts\.url right\?/,

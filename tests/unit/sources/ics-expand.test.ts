@@ -34,7 +34,13 @@ test("occurrences are left out by time and by day, moved within, out of and into
   );
   const moved = (from: number, to: string, ...more: string[]): string =>
     event("series", `RECURRENCE-ID;${at(from, 10)}`, `DTSTART;${to}`, "DURATION:PT15M", ...more);
-  const all = [series, moved(23, at(23, 15)), moved(24, at(28, 7)), moved(27, at(24, 8)), moved(25, at(25, 10), "STATUS:CANCELLED")];
+  const all = [
+    series,
+    moved(23, at(23, 15)),
+    moved(24, at(28, 7)),
+    moved(27, at(24, 8)),
+    moved(25, at(25, 10), "STATUS:CANCELLED"),
+  ];
   assert.deepEqual(on("2026-07-20", 6, ...all), [
     "series 2026-07-20T08:00Z–2026-07-20T09:00Z",
     "series 2026-07-23T13:00Z–2026-07-23T13:15Z",
@@ -75,7 +81,8 @@ for (const host of ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/S
   });
 
 test("what touches the days is there, what ends as they begin or begins as they end is not", () => {
-  const timed = (uid: string, from: string, to: string): string => event(uid, `DTSTART:202607${from}00Z`, `DTEND:202607${to}00Z`);
+  const timed = (uid: string, from: string, to: string): string =>
+    event(uid, `DTSTART:202607${from}00Z`, `DTEND:202607${to}00Z`);
   const all = [
     timed("before", "23T2100", "23T2200"),
     timed("into", "23T2130", "23T2230"),
@@ -89,7 +96,12 @@ test("what touches the days is there, what ends as they begin or begins as they 
 });
 
 test("dates that are added to an event or a series are there once, as long as it is", () => {
-  const alone = event("alone", "DTSTART:20260720T090000Z", "DTEND:20260720T103000Z", "RDATE:20260720T090000Z,20260724T110000Z");
+  const alone = event(
+    "alone",
+    "DTSTART:20260720T090000Z",
+    "DTEND:20260720T103000Z",
+    "RDATE:20260720T090000Z,20260724T110000Z",
+  );
   const series = event(
     "series",
     `DTSTART;TZID=${zone}:20260720T120000`,
@@ -119,7 +131,13 @@ test("zones are known by the names that Outlook, Evolution and Apple give them, 
     "END:VTIMEZONE",
   ].join("\r\n");
   const noon = (tzid: string): string => event(tzid.slice(0, 4), `DTSTART;TZID=${tzid}:20260724T120000`);
-  const names = ["America/New_York", "Tokyo Standard Time", "/free.example/Europe/London", '"Somewhere of ours"', "Nowhere"];
+  const names = [
+    "America/New_York",
+    "Tokyo Standard Time",
+    "/free.example/Europe/London",
+    '"Somewhere of ours"',
+    "Nowhere",
+  ];
   assert.deepEqual(on("2026-07-24", 1, custom, ...names.map(noon)), [
     "Toky 2026-07-24T03:00Z–2026-07-24T03:00Z",
     '"Som 2026-07-24T10:00Z–2026-07-24T10:00Z',
@@ -166,7 +184,11 @@ test("a damaged event is counted and spoils no other", () => {
     event("none"),
     event("often", "DTSTART:20200101T000000Z", "RRULE:FREQ=SECONDLY"),
   ];
-  const { occurrences, damaged: count } = expandIcs([calendar(good, ...damaged)], daysWindow("2026-07-24", 1, zone), 100);
+  const { occurrences, damaged: count } = expandIcs(
+    [calendar(good, ...damaged)],
+    daysWindow("2026-07-24", 1, zone),
+    100,
+  );
   assert.deepEqual([occurrences.length, count], [1, damaged.length]);
 });
 

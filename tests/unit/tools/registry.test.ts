@@ -58,5 +58,5 @@ test("the built-in tools' schemas refuse unknown arguments, and all of them are 
   const registry = new ToolRegistry(tools);
   const specs = registry.specs(new Set(registry.names()));
   for (const { parameters } of specs) assert.equal(parameters["additionalProperties"], false);
-  assert.ok(JSON.stringify(specs).length < 5000);
+  assert.ok(JSON.stringify(specs).length < 5800);
 });
