@@ -12,6 +12,8 @@ import { createReport } from "../lib/conversation/report.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
+import { watchAlerts } from "../lib/jobs/alert-watch.ts";
+import { createAlertsSeen } from "../lib/ledger/alerts-seen.ts";
 import { createCommitments } from "../lib/ledger/commitments.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
@@ -123,15 +125,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const tell = createTell({ outbox, channel: channels.matrix, log });
   const backends = createBackends({ log });
   const cancellations = new Cancellations(sql);
+  const alertsSeen = createAlertsSeen(tables.database, keyring.bodies);
   const registry = new ToolRegistry(
     builtinTools(
       {
         commitments: createCommitments(tables.database, keyring.bodies),
         turns: (who) => ownTurns(sql, keyring.bodies, who),
         notes: createNotes(tables.database, keyring),
+        alertsSeen,
       },
       () => config().tools,
       Object.keys(settings.tools.message.destinations),
+      () => config().services,
     ),
   );
   const report = createReport({ config, outbox, channels, rooms, log });
@@ -246,6 +251,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
   const stopRecovery = await startRecovery({ sql, lanes, report, metrics, log });
+  const alertWatch = watchAlerts({ service: () => config().services.alerts, seen: alertsSeen, log });
+  const forgetAlerts = onConfig?.(() => alertWatch.changed());
   backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
 
   return {
@@ -253,6 +260,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     privateUrl: inner.url,
     async stop() {
       stopRecovery();
+      forgetAlerts?.();
+      await alertWatch.stop();
       // What is still accepted meanwhile is committed, and taken up at the next start.
       await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
       forgetMcp?.();

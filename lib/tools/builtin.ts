@@ -1,6 +1,9 @@
 import type { RawConfig } from "../config/schema.ts";
+import type { Services } from "../config/services.ts";
 import type { ToolFacts } from "../config/tool-facts.ts";
 import { agentTool } from "./agents.ts";
+import { type AlertsSeen, alertsTool } from "./alerts.ts";
+import { calendarTool } from "./calendar.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
 import { factsOf } from "./facts.ts";
@@ -16,13 +19,18 @@ export interface BuiltinStores {
   readonly commitments: CommitmentStore;
   readonly turns: TurnReader;
   readonly notes: NoteStore;
+  readonly alertsSeen: AlertsSeen;
 }
 
-/** The tools that come with the gateway. `settings` is read at each call: config may change; `destinations` are told to the model. */
+/**
+ * The tools that come with the gateway. `settings` and `services` are asked at each call: config may change;
+ * `destinations` are told to the model.
+ */
 export const builtinTools = (
   stores: BuiltinStores,
   settings: () => RawConfig["tools"],
   destinations: readonly string[] = [],
+  services: () => Services = nowhere,
 ): Tool[] => [
   timeNow,
   agentTool,
@@ -32,11 +40,13 @@ export const builtinTools = (
   ...httpTools(() => settings().http),
   ...notesTools(stores.notes, () => settings().notes),
   messageTool(destinations),
+  alertsTool(services, stores.alertsSeen),
+  calendarTool(services),
 ];
 
-const nowhere = (): never => {
+function nowhere(): never {
   throw new Error("this tool was made for its facts alone");
-};
+}
 
 /** The built-in tools for their facts alone: what they do, throws. */
 export const unconnectedTools = (): Tool[] =>
@@ -45,6 +55,7 @@ export const unconnectedTools = (): Tool[] =>
       commitments: { list: nowhere, add: nowhere, complete: nowhere },
       turns: nowhere,
       notes: { read: nowhere, list: nowhere, write: nowhere },
+      alertsSeen: { record: nowhere, endedSince: nowhere },
     },
     nowhere,
   );

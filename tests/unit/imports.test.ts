@@ -79,6 +79,8 @@ const rules: [string, string, ...string[]][] = [
   ["htmlparser2", "htmlparser2", "lib/http"],
   ["@modelcontextprotocol/sdk", "@modelcontextprotocol/sdk", "lib/mcp"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
+  ["tsdav", "tsdav", "lib/sources"],
+  ["node-ical", "node-ical", "lib/sources/ics-expand.ts"],
 ];
 for (const [name, specifier, ...where] of rules)
   test(`${name} is imported by ${where.join(", ")} alone`, () => {
@@ -150,7 +152,7 @@ test("the environment is read in one place", () => {
   assert.deepEqual(readers, ["lib/config/environment.ts"]);
 });
 
-test("undici, ipaddr.js and htmlparser2 are loaded on first use: no import at start leads to them", () => {
+test("undici, ipaddr.js, htmlparser2 and tsdav are loaded on first use: no import at start leads to them", () => {
   const reached = new Set<string>();
   const visit = (file: string): void => {
     if (reached.has(file)) return;
@@ -167,7 +169,7 @@ test("undici, ipaddr.js and htmlparser2 are loaded on first use: no import at st
   };
   visit("functions/gateway.ts");
   assert.ok(reached.has("lib/tools/http.ts") && reached.has("lib/http/guarded.ts") && reached.has("hono"));
-  for (const late of ["lib/http/dial.ts", "lib/http/html.ts", "undici", "ipaddr.js", "htmlparser2"])
+  for (const late of ["lib/http/dial.ts", "lib/http/html.ts", "undici", "ipaddr.js", "htmlparser2", "tsdav"])
     assert.ok(!reached.has(late), late);
 });
 

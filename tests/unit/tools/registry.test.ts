@@ -51,11 +51,12 @@ test("the built-in tools' schemas refuse unknown arguments, and all of them are 
       commitments: { list: nowhere, add: nowhere, complete: nowhere },
       turns: nowhere,
       notes: { read: nowhere, list: nowhere, write: nowhere },
+      alertsSeen: { record: nowhere, endedSince: nowhere },
     },
     nowhere,
   );
   const registry = new ToolRegistry(tools);
   const specs = registry.specs(new Set(registry.names()));
   for (const { parameters } of specs) assert.equal(parameters["additionalProperties"], false);
-  assert.ok(JSON.stringify(specs).length < 5000);
+  assert.ok(JSON.stringify(specs).length < 5800);
 });
