@@ -9,14 +9,17 @@ export function withReferences(
   written: (number: number) => string | undefined,
 ): { readonly text: string; readonly found: ReadonlySet<number> } {
   const found = new Set<number>();
-  const replaced = text.replaceAll(pattern, (whole: string, code?: string, blank = "", numbers = "") => {
-    if (code !== undefined) return whole;
-    const links = [...numbers.matchAll(/\d+/g)].flatMap(([digits]) => {
-      const link = written(Number(digits));
-      if (link !== undefined) found.add(Number(digits));
-      return link ?? [];
-    });
-    return links.length === 0 ? "" : blank + links.join(", ");
-  });
+  const replaced = text.replaceAll(
+    pattern,
+    (whole: string, code?: string, blank: string = "", numbers: string = "") => {
+      if (code !== undefined) return whole;
+      const links = [...numbers.matchAll(/\d+/g)].flatMap(([digits]) => {
+        const link = written(Number(digits));
+        if (link !== undefined) found.add(Number(digits));
+        return link ?? [];
+      });
+      return links.length === 0 ? "" : blank + links.join(", ");
+    },
+  );
   return { text: replaced, found };
 }

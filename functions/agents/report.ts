@@ -27,18 +27,20 @@ export const report: JobFunction = {
   links: (readings) =>
     readings
       .filter(({ state }) => state === "read")
-      .flatMap(({ data }) => valuesOf(data))
-      .flatMap((list) => (Array.isArray(list) ? list : []))
-      .flatMap((item) => valuesOf(item, "url"))
-      .flatMap((url) => (typeof url === "string" ? (linkTarget(url) ?? []) : [])),
+      .flatMap(({ data }) => Object.values(tableOf(data)))
+      .flatMap((list): unknown[] => (Array.isArray(list) ? list : []))
+      .flatMap((item) => linkOf(tableOf(item)["url"])),
 
   isPartial: (readings) => failedCalendars(readings).length > 0,
 };
 
 const hasNews = (reading: Reading): boolean => reading.state === "read" && !isEmpty(reading);
 
-/** The values of an object, or of its one key. */
-function valuesOf(value: unknown, key?: string): unknown[] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([name, each]) => (key === undefined || name === key ? [each] : []));
-}
+const linkOf = (url: unknown): string[] => {
+  const target = typeof url === "string" ? linkTarget(url) : undefined;
+  return target === undefined ? [] : [target];
+};
+
+/** The properties of what is an object; of anything else none. */
+const tableOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? { ...value } : {};
