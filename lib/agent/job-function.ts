@@ -44,6 +44,8 @@ export interface JobFunction {
   compose(context: JobContext, readings: readonly Reading[]): readonly ModelMessage[] | undefined;
   /** The message, in Markdown; `text` is the model's, undefined where it was not asked. Says which sources failed. */
   finish(context: JobContext, readings: readonly Reading[], text: string | undefined): string;
+  /** Whether a source that was read answered only in part: then something is said, though there was nothing in the rest. */
+  isPartial?(readings: readonly Reading[]): boolean;
   /** URLs of the sources that the message may link to, exactly so, though strangers wrote them. */
   links?(readings: readonly Reading[]): readonly string[];
   /** Done once the message is delivered, each call again after a crash: their tools must be idempotent. */

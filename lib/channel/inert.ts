@@ -88,7 +88,8 @@ export function findLinks(text: string, links: LinkPolicy): Found[] {
     const said = plain.slice(start, end);
     const source = { start: at[start]!, end: at[end]! };
     if (fileName.test(said) && standsAlone(text, source, said)) continue;
-    const host = text.slice(source.start, source.end) === said ? allowedHost(said, links) : undefined;
+    const asRead = text.slice(source.start, source.end) === said;
+    const host = asRead ? (allowedHost(said, links) ?? exactHost(said, text, source, links)) : undefined;
     found.push({ ...source, text: said, host });
   }
   return found.map((each, index) =>
@@ -137,22 +138,35 @@ const plainAddress = /^(?:https?:\/\/)?([\p{L}\p{N}.\-]+)(?::\d{1,5})?(?:[/?#][\
 
 function allowedHost(address: string, links: LinkPolicy): string | undefined {
   const [, written] = plainAddress.exec(address) ?? [];
-  return written === undefined ? undefined : allowed(`https://${written}/`, links);
+  const host = written === undefined ? undefined : plainHost(`https://${written}/`);
+  return host !== undefined && links.allows(host) ? host : undefined;
+}
+
+/** The host of an address that is allowed as a whole, where nothing behind it could be read as a part of it. */
+function exactHost(
+  address: string,
+  text: string,
+  { start, end }: { start: number; end: number },
+  links: LinkPolicy,
+): string | undefined {
+  const alone = /[\s(<[]|^$/u.test(text.slice(Math.max(0, start - 1), start));
+  const ended = /^[)>\]]{0,3}[.,;:!?]?(?:\s|$)/u.test(text.slice(end, end + 5));
+  return alone && ended && links.allowsUrl?.(address) ? targetHost(address, links) : undefined;
 }
 
 /** The host of a link's target, where the policy allows it; undefined: the link may not be followed. */
 export function targetHost(href: string, links: LinkPolicy): string | undefined {
-  return /^https?:\/\/[\p{L}\p{N}.\-]+(:\d{1,5})?([/?#][\x21-\x7e]*)?$/iu.test(href) ? allowed(href, links) : undefined;
+  const isPlain = /^https?:\/\/[\p{L}\p{N}.\-]+(:\d{1,5})?([/?#][\x21-\x7e]*)?$/iu.test(href);
+  const host = isPlain ? plainHost(href) : undefined;
+  return host !== undefined && (links.allows(host) || links.allowsUrl?.(href)) ? host : undefined;
 }
 
-function allowed(href: string, links: LinkPolicy): string | undefined {
+/** The host of an address in which every reader sees the same one. */
+function plainHost(href: string): string | undefined {
   const { hostname } = URL.parse(href) ?? {};
   // A label that begins or ends with "-" is none: others read the host from behind it.
-  return hostname !== undefined &&
-    !/^[.-]|[.-][.-]|-$|\.$/.test(hostname.replaceAll("xn--", "xn")) &&
-    links.allows(hostname)
-    ? hostname
-    : undefined;
+  const odd = hostname === undefined || /^[.-]|[.-][.-]|-$|\.$/.test(hostname.replaceAll("xn--", "xn"));
+  return odd ? undefined : hostname;
 }
 
 const longest = 200;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
+import type { Principal } from "../channel/types.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { Agent, Backend, Config, Group, Job, MatrixConfig, TelegramBot } from "./config.ts";
 import type { Environment } from "./environment.ts";
@@ -67,7 +68,8 @@ function jobOf(raw: RawConfig, settings: JobSettings, name: string, prompts: Rea
   const agent = present(prompts.get(`agents.${settings.agent}`), `agents.${settings.agent}.prompt`);
   // What a model is told in a job is both.
   const promptHash = own ? createHash("sha256").update(`${agent.hash} ${own.hash}`).digest("hex") : agent.hash;
-  return { ...settings, name, timezone: settings.timezone ?? raw.timezone, prompt: own?.text, promptHash };
+  const timezone = settings.timezone ?? raw.timezone;
+  return { ...settings, name, timezone, for: settings.for as Principal | undefined, prompt: own?.text, promptHash };
 }
 
 function matrixOf(raw: MatrixSettings, secret: (key: string) => Secret): MatrixConfig {

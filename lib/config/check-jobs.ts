@@ -16,6 +16,8 @@ export function checkJobs(draft: Draft, tools: readonly ToolFacts[], problems: P
     checkAgent(draft, at, job, tools, problems);
     checkSources(at, job, tools, problems);
     checkPlaces(draft, at, job, problems);
+    checkFunction(draft, at, job, tools, problems);
+    checkPerson(draft, at, job, problems);
     if (job.function === "report" && job.prompt === undefined)
       problems.add(
         `${at}.prompt`,
@@ -121,4 +123,54 @@ function checkServices({ tools }: Draft, problems: Problems): void {
   }
   if (calendar?.calendars !== undefined && named.length === 0)
     problems.add("tools.calendar.calendars", "has no calendar", "add [tools.calendar.calendars.NAME] with url");
+}
+
+/** What each function reads by itself; one at least must be there for it. */
+const ownSources: Readonly<Record<string, readonly string[]>> = {
+  briefing: ["alerts_list", "calendar_agenda"],
+  digest: ["feeds_unread"],
+  review: ["tasks_mine", "commitments_list"],
+};
+
+function checkFunction(draft: Draft, at: string, job: DraftJob, tools: readonly ToolFacts[], problems: Problems): void {
+  const sources = ownSources[job.function ?? ""];
+  if (sources === undefined || job.tools === undefined) return;
+  const listed = sources.filter((name) =>
+    has(
+      itemsOf(job.tools).map(([, glob]) => glob),
+      name,
+    ),
+  );
+  const serviceOf = (name: string): ToolFacts["service"] => tools.find((tool) => tool.name === name)?.service;
+  const isSetUp = (name: string): boolean => {
+    const service = serviceOf(name);
+    return service === undefined || draft.tools?.[service] !== undefined;
+  };
+  if (listed.length === 0)
+    problems.add(
+      `${at}.tools`,
+      `has nothing that "${job.function}" reads`,
+      `add ${sources.map((name) => `"${name}"`).join(" or ")}`,
+    );
+  else if (draft.tools !== undefined && !listed.some(isSetUp))
+    problems.add(
+      `${at}.tools`,
+      `nothing that "${job.function}" reads is set up`,
+      `add ${listed.map((name) => `[tools.${serviceOf(name)}]`).join(" or ")}`,
+    );
+}
+
+/** Whose things a job reads: somebody there is, and nobody by mistake. */
+function checkPerson({ groups }: Draft, at: string, job: DraftJob, problems: Problems): void {
+  const { for: person } = job;
+  const named = itemsOf(job.tools).some(([, glob]) => glob !== "*" && covers(glob, "commitments_list"));
+  if (person === undefined && named)
+    problems.add(
+      `${at}.for`,
+      "is missing, and a job has no commitments of its own",
+      'say whose they are: for = "matrix:@name:server" or "telegram:123456789"',
+    );
+  const members = Object.values(groups ?? {}).flatMap((group) => itemsOf(group?.members).map(([, member]) => member));
+  if (person !== undefined && groups !== undefined && !members.includes(person))
+    problems.add(`${at}.for`, `no group has the member "${person}"`, "name a member of one, or add them to one");
 }

@@ -8,6 +8,7 @@ import type {
   RoomSettings,
   TelegramSettings,
 } from "./schema.ts";
+import type { Principal } from "../channel/types.ts";
 import type { McpServer } from "./mcp.ts";
 import type { Secret } from "./secret.ts";
 import type { Services } from "./services.ts";
@@ -40,9 +41,10 @@ export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
 };
 
 /** A job with its prompt read; undefined where its function has its own. */
-export type Job = Omit<JobSettings, "prompt" | "timezone"> & {
+export type Job = Omit<JobSettings, "prompt" | "timezone" | "for"> & {
   readonly name: string;
   readonly timezone: string;
+  readonly for: Principal | undefined;
   readonly prompt: string | undefined;
   /** SHA-256 in hex; of its agent's prompt alone where it has none. */
   readonly promptHash: string;

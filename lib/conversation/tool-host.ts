@@ -57,7 +57,7 @@ export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHost
     },
 
     context: (callSeq, signal) => ({
-      principal: scope.principal,
+      principal: scope.job?.for ?? scope.principal,
       agent: scope.agent.name,
       conversationId,
       shared,

@@ -1,10 +1,13 @@
-import { and, asc, eq, isNull, sql as raw } from "drizzle-orm";
+import { and, asc, desc, eq, isNotNull, isNull, sql as raw } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { commitments } from "../../drizzle/schema/commitments.ts";
 import type { Principal } from "../channel/types.ts";
 import { taintColumn, taintSources } from "../policy/taint.ts";
 import type { Sealer } from "../seal.ts";
 import type { Commitment, CommitmentStore } from "../tools/commitments.ts";
+
+/** Of the open ones, and of those that are done. */
+const most = 200;
 
 const commitmentSeal = (callKey: string): string => `commitment:${callKey}`;
 
@@ -25,10 +28,17 @@ export function createCommitments(database: PostgresJsDatabase, bodies: Sealer):
       const rows = await database
         .select()
         .from(commitments)
-        .where(includeDone ? mine(principal) : and(mine(principal), open))
+        .where(and(mine(principal), open))
         .orderBy(raw`${commitments.due} asc nulls last`, asc(commitments.id))
-        .limit(200);
-      return rows.map(toCommitment);
+        .limit(most);
+      if (!includeDone) return rows.map(toCommitment);
+      const done = await database
+        .select()
+        .from(commitments)
+        .where(and(mine(principal), isNotNull(commitments.completedAt)))
+        .orderBy(desc(commitments.completedAt), asc(commitments.id))
+        .limit(most);
+      return [...rows, ...done].map(toCommitment);
     },
 
     async add(principal, { text, due, taint, callKey, maxOpen }) {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Principal } from "../channel/types.ts";
 import { ClawError } from "../errors.ts";
 import type { TaintSource } from "../policy/taint.ts";
-import { defineTool, type Tool } from "./define.ts";
+import { defineTool, type Tool, type ToolContext } from "./define.ts";
 
 export interface Commitment {
   readonly id: number;
@@ -18,6 +18,7 @@ export interface Commitment {
 
 /** Where commitments are kept. */
 export interface CommitmentStore {
+  /** Open ones by due date, then those that are done, the last first; 200 of each at most. */
   list(principal: Principal, options: { includeDone: boolean }): Promise<readonly Commitment[]>;
   /** Adds one, or returns the one already added under this `callKey`; "full" past `maxOpen` open ones. */
   add(
@@ -34,6 +35,34 @@ export interface CommitmentStore {
   complete(principal: Principal, id: number): Promise<Commitment | undefined>;
 }
 
+/** A commitment as `data` has it: instants in ISO, null where there is none. */
+export interface CommitmentFact {
+  readonly id: number;
+  readonly text: string;
+  readonly due: string | null;
+  readonly createdAt: string;
+  readonly completedAt: string | null;
+}
+
+/** What commitments_list returns as `data`. */
+export interface CommitmentsData {
+  readonly commitments: readonly CommitmentFact[];
+}
+
+const factOf = ({ id, text, due, createdAt, completedAt }: Commitment): CommitmentFact => ({
+  ...{ id, text, due: due ?? null },
+  ...{ createdAt: createdAt.toISOString(), completedAt: completedAt?.toISOString() ?? null },
+});
+
+/** Whose commitments they are. A job has none of its own: an empty list would be taken for the person's. */
+function personOf({ principal }: Pick<ToolContext, "principal">): Principal {
+  if (!principal.startsWith("job:")) return principal;
+  throw new ClawError(
+    "bad_request",
+    `Nobody asks in a job: name whose commitments are meant by jobs.${principal.slice("job:".length)}.for in openclaw.toml.`,
+  );
+}
+
 const line = ({ id, text, due, completedAt }: Commitment): string =>
   `#${id} ${completedAt ? "[done] " : ""}${text}${due ? ` (due ${due})` : ""}`;
 
@@ -48,10 +77,11 @@ export function commitmentTools(store: CommitmentStore, maxOpen: () => number): 
       labels: ["private"],
       effect: "idempotent",
       ...facts,
-      async run({ include_done }, { principal, addTaint }) {
-        const found = await store.list(principal, { includeDone: include_done });
-        for (const { taint } of found) addTaint(taint);
-        return found.length === 0 ? "No commitments." : found.map(line).join("\n");
+      async run({ include_done }, context) {
+        const found = await store.list(personOf(context), { includeDone: include_done });
+        for (const { taint } of found) context.addTaint(taint);
+        const data: CommitmentsData = { commitments: found.map(factOf) };
+        return { text: found.length === 0 ? "No commitments." : found.map(line).join("\n"), data };
       },
     }),
     defineTool({
@@ -64,8 +94,9 @@ export function commitmentTools(store: CommitmentStore, maxOpen: () => number): 
       labels: ["private", "act"],
       effect: "keyed",
       ...facts,
-      async run({ text, due }, { principal, callKey, taint }) {
-        const added = await store.add(principal, { text, due, taint, callKey, maxOpen: maxOpen() });
+      async run({ text, due }, context) {
+        const { callKey, taint } = context;
+        const added = await store.add(personOf(context), { text, due, taint, callKey, maxOpen: maxOpen() });
         if (added === "full")
           throw new ClawError("limit_reached", `There are ${maxOpen()} open commitments already; complete some first.`);
         return `Added ${line(added)}`;
@@ -78,10 +109,10 @@ export function commitmentTools(store: CommitmentStore, maxOpen: () => number): 
       labels: ["private", "act"],
       effect: "idempotent",
       ...facts,
-      async run({ id }, { principal, addTaint }) {
-        const done = await store.complete(principal, id);
+      async run({ id }, context) {
+        const done = await store.complete(personOf(context), id);
         if (!done) throw new ClawError("not_found", `There is no commitment #${id}; list them for their ids.`);
-        addTaint(done.taint);
+        context.addTaint(done.taint);
         return `Done: ${line(done)}`;
       },
     }),

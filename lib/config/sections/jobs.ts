@@ -1,6 +1,6 @@
 /** `[jobs.NAME]`: work on a schedule, and who keeps the time. */
 import { z } from "zod";
-import { name, place, seconds, timezone, toolGlob } from "../primitives.ts";
+import { name, place, principal, seconds, timezone, toolGlob } from "../primitives.ts";
 import { cronPattern } from "../cron.ts";
 import { daily } from "./budget.ts";
 
@@ -33,6 +33,11 @@ const job = z.strictObject({
     .default([])
     .describe(
       "All it may call, of what its agent may: its sources, what follows delivery, and what the model may call besides.",
+    ),
+  for: principal
+    .optional()
+    .describe(
+      "Whose commitments, notes and history its tools read; a member of a group. What they say goes to all of `deliver`.",
     ),
   sources: z.array(source).default([]).describe("What is read before the model is asked, in this order; for `report`."),
   deliver: z.array(place).min(1).describe("Where its message goes: Matrix rooms and Telegram chats."),

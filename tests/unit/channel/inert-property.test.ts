@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { inertText } from "../../../lib/channel/inert.ts";
-import { linksTo } from "../../../lib/channel/links.ts";
+import { linksAlsoTo, linksTo } from "../../../lib/channel/links.ts";
 import { bodiesOf } from "../../../lib/matrix/message-body.ts";
 import { renderTelegram } from "../../../lib/telegram/render.ts";
 import { hostOf, linksIn } from "../../support/linkifier.ts";
@@ -168,6 +168,76 @@ describe("whatever a tainted run says, no link leads to a host that is not allow
   test("in a caption", () => {
     fc.assert(
       fc.property(markdown, (said) => assertInert(inertText(said, links), "caption")),
+      runs,
+    );
+  });
+});
+
+describe("whatever a tainted run says, of a host that is not allowed no link leads but to the allowed URL exactly", () => {
+  const urls = ["https://news.example/x", "https://news.example/x?q=1&r=2", "https://root.example/"];
+  const exactly = linksAlsoTo(links, new Set(urls));
+  const near = [
+    ...urls,
+    ...urls.map((url) => `[x](${url})`),
+    ...urls.map((url) => `[x](<${url}>)`),
+    ...urls.map((url) => `<${url}>`),
+    "news.example",
+    "root.example",
+    "root.example/y",
+    "https://news.example",
+    "https://news.example/",
+    "https://news.example/x/y",
+    "https://news.example/x&q=secret",
+    "secret",
+    "?s=",
+    " ",
+    "\n",
+  ];
+  const said = fc
+    .array(fc.oneof(fc.constantFrom(...near), fc.constantFrom(...pieces), fc.string({ maxLength: 2 })), {
+      maxLength: 10,
+    })
+    .map((parts) => parts.join(""));
+  /** Of what follows an address in a text, readers take punctuation in at most. */
+  const leadsThere = (link: string): boolean =>
+    isAllowed(link) || urls.includes(link) || urls.includes(link.replace(/[)>\]]{0,3}[.,;:!?]?$/u, ""));
+
+  test("on Matrix", () => {
+    fc.assert(
+      fc.property(said, (markdown) => {
+        for (const { body, formatted_body: html = "" } of bodiesOf(markdown, () => undefined, exactly)) {
+          for (const [, href = ""] of html.matchAll(/<a href="([^"]*)"/g)) {
+            const target = href.replaceAll("&amp;", "&");
+            assert.ok(isAllowed(target) || urls.includes(target), href);
+          }
+          const outside = html.replaceAll(/<a href=.*?<\/a>/gs, "\u0001");
+          for (const text of [wordsOf(html), wordsOf(outside), body])
+            for (const link of linksIn(text)) assert.ok(leadsThere(link), `${JSON.stringify(link)} in ${text}`);
+        }
+      }),
+      runs,
+    );
+  });
+
+  test("on Telegram", () => {
+    fc.assert(
+      fc.property(said, (markdown) => {
+        for (const { text, plain = "", entities = [] } of renderTelegram(
+          markdown,
+          { channel: "telegram", bot: "a", chat: 1 },
+          exactly,
+        )) {
+          let words = text;
+          for (const entity of entities) {
+            if (entity.type === "text_link") assert.ok(isAllowed(entity.url) || urls.includes(entity.url), entity.url);
+            if (entity.type !== "code" && entity.type !== "pre") continue;
+            const after = entity.offset + entity.length;
+            words = words.slice(0, entity.offset) + "\u0001".repeat(entity.length) + words.slice(after);
+          }
+          for (const shown of [words, plain])
+            for (const link of linksIn(shown)) assert.ok(leadsThere(link), `${JSON.stringify(link)} in ${shown}`);
+        }
+      }),
       runs,
     );
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inertName, inertText } from "../../../lib/channel/inert.ts";
-import { linksTo, noLinks } from "../../../lib/channel/links.ts";
+import { linksAlsoTo, linksTo, noLinks } from "../../../lib/channel/links.ts";
 import { toHtml } from "../../../lib/matrix/render.ts";
 import { bodiesOf } from "../../../lib/matrix/message-body.ts";
 import { renderTelegram } from "../../../lib/telegram/render.ts";
@@ -24,6 +24,50 @@ describe("allowed hosts", () => {
     assert.equal(html("![cat](https://ok.example/c.png)"), '<p><a href="https://ok.example/c.png">cat</a></p>');
     const [body] = renderTelegram("[docs](https://ok.example/x)", { channel: "telegram", bot: "a", chat: 1 }, links);
     assert.deepEqual(body?.entities, [{ type: "text_link", url: "https://ok.example/x", offset: 0, length: 4 }]);
+  });
+});
+
+describe("an allowed URL", () => {
+  const exactly = linksAlsoTo(noLinks, new Set(["https://news.example/x", "https://root.example/"]));
+  const seen = (markdown: string): string => toHtml(markdown, exactly).replace(/^<p>|<\/p>$/g, "");
+
+  test("stays a link, in words, between brackets and in the text for clients without HTML", () => {
+    assert.equal(seen("[New](https://news.example/x)"), '<a href="https://news.example/x">New</a>');
+    assert.equal(seen("See https://news.example/x."), "See https://news.example/x.");
+    assert.equal(seen("<https://news.example/x>"), '<a href="https://news.example/x">https://news.example/x</a>');
+    assert.equal(inertText("[New](<https://news.example/x>)", exactly), "[New](<https://news.example/x>)");
+    const [body] = renderTelegram("[New](https://news.example/x)", { channel: "telegram", bot: "a", chat: 1 }, exactly);
+    assert.deepEqual(body?.entities, [{ type: "text_link", url: "https://news.example/x", offset: 0, length: 3 }]);
+  });
+
+  test("is allowed to the letter: nothing else of its host is", () => {
+    for (const other of [
+      "https://news.example/",
+      "https://news.example/x?q=secret",
+      "https://news.example/x/",
+      "https://NEWS.example/x",
+      "http://news.example/x",
+      "https://news.example/x#secret",
+      "https://root.example/secret",
+      "https://root.example",
+    ]) {
+      assert.doesNotMatch(seen(`[New](${other})`), /<a /, other);
+      assert.notEqual(inertText(other, exactly), other);
+    }
+    for (const text of [
+      "root.example",
+      "root.example/y",
+      "https://news.example/x(secret",
+      "https://news.example/x'secret",
+    ])
+      assert.notEqual(inertText(text, exactly), text);
+  });
+
+  test("is none where the words of its link name another place", () => {
+    assert.equal(
+      seen("[https://bank.example](https://news.example/x)"),
+      "<code>https://bank[.]example</code> (<code>https://news[.]example/x</code>)",
+    );
   });
 });
 

@@ -97,3 +97,23 @@ test("a commitment is added once for its key, seen and ended by its person alone
   assert.deepEqual((await store.complete("telegram:1", first.id))?.completedAt, done?.completedAt);
   assert.equal((await store.list("telegram:1", { includeDone: false })).length, 1);
 });
+
+test("open commitments come first, by due date, and then those that are done, the last first", async () => {
+  const store = createCommitments(pool.database, bodies);
+  const person = "telegram:77";
+  const ids: number[] = [];
+  for (const [text, due] of [
+    ["someday"],
+    ["old", "2020-01-01"],
+    ["next", "2030-01-01"],
+    ["older", "2019-01-01"],
+  ] as const) {
+    const added = await store.add(person, { text, due, taint: [], callKey: `order-${text}`, maxOpen: 10 });
+    assert.ok(added !== "full");
+    ids.push(added.id);
+  }
+  await store.complete(person, ids[3]!);
+  await store.complete(person, ids[1]!);
+  const texts = (await store.list(person, { includeDone: true })).map(({ text }) => text);
+  assert.deepEqual(texts, ["next", "someday", "old", "older"]);
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Commitment, type CommitmentStore, commitmentTools } from "../../../lib/tools/commitments.ts";
-import { ada, call } from "./support.ts";
+import { runGrantedWhole } from "../../support/granted.ts";
+import { ada, call, testContext } from "./support.ts";
 
 const commitment = (more: Partial<Commitment> = {}): Commitment => ({
   id: 1,
@@ -37,6 +38,32 @@ test("commitments_list shows ids, due dates and what is done, open ones unless a
     ["list", ada, { includeDone: true }],
   ]);
   assert.equal(await call(setUp().tools.get("commitments_list"), {}), "No commitments.");
+});
+
+test("commitments_list gives code the same with instants", async () => {
+  const list = [
+    commitment({ due: "2030-01-01" }),
+    commitment({ id: 2, text: "rest", completedAt: new Date("2026-01-02T03:04:05Z") }),
+  ];
+  const { data } = await runGrantedWhole(setUp({ list }).tools.get("commitments_list")!, {}, testContext());
+  const createdAt = "1970-01-01T00:00:00.000Z";
+  assert.deepEqual(data, {
+    commitments: [
+      { id: 1, text: "call the plumber", due: "2030-01-01", createdAt, completedAt: null },
+      { id: 2, text: "rest", due: null, createdAt, completedAt: "2026-01-02T03:04:05.000Z" },
+    ],
+  });
+});
+
+test("a job has no commitments of its own, which is an error and no empty list", async () => {
+  const { tools, asked } = setUp();
+  const inputs = { commitments_list: {}, commitments_add: { text: "x" }, commitments_complete: { id: 1 } };
+  for (const [name, input] of Object.entries(inputs))
+    await assert.rejects(call(tools.get(name), input, { principal: "job:task-review" }), {
+      code: "bad_request",
+      message: /jobs\.task-review\.for/,
+    });
+  assert.deepEqual(asked, []);
 });
 
 test("commitments_add adds for the person of the run, by the call's key and the limit of the moment", async () => {

@@ -1,0 +1,61 @@
+/** Tasks by due date and state, and commitments due and kept. */
+import type { JobContext, JobFunction, Reading } from "../../lib/agent/job-function.ts";
+import { dayName } from "./dates.ts";
+import { jobMessages, sourceText, type SourceText } from "./instructions.ts";
+import { jobMessage, noSources, plainSources, tidied } from "./message.ts";
+import { dataOf } from "./readings.ts";
+import { commitmentGroups, groupsText, taskGroups } from "./review-groups.ts";
+
+/** What is overdue, due, in progress and left lying, and what was done since the last review. Commitments are those of the job's `for`. */
+export const review: JobFunction = {
+  own: ["tasks_mine", "commitments_list"],
+
+  sources: () => [
+    { tool: "tasks_mine", args: { state: "open" }, title: "Tasks" },
+    { tool: "tasks_mine", args: { state: "done" }, title: "Tasks that are done" },
+    { tool: "commitments_list", args: { include_done: true }, title: "Commitments" },
+  ],
+
+  compose(context, readings) {
+    const facts = factsOf(context, readings);
+    if (facts.length === 0) return undefined;
+    const failed = readings.filter(({ state }) => state === "failed").map(sourceText);
+    const what =
+      "Write the review of tasks and commitments. Begin with one line on how things stand. Then what is overdue, what is due " +
+      "this week, what is in progress, and what lies untouched and should be done, moved or dropped; at the end what was " +
+      "done, in a line. Name tasks by their ids. The groups and days below are computed: take them as they are.";
+    return jobMessages(context, { what }, [...facts, ...failed]);
+  },
+
+  finish(context, readings, text) {
+    const facts = factsOf(context, readings);
+    const body = facts.map(({ text: fact }) => fact).join("\n\n") || nothing(context, readings);
+    return jobMessage(context, readings, facts.length > 0 && text?.trim() ? tidied(text) : body);
+  },
+};
+
+/** What there is to say, each source with its groups, or in its tool's own words where its data is strange. */
+function factsOf(context: JobContext, readings: readonly Reading[]): SourceText[] {
+  const read = readings.filter(({ state }) => state === "read");
+  const strange = read.filter((reading) => !dataOf("tasks_mine", reading) && !dataOf("commitments_list", reading));
+  const lists = read.flatMap((reading) => dataOf("tasks_mine", reading) ?? []);
+  const tasks = [...new Map(lists.flatMap((list) => list.tasks).map((task) => [task.id, task])).values()];
+  const commitments = read.flatMap((reading) => dataOf("commitments_list", reading)?.commitments ?? []);
+  const more = lists.some((list) => list.more) ? ["There are more tasks than could be listed."] : [];
+  return [
+    { title: "Tasks", text: [groupsText(taskGroups(tasks, context)), ...more].join("\n\n").trim() },
+    { title: "Commitments", text: groupsText(commitmentGroups(commitments, context)) },
+    ...strange.map((reading) => ({ title: reading.call.title, text: plainSources([reading]) })),
+  ].filter(({ text }) => text !== "");
+}
+
+function nothing({ previous, timezone }: JobContext, readings: readonly Reading[]): string {
+  const read = new Set(readings.filter(({ state }) => state === "read").map(({ call }) => call.tool));
+  const none = [
+    ...(read.has("tasks_mine") ? ["no open tasks"] : []),
+    ...(read.has("commitments_list") ? ["no commitments"] : []),
+  ];
+  if (none.length > 0)
+    return `Nothing to review: ${none.join(", ")}, and nothing done since ${dayName(previous, timezone)}.`;
+  return readings.some(({ state }) => state === "failed") ? "" : noSources;
+}
