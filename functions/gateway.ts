@@ -9,6 +9,7 @@ import { Rates } from "../lib/conversation/rates.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
 import { askAgent } from "../lib/conversation/sub-run.ts";
 import { createReport } from "../lib/conversation/report.ts";
+import { isJobLane, passJob } from "../lib/jobs/pass.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
@@ -46,7 +47,7 @@ import { denialText, refusedTap } from "../lib/telegram/denial.ts";
 import { builtinTools } from "../lib/tools/builtin.ts";
 import type { Tool } from "../lib/tools/define.ts";
 import { ToolRegistry } from "../lib/tools/registry.ts";
-import { agentFunctions } from "./agents/index.ts";
+import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { createHealthFunction } from "./health.ts";
 import { listen } from "./listen.ts";
@@ -154,6 +155,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     backends,
     registry,
     agentFunctions,
+    jobFunctions,
     wake: (lane) => lanes.wake(lane),
     askAgent,
     rates: new Rates(sql),
@@ -164,7 +166,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const listening = await cancellations.listen();
   const lanes = new Lanes(settings.workers, {
-    pass: (lane, signal) => converse(deps, lane, signal),
+    pass: (lane, signal) => (isJobLane(lane) ? passJob(deps, lane, signal) : converse(deps, lane, signal)),
     failed: (lane, err, retryMs) => log.error({ err, lane, retryMs }, "work on a lane failed and is tried again"),
   });
   const worker = await startWorker({
