@@ -15,6 +15,7 @@ import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
 import { createCommitments } from "../lib/ledger/commitments.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
+import { knownSince } from "../lib/ledger/job-slots.ts";
 import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
@@ -50,6 +51,7 @@ import { ToolRegistry } from "../lib/tools/registry.ts";
 import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { createHealthFunction } from "./health.ts";
+import { createJobsFunction } from "./jobs.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
 import { partsOf } from "./parts.ts";
@@ -143,6 +145,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       .refresh()
       .catch((err: unknown) => log.error({ err }, "MCP servers could not be taken over: restart the gateway"));
   });
+  const learnJobs = (): Promise<unknown> => knownSince(sql, [...config().jobs.keys()]);
+  await learnJobs();
+  const forgetJobs = onConfig?.(() => {
+    learnJobs().catch((err: unknown) => log.warn({ err }, "since when jobs are known could not be noted"));
+  });
   const deps: ConversationDeps = {
     config,
     sql,
@@ -184,6 +191,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
+  const ending = new AbortController();
   const matrixStop = new AbortController();
   const parts = partsOf({ config, sql, matrix: () => started.matrix, crypto });
   const publicApp = createPublicApp({
@@ -225,6 +233,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         for (const agent of await crypto.health()) observeAgent(metrics, agent);
       },
     }),
+    jobs: createJobsFunction({ deps, ending: ending.signal }),
     log,
   });
   const outer = await listen(publicApp.fetch, settings.listen.public, "listen.public");
@@ -255,6 +264,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     privateUrl: inner.url,
     async stop() {
       stopRecovery();
+      ending.abort();
+      forgetJobs?.();
       // What is still accepted meanwhile is committed, and taken up at the next start.
       await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
       forgetMcp?.();

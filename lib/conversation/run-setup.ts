@@ -35,6 +35,8 @@ export interface JobSetup {
   readonly budgets: (day: string) => readonly Budget[];
   /** Why the model may not call a tool though config grants it to the job. */
   readonly withholds: (tool: Tool) => string | undefined;
+  /** Whether approvers are asked; if not, what would need their yes is denied. */
+  readonly asks: boolean;
 }
 
 /** What ends a run: its agent may be gone from the config. */

@@ -148,7 +148,7 @@ export function prepare(
       runAgent(
         {
           model,
-          tools: createToolHost(deps.sql, registry, { ...tools, withholds: job?.withholds }),
+          tools: createToolHost(deps.sql, registry, { ...tools, withholds: job?.withholds, asks: job?.asks }),
           offered,
           journal,
           limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },

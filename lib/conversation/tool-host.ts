@@ -24,13 +24,27 @@ export interface ToolHostSetup {
   readonly exhausted: () => string | undefined;
   /** Why the run itself has no call of a tool made, though config may grant it. */
   readonly withholds?: ((tool: Tool) => string | undefined) | undefined;
+  /** False: nobody is asked, and what would need a yes is denied. */
+  readonly asks?: boolean | undefined;
   /** What its tools can reach. */
   readonly reach: Pick<ToolContext, "sendFile" | "sendMessage" | "askAgent" | "look">;
 }
 
 /** The tools of one run: what there is, the policy's word on each call, and what a call may know. */
 export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
-  const { scope, runId, conversationId, shared, place, request, taint, exhausted, withholds, reach } = setup;
+  const {
+    scope,
+    runId,
+    conversationId,
+    shared,
+    place,
+    request,
+    taint,
+    exhausted,
+    withholds,
+    asks = true,
+    reach,
+  } = setup;
   return {
     find: (name) => registry.get(name),
 
@@ -43,7 +57,12 @@ export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHost
       const circumstances = { request, taint: sources, ...(used !== undefined && { exhausted: used }) };
       if (!ready) return { decision: decide(scope, { ...circumstances, tool, args: undefined }), granted: undefined };
       const place = approved && { place: { runId, seq: approved.seq }, approval: approved.approval };
-      return GrantedCall.decide(scope, ready, circumstances, place);
+      const decided = GrantedCall.decide(scope, ready, circumstances, place);
+      if (asks || decided.decision.decision !== "ask") return decided;
+      return {
+        decision: { decision: "deny", rule: `${decided.decision.rule}, and nobody is asked` },
+        granted: undefined,
+      };
     },
 
     get taint() {

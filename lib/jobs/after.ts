@@ -11,7 +11,8 @@ import { beginRun, journalOf, resumeRun, runsAfter } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
 import { type MadeCall, makeCalls } from "./calls.ts";
 import { contextOf, recordedReadings } from "./gather.ts";
-import { runOf, setupOf, type JobWork } from "./work.ts";
+import { newInput } from "./run-job.ts";
+import { type JobWork, runOf, setupOf } from "./work.ts";
 
 /** For so long it is tried. */
 const patienceMs = 86_400_000;
@@ -49,15 +50,7 @@ export async function runAfter(
   const taint = new Taint();
   const transcript = emptyTranscript();
   const began = performance.now();
-  const setup = setupOf(work, open, {
-    kind: "new",
-    text: "",
-    images: [],
-    imageRefs: [],
-    history: () => [],
-    request: "",
-    taint: [],
-  });
+  const setup = setupOf(work, open, newInput());
   const { own: host, journal } = prepare(deps, setup, transcript, taint, signal);
   const opening: RunEvent = found
     ? { type: "run.resumed", policyHash: work.config.policyHash }

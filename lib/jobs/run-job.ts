@@ -11,7 +11,7 @@ import { park } from "../conversation/park.ts";
 import { toEntries } from "../conversation/reply.ts";
 import { interruptedTooOften } from "../conversation/resume.ts";
 import { limited } from "../conversation/run.ts";
-import { type EndSetup, type RunSetup, taintOfInput } from "../conversation/run-setup.ts";
+import { type EndSetup, type NewInput, type RunSetup, taintOfInput } from "../conversation/run-setup.ts";
 import { ClawError } from "../errors.ts";
 import { lastDelivered, type JobSlot } from "../ledger/job-slots.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
@@ -38,16 +38,18 @@ export async function runJob(deps: ConversationDeps, work: JobWork, slot: JobSlo
   const id = slot.runId ?? "";
   const found = await resumeRun(deps.sql, deps.keyring, id);
   const open = found?.open ?? beginRun(deps.sql, deps.keyring, runOf(work, id, slot), []);
-  const input: RunSetup["input"] = found
-    ? { kind: "past", past: found.past, images: [] }
-    : { ...newInput, history: () => [] };
+  const input: RunSetup["input"] = found ? { kind: "past", past: found.past, images: [] } : newInput();
   if (found) deps.log.warn({ job: slot.job, slot: slot.slot, run: id }, "an interrupted run of a job goes on");
   const occurrence = { slot: slot.slot, previous: await previousOf(deps, work, slot), attempt: slot.attempt };
   await executeJob({ deps, work, setup: setupOf(work, open, input), occurrence, signal });
   checkpoint("job.committed");
 }
 
-const newInput = { kind: "new", text: "", images: [], imageRefs: [], request: "", taint: [] } as const;
+/** The input of a run that nobody wrote anything to. */
+export const newInput = (): NewInput => ({
+  ...{ kind: "new", text: "", images: [], imageRefs: [], request: "", taint: [] },
+  history: () => [],
+});
 
 /** The slot that was last delivered; where there is none, the one before this by the timetable. */
 export async function previousOf(

@@ -22,7 +22,12 @@ export interface JobWork {
 }
 
 /** Throws ClawError `config_invalid` where the job cannot be run by this config at all. */
-export async function workOf(deps: ConversationDeps, config: Config, job: Job, dry = false): Promise<JobWork> {
+export async function workOf(
+  deps: ConversationDeps,
+  config: Config,
+  job: Job,
+  { dry = false }: { readonly dry?: boolean } = {},
+): Promise<JobWork> {
   const agent = config.agents.get(job.agent);
   const given = deps.jobFunctions.get(job.function);
   if (!agent || !given)
@@ -41,7 +46,7 @@ export async function workOf(deps: ConversationDeps, config: Config, job: Job, d
     if (dry && tool.labels.some((label) => label === "act" || label === "egress")) return "a dry run changes nothing";
     return undefined;
   };
-  return { config, job, agent, fn, places, setup: { scope, budgets, withholds } };
+  return { config, job, agent, fn, places, setup: { scope, budgets, withholds, asks: !dry } };
 }
 
 /** The run of an attempt, before it is begun. */

@@ -65,21 +65,36 @@ export interface OpenSlot extends JobSlot {
   readonly runState: string | undefined;
 }
 
+interface OpenRow extends SlotRow {
+  readonly runState: string | null;
+}
+
+const openColumns = (sql: Sql) =>
+  sql`${slotColumns(sql)}, (select r.state from runs r where r.id = run_id) as "runState"`;
+
+const toOpenSlot = ({ runState, ...row }: OpenRow): OpenSlot => ({ ...toSlot(row), runState: runState ?? undefined });
+
 /** What may be worked on of a job now, oldest first. */
 export async function openSlots(sql: Sql, job: string): Promise<OpenSlot[]> {
-  const rows = await sql<(SlotRow & { runState: string | null })[]>`
-    select ${slotColumns(sql)}, (select r.state from runs r where r.id = run_id) as "runState" from job_slots
+  const rows = await sql<OpenRow[]>`
+    select ${openColumns(sql)} from job_slots
     where job = ${job} and state in ('new', 'running', 'delivering') and not_before <= now() order by id`;
-  return rows.map(({ runState, ...row }) => ({ ...toSlot(row), runState: runState ?? undefined }));
+  return rows.map(toOpenSlot);
+}
+
+/** An attempt as it stands. */
+export async function slotById(sql: Sql, id: number): Promise<OpenSlot | undefined> {
+  const [row] = await sql<OpenRow[]>`select ${openColumns(sql)} from job_slots where id = ${id}`;
+  return row && toOpenSlot(row);
 }
 
 /** The latest attempt at a slot; without one, at the latest slot there is. */
 export async function latestAttempt(sql: Sql, job: string, slot?: Date): Promise<OpenSlot | undefined> {
   const which = slot ? sql`and slot = ${slot}` : sql``;
-  const [row] = await sql<(SlotRow & { runState: string | null })[]>`
-    select ${slotColumns(sql)}, (select r.state from runs r where r.id = run_id) as "runState" from job_slots
+  const [row] = await sql<OpenRow[]>`
+    select ${openColumns(sql)} from job_slots
     where job = ${job} ${which} order by slot desc, attempt desc limit 1`;
-  return row && { ...toSlot(row), runState: row.runState ?? undefined };
+  return row && toOpenSlot(row);
 }
 
 /** A slot's first attempt, as it is to be written. */

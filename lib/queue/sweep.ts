@@ -66,7 +66,7 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
     where kind = 'message' and state in ('new', 'running') and ${free(sql, sql`i.lane`)}
     group by lane having bool_or(state = 'running') or min(received_at) <= now() - ${patienceMs}::int * interval '1 millisecond'
     union all
-    select 'job:' || job, bool_or(s.state = 'running') from job_slots s left join runs r on r.id = s.run_id
+    select 'job:' || s.job, bool_or(s.state = 'running') from job_slots s left join runs r on r.id = s.run_id
     where s.not_before <= now() and ${free(sql, sql`'job:' || s.job`)} and (
       (s.state = 'new' and s.not_before <= now() - ${patienceMs}::int * interval '1 millisecond')
       or (s.state = 'running' and r.state is distinct from 'waiting')
