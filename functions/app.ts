@@ -13,8 +13,8 @@ export function createPublicApp(functions: {
 }
 
 /** What only the operator reaches. */
-export function createPrivateApp(functions: { readonly health: Hono; readonly log: Log }): Hono {
-  return withErrors(new Hono().route("/", functions.health), functions.log);
+export function createPrivateApp(functions: { readonly health: Hono; readonly jobs: Hono; readonly log: Log }): Hono {
+  return withErrors(new Hono().route("/", functions.health).route("/", functions.jobs), functions.log);
 }
 
 /** One renderer for what a function throws; a body tells no more than a ClawError's code. */

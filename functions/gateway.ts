@@ -9,6 +9,7 @@ import { Rates } from "../lib/conversation/rates.ts";
 import { toEntries } from "../lib/conversation/reply.ts";
 import { askAgent } from "../lib/conversation/sub-run.ts";
 import { createReport } from "../lib/conversation/report.ts";
+import { isJobLane, passJob } from "../lib/jobs/pass.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
@@ -16,6 +17,7 @@ import { watchAlerts } from "../lib/jobs/alert-watch.ts";
 import { createAlertsSeen } from "../lib/ledger/alerts-seen.ts";
 import { createCommitments } from "../lib/ledger/commitments.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
+import { knownSince } from "../lib/ledger/job-slots.ts";
 import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
@@ -48,9 +50,10 @@ import { denialText, refusedTap } from "../lib/telegram/denial.ts";
 import { builtinTools } from "../lib/tools/builtin.ts";
 import type { Tool } from "../lib/tools/define.ts";
 import { ToolRegistry } from "../lib/tools/registry.ts";
-import { agentFunctions } from "./agents/index.ts";
+import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { createHealthFunction } from "./health.ts";
+import { createJobsFunction } from "./jobs.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
 import { partsOf } from "./parts.ts";
@@ -147,6 +150,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       .refresh()
       .catch((err: unknown) => log.error({ err }, "MCP servers could not be taken over: restart the gateway"));
   });
+  const learnJobs = (): Promise<unknown> => knownSince(sql, [...config().jobs.keys()]);
+  await learnJobs();
+  const forgetJobs = onConfig?.(() => {
+    learnJobs().catch((err: unknown) => log.warn({ err }, "since when jobs are known could not be noted"));
+  });
   const deps: ConversationDeps = {
     config,
     sql,
@@ -159,6 +167,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     backends,
     registry,
     agentFunctions,
+    jobFunctions,
     wake: (lane) => lanes.wake(lane),
     askAgent,
     rates: new Rates(sql),
@@ -169,7 +178,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const listening = await cancellations.listen();
   const lanes = new Lanes(settings.workers, {
-    pass: (lane, signal) => converse(deps, lane, signal),
+    pass: (lane, signal) => (isJobLane(lane) ? passJob(deps, lane, signal) : converse(deps, lane, signal)),
     failed: (lane, err, retryMs) => log.error({ err, lane, retryMs }, "work on a lane failed and is tried again"),
   });
   const worker = await startWorker({
@@ -187,6 +196,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
+  const ending = new AbortController();
   const matrixStop = new AbortController();
   const parts = partsOf({ config, sql, matrix: () => started.matrix, crypto });
   const publicApp = createPublicApp({
@@ -228,6 +238,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         for (const agent of await crypto.health()) observeAgent(metrics, agent);
       },
     }),
+    jobs: createJobsFunction({ deps, ending: ending.signal }),
     log,
   });
   const outer = await listen(publicApp.fetch, settings.listen.public, "listen.public");
@@ -262,6 +273,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stopRecovery();
       forgetAlerts?.();
       await alertWatch.stop();
+      ending.abort();
+      forgetJobs?.();
       // What is still accepted meanwhile is committed, and taken up at the next start.
       await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
       forgetMcp?.();

@@ -2,6 +2,7 @@ import { undelivered } from "../lib/conversation/deliver.ts";
 import type { Report } from "../lib/conversation/report.ts";
 import type { Sql } from "../lib/db/client.ts";
 import { dropRunBudgets } from "../lib/ledger/budgets.ts";
+import { endLostDryRuns } from "../lib/ledger/job-slots.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Lanes } from "../lib/queue/lanes.ts";
@@ -20,12 +21,16 @@ export async function startRecovery(deps: {
   readonly metrics: Metrics;
   readonly log: Log;
 }): Promise<() => void> {
+  const tidy = async (): Promise<void> => {
+    await dropRunBudgets(deps.sql);
+    await endLostDryRuns(deps.sql);
+  };
   await recover(deps, 0);
-  await dropRunBudgets(deps.sql);
+  await tidy();
   const failed = (err: unknown): void => deps.log.error({ err }, "recovery failed; it is tried again");
   const timers = [
     setInterval(() => void recover(deps, patienceMs).catch(failed), everyMs),
-    setInterval(() => void dropRunBudgets(deps.sql).catch(failed), hourMs),
+    setInterval(() => void tidy().catch(failed), hourMs),
   ];
   return () => timers.forEach((timer) => clearInterval(timer));
 }

@@ -18,6 +18,10 @@ export type Checkpoint =
   | "send.started"
   | "send.ended"
   | "send.saved"
+  | "job.gathered"
+  | "job.committed"
+  | "job.settled"
+  | "job.after"
   | "crypto.worked"
   | "crypto.committed";
 

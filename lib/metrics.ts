@@ -6,6 +6,7 @@ export interface Metrics {
   readonly registry: Registry;
   readonly runs: Counter<"agent" | "state">;
   readonly runSeconds: Histogram<"agent">;
+  readonly jobs: Counter<"job" | "state">;
   readonly modelCalls: Counter<"backend" | "outcome">;
   readonly tokens: Counter<"backend" | "kind">;
   readonly toolCalls: Counter<"tool" | "outcome">;
@@ -38,6 +39,12 @@ export function createMetrics(): Metrics {
       help: "How long runs took, the model's time included.",
       labelNames: ["agent"],
       buckets: [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
+      registers,
+    }),
+    jobs: new Counter({
+      name: "openclaw_job_attempts_total",
+      help: "Attempts at slots of jobs, by how they ended (done, quiet, failed).",
+      labelNames: ["job", "state"],
       registers,
     }),
     modelCalls: new Counter({

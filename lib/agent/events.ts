@@ -15,8 +15,8 @@ export type RunEvent =
       readonly preface: string;
       /** What the person wrote that the run answers, whole, and nobody else's words. */
       readonly request: string;
-      /** Of which job it is which attempt; left out in a chat. */
-      readonly job?: { readonly name: string; readonly slot: string; readonly attempt: number; readonly dry?: true };
+      /** Left out in a chat. */
+      readonly job?: StartedJob;
       /** What has tainted it from the beginning: its history, what was forwarded to it. */
       readonly taint: readonly TaintSource[];
     }
@@ -71,6 +71,19 @@ export type RunEvent =
       readonly errorType?: string;
       readonly text: string;
     };
+
+/** Of which job a run is which attempt, with all of its beginning that is written nowhere else. */
+export interface StartedJob {
+  readonly name: string;
+  /** ISO instants. */
+  readonly slot: string;
+  readonly previous: string;
+  readonly attempt: number;
+  /** Headings of the sources that were read, in the order of their calls. */
+  readonly titles: readonly string[];
+  /** Nothing was sent. */
+  readonly dry?: true;
+}
 
 /** An event with its place in the run's journal. */
 export interface RecordedEvent {

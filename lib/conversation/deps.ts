@@ -1,4 +1,5 @@
 import type { AgentFunction } from "../agent/function.ts";
+import type { JobFunction } from "../agent/job-function.ts";
 import type { Channel, ChannelName, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import type { Sql } from "../db/client.ts";
@@ -30,6 +31,7 @@ export interface ConversationDeps {
   readonly backends: Backends;
   readonly registry: ToolRegistry;
   readonly agentFunctions: ReadonlyMap<string, AgentFunction>;
+  readonly jobFunctions: ReadonlyMap<string, JobFunction>;
   /** Has a lane looked at soon. */
   readonly wake: (lane: Lane) => void;
   /** See sub-run.ts; passed in, since a run that was asked for is run as any other. */

@@ -63,9 +63,9 @@ async function close(
   taint: Taint,
   ending: Ending,
 ): Promise<ClaimedMessage | undefined> {
-  const { open, config, destination, preface, input } = setup;
+  const { open, config, destination, preface, input, outbox = [] } = setup;
   const { run } = open;
-  const channel = deps.channels[destination.channel];
+  const channel = destination && deps.channels[destination.channel];
   const text = ending.state === "done" ? ending.text : `${ending.text} (run ${shortId(run.id)})`;
   const asked: ModelMessage =
     input.kind === "new"
@@ -102,11 +102,11 @@ async function close(
       usage: transcript.usage,
       taint: taint.sources,
       cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
-      turn: setup.silent ? undefined : { messages, tokens: estimateTokens(messages) },
-      outbox: setup.silent
-        ? []
-        : toEntries(channel, run.lane, destination, run.id, preface + text, linkPolicyOf(config, run.agent, taint)),
-      sender: channel.idempotentSend ? deps.worker : undefined,
+      turn: destination && { messages, tokens: estimateTokens(messages) },
+      outbox: channel
+        ? toEntries(channel, run.lane, destination, run.id, preface + text, linkPolicyOf(config, run.agent, taint))
+        : outbox,
+      sender: channel?.idempotentSend ? deps.worker : undefined,
     },
   );
 }

@@ -6,6 +6,7 @@ import { checkpoint } from "../checkpoint.ts";
 import type { Destination, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { cancelApprovals, type NewApproval } from "../ledger/approvals.ts";
+import { laneOf } from "../ledger/lane.ts";
 import { createMatrixRooms } from "../ledger/matrix-rooms.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
 import { isCancelRequested } from "../ledger/runs.ts";
@@ -47,10 +48,10 @@ export async function park(
   await wakeRun(deps, run.id);
 }
 
-/** Where a question is asked: in its chat, or where no approver reads that, in the operator's place. */
+/** Where a question is asked: in its chat, or where no approver reads that and in a job, in the operator's place. */
 async function askedOf(
   deps: ConversationDeps,
-  { config, open, destination, shared }: RunSetup,
+  { config, open, destination, shared, job }: RunSetup,
   question: NewApproval,
 ): Promise<OutboxEntry[]> {
   const { agent, principal, lane } = open.run;
@@ -62,6 +63,10 @@ async function askedOf(
       ? toQuestionEntries(channel, toLane, to, text, { code: question.code, key }, noLinks)
       : toEntries(channel, toLane, to, key, text, noLinks);
   };
+  if (job) {
+    const place = await operatorPlace(config, createMatrixRooms(deps.sql), agent);
+    return ask(questionKey(question.code), place?.destination ?? destination, place?.lane ?? laneOf(destination));
+  }
   // Who else is in a shared room is the room's business: an approver may be.
   if (shared || mayApprove(config, principal, agent)) return ask(questionKey(question.code), destination, lane);
   const place = await operatorPlace(config, createMatrixRooms(deps.sql), agent);

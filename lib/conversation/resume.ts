@@ -97,9 +97,13 @@ function whyNot(
   if (input.kind !== "past") return undefined;
   if (inputMessages(input.past).length === 0)
     return new ClawError("environment", `run ${id}: its journal does not begin with its input`);
-  const count = (type: RunEvent["type"]): number => input.past.filter(({ event }) => event.type === type).length;
+  return interruptedTooOften(id, input.past);
+}
+
+/** Why a run must not be taken up once more, from its journal. */
+export function interruptedTooOften(id: string, past: readonly RecordedEvent[]): ClawError | undefined {
+  const count = (type: RunEvent["type"]): number => past.filter(({ event }) => event.type === type).length;
   // What went on after a decision was not interrupted.
-  if (count("run.resumed") - count("run.waiting") >= maxResumes)
-    return new ClawError("environment", `run ${id} was interrupted ${maxResumes} times and is given up`);
-  return undefined;
+  if (count("run.resumed") - count("run.waiting") < maxResumes) return undefined;
+  return new ClawError("environment", `run ${id} was interrupted ${maxResumes} times and is given up`);
 }

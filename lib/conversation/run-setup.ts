@@ -4,9 +4,12 @@ import type { ImagePart, ModelMessage } from "../agent/model.ts";
 import type { Attachment, Destination, Presence } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { roomOf } from "../channel/room.ts";
-import type { Scope } from "../policy/decide.ts";
+import type { Budget } from "../policy/budget.ts";
+import type { JobScope, Scope } from "../policy/decide.ts";
 import type { TaintSource } from "../policy/taint.ts";
 import type { OpenRun } from "../ledger/runs.ts";
+import type { OutboxEntry } from "../ledger/outbox.ts";
+import type { Tool } from "../tools/define.ts";
 
 /** What a run is made of, whether it begins or goes on. */
 export interface RunSetup {
@@ -21,12 +24,27 @@ export interface RunSetup {
   readonly input: NewInput | PastInput;
   /** The run that asked for this one by agent_ask. */
   readonly caller?: RunSetup;
+  /** In a job, and in what its run asks for. */
+  readonly job?: JobSetup;
+}
+
+/** What is otherwise in a run that no person asked for. */
+export interface JobSetup {
+  readonly scope: JobScope;
+  /** The job's own, besides those of its agent. */
+  readonly budgets: (day: string) => readonly Budget[];
+  /** Why the model may not call a tool though config grants it to the job. */
+  readonly withholds: (tool: Tool) => string | undefined;
+  /** Whether approvers are asked; if not, what would need their yes is denied. */
+  readonly asks: boolean;
 }
 
 /** What ends a run: its agent may be gone from the config. */
-export interface EndSetup extends Omit<RunSetup, "agent"> {
-  /** Nothing is said, and no turn kept: the answer goes to the run that asked. */
-  readonly silent?: true;
+export interface EndSetup extends Pick<RunSetup, "config" | "open" | "preface" | "input"> {
+  /** Where the answer is said, and kept as a turn. Undefined: it is for the caller alone, or `outbox` says where it goes. */
+  readonly destination: Destination | undefined;
+  /** What is said elsewhere, committed with the end. */
+  readonly outbox?: readonly OutboxEntry[];
 }
 
 /** A new run: the agent function makes the model's messages of it. */
@@ -62,12 +80,13 @@ export const taintOfInput = (input: NewInput | PastInput): readonly TaintSource[
   input.kind === "new" ? input.taint : input.past.flatMap(({ event }) => ("taint" in event ? event.taint : []));
 
 /** Who asks which agent where, for policy. */
-export const scopeOf = ({ config, agent, open, destination, caller }: RunSetup): Scope => ({
+export const scopeOf = ({ config, agent, open, destination, caller, job }: RunSetup): Scope => ({
   config,
   agent,
   principal: open.run.principal,
   room: roomOf(destination),
   trigger: open.run.trigger,
+  ...(job && { job: job.scope }),
   ...(caller && { caller: scopeOf(caller) }),
 });
 

@@ -9,12 +9,14 @@ import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcrip
 import type { Presence } from "../channel/types.ts";
 import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
+import { laneOf } from "../ledger/lane.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
+import type { ToolHost } from "../agent/tool-call.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
 import { budgetMeter } from "./budget.ts";
 import type { ConversationDeps } from "./deps.ts";
@@ -41,7 +43,7 @@ export async function runToEnd(
   const transcript = emptyTranscript();
   const began = performance.now();
   const stop = new AbortController();
-  const timer = limited(agent, stop);
+  const timer = limited(limitOf(agent), stop);
   let ending: Ending;
   const taint = new Taint(taintOfInput(setup.input));
   try {
@@ -77,20 +79,33 @@ export async function failRun(
   return endRun(deps, setup, transcript, new Taint(taintOfInput(setup.input)), ending, 0);
 }
 
-/** The agent function and the loop, with the tools that the run's scope grants. */
-export async function execute(
+/** A run that is ready to go on: what it may do, and where that is journalled. */
+export interface Prepared {
+  readonly journal: RunJournal;
+  /** What the model is offered. */
+  readonly offered: readonly string[];
+  /** For the calls that code makes itself. */
+  readonly own: ToolHost;
+  /** The journalled loop, from where the transcript stands. `opening` is journalled with its first step. */
+  loop(messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult>;
+}
+
+/** The loop with the tools that the run's scope grants. */
+export function prepare(
   deps: ConversationDeps,
   setup: RunSetup,
   transcript: Transcript,
   taint: Taint,
   signal: AbortSignal,
-): Promise<LoopResult> {
-  const { agent, config, open, presence, input, shared, destination } = setup;
-  const { principal, id: runId, conversationId, lane } = open.run;
+): Prepared {
+  const { agent, config, open, presence, input, shared, destination, job } = setup;
+  const { id: runId, conversationId, lane } = open.run;
   const { registry, outbox } = deps;
   const links = (): LinkPolicy | undefined => linkPolicyOf(config, agent.name, taint);
   const sendFile = (file: FileToSend): Promise<void> =>
-    outbox.add([toFileEntry(deps.channels[destination.channel], lane, destination, file, links())]);
+    outbox.add([
+      toFileEntry(deps.channels[destination.channel], job ? laneOf(destination) : lane, destination, file, links()),
+    ]);
   const sendMessage = createSendMessage(deps, config, agent, links);
   const scope = scopeOf(setup);
   const ask = (asked: AgentRequest): Promise<string> => deps.askAgent(deps, { setup, request, taint }, asked, signal);
@@ -98,7 +113,12 @@ export async function execute(
   const model = deps.backends.model(
     config,
     agent.backend,
-    budgetMeter(deps, { config, agent, run: open.run, more: () => budgetsOfCallers(setup) }),
+    budgetMeter(deps, {
+      config,
+      agent,
+      run: open.run,
+      more: (day) => [...budgetsOfCallers(setup), ...(job?.budgets(day) ?? [])],
+    }),
   );
   const journal = counted(open, deps.metrics);
   const consulted = async (answer: ModelAnswer): Promise<void> => {
@@ -114,21 +134,43 @@ export async function execute(
   const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config, consulted) };
   const place = scope.job ? undefined : { lane, destination };
   const tools = { scope, runId, conversationId, shared, place, request, taint, exhausted, reach };
-  const offered = registry.specs(offeredTools(scope, registry.all()));
-  const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>
-    runAgent(
-      {
-        model,
-        tools: createToolHost(deps.sql, registry, tools),
-        offered,
-        journal,
-        limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
-        signal,
-        clock: () => performance.now(),
-        onTool: shownBy(presence),
-      },
-      { messages, opening, transcript },
-    );
+  const offered = registry.specs(
+    offeredTools(
+      scope,
+      registry.all().filter((tool) => job?.withholds(tool) === undefined),
+    ),
+  );
+  return {
+    journal,
+    offered: offered.map(({ name }) => name),
+    own: createToolHost(deps.sql, registry, tools),
+    loop: (messages, opening) =>
+      runAgent(
+        {
+          model,
+          tools: createToolHost(deps.sql, registry, { ...tools, withholds: job?.withholds, asks: job?.asks }),
+          offered,
+          journal,
+          limits: { steps: agent.limits.steps, tokens: agent.limits.tokens_per_run },
+          signal,
+          clock: () => performance.now(),
+          onTool: shownBy(presence),
+        },
+        { messages, opening, transcript },
+      ),
+  };
+}
+
+/** The agent function and the loop; of a run taken up again, the loop from where it was left. */
+export async function execute(
+  deps: ConversationDeps,
+  setup: RunSetup,
+  transcript: Transcript,
+  taint: Taint,
+  signal: AbortSignal,
+): Promise<LoopResult> {
+  const { agent, config, input } = setup;
+  const { loop, offered } = prepare(deps, setup, transcript, taint, signal);
   if (input.kind === "past") {
     for (const recorded of input.past) applyEvent(transcript, recorded);
     return loop(withImages(inputMessages(input.past), input.images), [
@@ -140,7 +182,7 @@ export async function execute(
     agent,
   )({
     agent,
-    principal,
+    principal: setup.open.run.principal,
     timezone: config.timezone,
     now: new Date(),
     text: input.text,
@@ -152,9 +194,9 @@ export async function execute(
           type: "run.started",
           messages: messages.map(withoutImages),
           images: input.imageRefs,
-          tools: offered.map(({ name }) => name),
+          tools: offered,
           preface: setup.preface,
-          request,
+          request: input.request,
           taint: taint.sources,
         },
       ]),
@@ -205,13 +247,22 @@ const withImages = (messages: readonly ModelMessage[], images: readonly ImagePar
     index === messages.length - 1 && message.role === "user" && images.length > 0 ? { ...message, images } : message,
   );
 
-/** Has the controller abort when the agent's time is up. */
-export const limited = (agent: Agent, stop: AbortController): NodeJS.Timeout =>
-  setTimeout(() => stop.abort(tooSlow(agent)), agent.limits.seconds * 1000);
+/** How long a run may take, and where that is written. */
+export interface TimeLimit {
+  readonly seconds: number;
+  readonly key: string;
+}
 
-const tooSlow = (agent: Agent): ClawError =>
-  new ClawError(
-    "limit_reached",
-    `the run took longer than ${agent.limits.seconds} s (agents.${agent.name}.limits.seconds)`,
-    { say: `I stopped: this took longer than ${agent.limits.seconds} seconds.` },
-  );
+export const limitOf = ({ name, limits }: Agent): TimeLimit => ({
+  seconds: limits.seconds,
+  key: `agents.${name}.limits.seconds`,
+});
+
+/** Has the controller abort when the time is up. */
+export const limited = (limit: TimeLimit, stop: AbortController): NodeJS.Timeout =>
+  setTimeout(() => stop.abort(tooSlow(limit)), limit.seconds * 1000);
+
+const tooSlow = ({ seconds, key }: TimeLimit): ClawError =>
+  new ClawError("limit_reached", `the run took longer than ${seconds} s (${key})`, {
+    say: `I stopped: this took longer than ${seconds} seconds.`,
+  });

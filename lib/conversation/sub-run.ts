@@ -1,7 +1,7 @@
 /** A run that another run asked for by agent_ask: its own journal and limits, the scopes of both, the taint of both. */
-import { createHash } from "node:crypto";
 import { emptyTranscript } from "../agent/transcript.ts";
 import { RunWaiting } from "../agent/waiting.ts";
+import { derivedId } from "../derived-id.ts";
 import { ClawError } from "../errors.ts";
 import { beginRun, endedRun, resumeRun } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
@@ -9,7 +9,7 @@ import type { AgentRequest } from "../tools/define.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { endRun, failureOf } from "./ending.ts";
 import { park } from "./park.ts";
-import { execute, limited } from "./run.ts";
+import { execute, limited, limitOf } from "./run.ts";
 import { type RunSetup, taintOfInput } from "./run-setup.ts";
 
 /** Agents that ask agents that ask agents: further down it is refused. */
@@ -38,7 +38,7 @@ export async function askAgent(
   if (!agent) throw new ClawError("not_found", `There is no agent "${name}".`);
   if (depthOf(caller) + 1 >= maxDepth)
     throw new ClawError("limit_reached", `Agents may ask each other ${maxDepth - 1} deep; this goes further.`);
-  const id = idOf(callKey);
+  const id = derivedId(`agent_ask:${callKey}`);
   const ended = await endedRun(deps.sql, deps.keyring, id);
   if (ended) {
     asking.taint.add(ended.taint);
@@ -69,9 +69,9 @@ async function toAnswer(deps: ConversationDeps, asking: Asking, setup: RunSetup,
   const taint = new Taint(taintOfInput(setup.input));
   const began = performance.now();
   const stop = new AbortController();
-  const timer = limited(setup.agent, stop);
+  const timer = limited(limitOf(setup.agent), stop);
   const end = (ending: Parameters<typeof endRun>[4]) =>
-    endRun(deps, { ...setup, silent: true }, transcript, taint, ending, performance.now() - began);
+    endRun(deps, { ...setup, destination: undefined }, transcript, taint, ending, performance.now() - began);
   try {
     const { text, closing } = await execute(deps, setup, transcript, taint, AbortSignal.any([signal, stop.signal]));
     await end({ state: "done", text, closing });
@@ -92,11 +92,3 @@ async function toAnswer(deps: ConversationDeps, asking: Asking, setup: RunSetup,
 }
 
 const depthOf = (caller: RunSetup["caller"]): number => (caller ? 1 + depthOf(caller.caller) : 0);
-
-/** The same for every attempt of a call (UUIDv8, RFC 9562). */
-function idOf(callKey: string): string {
-  const bytes = createHash("sha256").update(`agent_ask:${callKey}`).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}

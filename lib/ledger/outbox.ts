@@ -76,6 +76,23 @@ export async function saidUnder(sql: Sql, bodies: Sealer, keys: readonly string[
   });
 }
 
+/** A part of a run's message, and what became of it. */
+export interface RunPart {
+  readonly key: string;
+  readonly lane: Lane;
+  readonly destination: Destination;
+  readonly state: "pending" | "sending" | "sent" | "unknown" | "failed";
+  readonly reason: string | null;
+  /** Whether nothing keeps it from being sent now. */
+  readonly due: boolean;
+}
+
+/** What a run has said under keys that begin with its id; its questions have others. */
+export const partsOfRun = (sql: Sql, runId: string): Promise<RunPart[]> =>
+  sql<RunPart[]>`
+    select key, lane, destination, state, reason, not_before <= now() as due from outbox
+    where run_id = ${runId} and starts_with(key, ${`${runId}:`}) order by id`;
+
 export function createOutbox(sql: Sql, bodies: Sealer): Outbox {
   const giveUp: Outbox["giveUp"] = async (id, state, reason) => {
     await sql`update outbox set state = ${state}, reason = ${reason} where id = ${id}`;

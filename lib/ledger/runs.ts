@@ -67,8 +67,8 @@ export async function resumeRun(
   id: string,
 ): Promise<{ open: OpenRun; past: RecordedEvent[] } | undefined> {
   const [row] = await sql<StoredRun[]>`
-    select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.parent_run_id, r.policy_hash, r.prompt_hash,
-           k.wrapped
+    select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.job, r.slot, r.attempt, r.parent_run_id,
+           r.policy_hash, r.prompt_hash, k.wrapped
     from runs r left join run_keys k on k.run_id = r.id where r.id = ${id} and r.state = 'running'`;
   if (!row) return undefined;
   if (!row.wrapped) throw new ClawError("environment", `run ${id}: its key was erased, so it cannot be resumed`);
@@ -83,6 +83,10 @@ export async function resumeRun(
     agent: row.agent,
     principal: row.principal,
     trigger: row.trigger,
+    job:
+      row.job !== null && row.slot !== null && row.attempt !== null
+        ? { name: row.job, slot: row.slot, attempt: row.attempt }
+        : undefined,
     parentRunId: row.parent_run_id ?? undefined,
     policyHash: row.policy_hash,
     promptHash: row.prompt_hash,
@@ -118,6 +122,22 @@ export async function endedRun(
   };
 }
 
+/** All that the journal of a run holds, whatever became of the run; undefined where there is none, or its key was erased. */
+export async function journalOf(sql: Sql, keyring: Keyring, id: string): Promise<RecordedEvent[] | undefined> {
+  const [key] = await sql<{ wrapped: Uint8Array }[]>`select wrapped from run_keys where run_id = ${id}`;
+  if (!key) return undefined;
+  const seal = new Sealer(keyring.runKeys.open(key.wrapped, `run:${id}`));
+  const rows = await sql<StoredJournalRow[]>`select * from journal where run_id = ${id} order by seq`;
+  return rows.map((stored) => fromJournalRow(id, stored, seal));
+}
+
+/** The runs that followed a job's run, oldest first. */
+export async function runsAfter(sql: Sql, id: string): Promise<{ id: string; state: string; startedAt: Date }[]> {
+  return sql<{ id: string; state: string; startedAt: Date }[]>`
+    select id, state, started_at as "startedAt" from runs where parent_run_id = ${id} and trigger = 'job'
+    order by started_at`;
+}
+
 /** Ends the runs that a run asked for and that are still open: nobody will take them up again. Returns them. */
 export async function endChildren(sql: Sql, id: string): Promise<string[]> {
   const over = await sql<{ id: string }[]>`
@@ -149,6 +169,9 @@ interface StoredRun {
   readonly agent: string;
   readonly principal: Principal;
   readonly trigger: Run["trigger"];
+  readonly job: string | null;
+  readonly slot: Date | null;
+  readonly attempt: number | null;
   readonly parent_run_id: string | null;
   readonly policy_hash: string;
   readonly prompt_hash: string;

@@ -1,8 +1,9 @@
 /** A conversation's history: one sealed turn a run. */
 import type { ModelMessage } from "../agent/model.ts";
-import type { Principal } from "../channel/types.ts";
+import type { Lane, Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
-import { type TaintSource, taintSources } from "../policy/taint.ts";
+import { derivedId } from "../derived-id.ts";
+import { type TaintSource, taintColumn, taintSources } from "../policy/taint.ts";
 import type { Sealer } from "../seal.ts";
 import type { SpokenTurn, TurnReader } from "../tools/history.ts";
 
@@ -90,4 +91,32 @@ export async function* ownTurns(sql: Sql, bodies: Sealer, who: Parameters<TurnRe
           .join("\n");
       yield { at, said: spoken("user"), answered: spoken("assistant"), taint: taintSources(row.taint) };
     }
+}
+
+/** A turn that no run in the conversation made: what a job said there. */
+export interface ToldTurn {
+  /** In place of a run's: unique, and the same whenever it is written. */
+  readonly id: string;
+  readonly lane: Lane;
+  readonly agent: string;
+  readonly principal: Principal;
+  readonly tokens: number;
+  readonly taint: readonly TaintSource[];
+  readonly messages: readonly ModelMessage[];
+}
+
+/**
+ * Keeps a turn in the lane's conversation with the agent, once, so that it is known what an answer there is about. Who answers
+ * in the lane stays as it is.
+ */
+export async function keepTurn(sql: Sql, bodies: Sealer, turn: ToldTurn): Promise<void> {
+  const { id, lane, agent, principal, tokens, taint, messages } = turn;
+  await sql`
+    with conversation as (
+      insert into conversations (id, lane, agent, active) values (${derivedId(`${lane} ${agent}`)}, ${lane}, ${agent}, false)
+      on conflict (lane, agent) do update set agent = excluded.agent returning id
+    )
+    insert into turns (conversation_id, run_id, principal, tokens, taint, body)
+    select id, ${id}, ${principal}, ${tokens}, ${taintColumn(taint)}, ${bodies.sealJson(messages, turnSeal(id))}::bytea
+    from conversation on conflict (run_id) do nothing`;
 }

@@ -36,6 +36,12 @@ const dead = (sql: Sql, name: ReturnType<Sql>) => sql`not exists (
     and l.database = (select oid from pg_database where datname = current_database())
     and l.classid = ${lockClass.worker}::oid and l.objid = (hashtext(${name})::bigint & 4294967295)::oid)`;
 
+/** Lanes whose lock nobody holds. */
+const free = (sql: Sql, lane: ReturnType<Sql>) => sql`not exists (
+  select 1 from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+    and l.database = (select oid from pg_database where datname = current_database())
+    and l.classid = ${lockClass.lane}::oid and l.objid = (hashtext(${lane})::bigint & 4294967295)::oid)`;
+
 /** `patienceMs`: how long a message may wait for the process that accepted it before any other takes it up. */
 export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> {
   // A pool that has just started may hold jobs for a moment before its liveness lock is seen.
@@ -57,11 +63,16 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
 
   const lanes = await sql<OpenLane[]>`
     select lane, bool_or(state = 'running') as interrupted from inbox i
-    where kind = 'message' and state in ('new', 'running')
-      and not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
-        and l.database = (select oid from pg_database where datname = current_database())
-        and l.classid = ${lockClass.lane}::oid and l.objid = (hashtext(i.lane)::bigint & 4294967295)::oid)
-    group by lane having bool_or(state = 'running') or min(received_at) <= now() - ${patienceMs}::int * interval '1 millisecond'`;
+    where kind = 'message' and state in ('new', 'running') and ${free(sql, sql`i.lane`)}
+    group by lane having bool_or(state = 'running') or min(received_at) <= now() - ${patienceMs}::int * interval '1 millisecond'
+    union all
+    select 'job:' || s.job, bool_or(s.state = 'running') from job_slots s left join runs r on r.id = s.run_id
+    where s.not_before <= now() and ${free(sql, sql`'job:' || s.job`)} and (
+      (s.state = 'new' and s.not_before <= now() - ${patienceMs}::int * interval '1 millisecond')
+      or (s.state = 'running' and r.state is distinct from 'waiting')
+      or (s.state = 'delivering' and not exists (
+        select 1 from outbox o where o.state in ('pending', 'sending') and starts_with(o.key, s.run_id || ':'))))
+    group by s.job`;
 
   // A job that failed often waits for hours; after an outage that is too long, so it is not counted on past a minute.
   const [made] = await sql<{ jobs: number }[]>`

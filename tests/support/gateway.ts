@@ -27,6 +27,7 @@ export interface TestGateway extends Gateway {
 /** Secrets every test config may refer to. */
 export const testEnvironment: Record<string, string> = {
   OPENCLAW_KEY: newKey(),
+  OPENCLAW_TOKEN: "canary-openclaw-token-0123456789abcdef",
   LLM_API_KEY: "canary-llm-key",
   TELEGRAM_TOKEN: "4242:canary-telegram-token",
   TELEGRAM_SECRET: "canary_webhook_secret_0123",
@@ -42,7 +43,7 @@ export async function startTestGateway(
   const directory = mkdtempSync(join(tmpdir(), "openclaw-gateway-"));
   const file = join(directory, "openclaw.toml");
   const rewrite = (text: string): void =>
-    writeFileSync(file, `${text}\n[listen]\npublic = "127.0.0.1:0"\nprivate = "127.0.0.2:0"\n`);
+    writeFileSync(file, `${text}\n[listen]\npublic = "127.0.0.1:0"\nprivate = "127.0.0.2:0"\ntoken = { env = "OPENCLAW_TOKEN" }\n`);
   rewrite(toml);
   writeFileSync(join(directory, "prompt.md"), "You help with the homelab.\n");
   const env = new Environment({ ...testEnvironment, ...options.environment });

@@ -17,7 +17,7 @@ export interface Home {
   readonly privateUrl: string;
   rewrite(toml: string): void;
   /** Starts the gateway; resolves once it is ready. */
-  start(options?: { killAt?: KillAt }): Promise<GatewayProcess>;
+  start(options?: { killAt?: KillAt; imports?: readonly string[] }): Promise<GatewayProcess>;
   /** Kills what still runs and removes everything. */
   remove(): Promise<void>;
 }
@@ -44,13 +44,14 @@ export async function createHome(toml: string, databaseUrl: string): Promise<Hom
   const rewrite = (text: string): void =>
     writeFileSync(
       join(directory, "openclaw.toml"),
-      `${text}\n[listen]\npublic = "127.0.0.1:${outer}"\nprivate = "127.0.0.1:${inner}"\n`,
+      `${text}\n[listen]\npublic = "127.0.0.1:${outer}"\nprivate = "127.0.0.1:${inner}"\ntoken = { env = "OPENCLAW_TOKEN" }\n`,
     );
   rewrite(toml);
   writeFileSync(join(directory, "prompt.md"), "You help with the homelab.\n");
 
-  const start: Home["start"] = async ({ killAt } = {}) => {
-    const fault = killAt ? ["--import", join(root, "tests/faults/kill-at.ts")] : [];
+  const start: Home["start"] = async ({ killAt, imports = [] } = {}) => {
+    const first = [...imports, ...(killAt ? [join(root, "tests/faults/kill-at.ts")] : [])];
+    const fault = first.flatMap((file) => ["--import", file]);
     const child = spawn(
       process.execPath,
       ["--import", join(root, "lib/boot.ts"), ...fault, join(root, "functions/server.ts")],

@@ -5,8 +5,10 @@ import { inspect } from "node:util";
 import type { Hono } from "hono";
 import { createPrivateApp, createPublicApp } from "../../functions/app.ts";
 import { createHealthFunction } from "../../functions/health.ts";
+import { createJobsFunction } from "../../functions/jobs.ts";
 import { createTelegramFunction } from "../../functions/telegram.ts";
 import type { Config } from "../../lib/config/config.ts";
+import type { ConversationDeps } from "../../lib/conversation/deps.ts";
 import type { InboxEntry } from "../../lib/ledger/inbox.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { decodeUpdate } from "../../lib/telegram/decode.ts";
@@ -24,8 +26,12 @@ function setUp() {
     matrix: app,
     log,
   });
+  const jobs = createJobsFunction({
+    deps: { config: () => config } as ConversationDeps,
+    ending: new AbortController().signal,
+  });
   const health = createHealthFunction({ parts: async () => ({}), metrics: createMetrics(), refresh: async () => {} });
-  return { publicApp, privateApp: createPrivateApp({ health, log }), inbox, config };
+  return { publicApp, privateApp: createPrivateApp({ health, jobs, log }), inbox, config };
 }
 
 const routesOf = (app: Hono): string[] =>
@@ -57,7 +63,16 @@ describe("CVE-2026-25593: nobody changes the config over HTTP", () => {
         "ALL /_matrix/app/*",
       ].sort(),
     );
-    assert.deepEqual(routesOf(privateApp), ["GET /healthz", "GET /metrics", "GET /readyz"]);
+    assert.deepEqual(routesOf(privateApp), [
+      // Checks the token, and passes on.
+      "ALL /jobs/*",
+      "GET /healthz",
+      "GET /jobs",
+      "GET /jobs/:name",
+      "GET /metrics",
+      "GET /readyz",
+      "POST /jobs/:name",
+    ]);
   });
 
   test("a config-like body to any path of either app, by any method and as anybody, changes nothing", async () => {

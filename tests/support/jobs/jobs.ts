@@ -1,0 +1,66 @@
+/** A config with a job over stand-in sources, and how it is asked for. */
+import { fileURLToPath } from "node:url";
+import type { Sql } from "../../../lib/db/client.ts";
+import { testEnvironment } from "../gateway.ts";
+
+export const jobFunctionFile = fileURLToPath(new URL("function.ts", import.meta.url));
+const tools = fileURLToPath(new URL("tools", import.meta.url));
+
+/** Where the job's message goes, and where the operator reads. */
+export const [first, second, operator] = [-100500, -100501, -100999];
+
+/** Daily at 08:00. */
+export const withJob = (
+  toml: string,
+  sources: readonly string[],
+  more = "",
+  deliver = [`telegram:${first}`, `telegram:${second}`],
+): string => `
+tools_dir = "${tools}"
+operator = "telegram:${operator}"
+${toml.replace('"history_search"]', '"history_search", "source_*"]')}
+
+[jobs.news]
+agent = "ops"
+schedule = "0 8 * * *"
+prompt = "prompt.md"
+tools = ["source_*", "commitments_*"]
+deliver = ${JSON.stringify(deliver)}
+${more}
+${sources
+  .map(
+    (url, index) =>
+      `[[jobs.news.sources]]\ntool = "source_read"\nargs = { url = "${url}" }\ntitle = "Source ${index + 1}"`,
+  )
+  .join("\n")}
+`;
+
+export interface Asked {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** Asks the private listener, as a timer or a person does. */
+export async function ask(privateUrl: string, path: string, method = "POST"): Promise<Asked> {
+  const headers = { authorization: `Bearer ${testEnvironment["OPENCLAW_TOKEN"]}` };
+  const answer = await fetch(`${privateUrl}${path}`, { method, headers });
+  return { status: answer.status, body: (await answer.json()) as Asked["body"] };
+}
+
+export interface Attempt {
+  readonly attempt: number;
+  readonly cause: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly run_id: string;
+}
+
+/** The attempts at a slot, or at all, in order. */
+export const attemptsOf = (sql: Sql, slot?: unknown): Promise<Attempt[]> =>
+  sql<Attempt[]>`
+    select attempt, cause, state, reason, run_id from job_slots
+    where ${slot === undefined ? sql`true` : sql`slot = ${String(slot)}::timestamptz`} order by slot, attempt`;
+
+/** Has attempts that wait for their time begin. */
+export const hurryAll = (sql: Sql): Promise<unknown> =>
+  sql`update job_slots set not_before = now() - interval '10 seconds' where state in ('new', 'delivering')`;
