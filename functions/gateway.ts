@@ -132,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       },
       () => config().tools,
       Object.keys(settings.tools.message.destinations),
+      () => config().services,
     ),
   );
   const report = createReport({ config, outbox, channels, rooms, log });

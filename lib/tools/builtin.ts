@@ -1,14 +1,17 @@
 import type { RawConfig } from "../config/schema.ts";
+import type { Services } from "../config/services.ts";
 import type { ToolFacts } from "../config/tool-facts.ts";
 import { agentTool } from "./agents.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
 import { factsOf } from "./facts.ts";
+import { feedsTools } from "./feeds.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
 import { httpTools } from "./http.ts";
 import { messageTool } from "./message.ts";
 import { type NoteStore, notesTools } from "./notes.ts";
+import { tasksTools } from "./tasks.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
@@ -18,11 +21,12 @@ export interface BuiltinStores {
   readonly notes: NoteStore;
 }
 
-/** The tools that come with the gateway. `settings` is read at each call: config may change; `destinations` are told to the model. */
+/** The tools that come with the gateway. `settings` and `services` are read at each call: config may change; `destinations` are told to the model. */
 export const builtinTools = (
   stores: BuiltinStores,
   settings: () => RawConfig["tools"],
-  destinations: readonly string[] = [],
+  destinations: readonly string[],
+  services: () => Services,
 ): Tool[] => [
   timeNow,
   agentTool,
@@ -32,6 +36,8 @@ export const builtinTools = (
   ...httpTools(() => settings().http),
   ...notesTools(stores.notes, () => settings().notes),
   messageTool(destinations),
+  ...feedsTools(services),
+  ...tasksTools(services),
 ];
 
 const nowhere = (): never => {
@@ -46,6 +52,8 @@ export const unconnectedTools = (): Tool[] =>
       turns: nowhere,
       notes: { read: nowhere, list: nowhere, write: nowhere },
     },
+    nowhere,
+    [],
     nowhere,
   );
 
