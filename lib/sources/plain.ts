@@ -2,7 +2,7 @@
 
 /** One line, cut to `most` characters. */
 export function oneLine(text: string, most: number): string {
-  // eslint-disable-next-line no-control-regex -- what moves a terminal's cursor, or hides, is no part of a title
+  // What moves a terminal's cursor, or hides, is no part of a title.
   const line = text.replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
   return line.length <= most ? line : `${line.slice(0, most - 1).toWellFormed()}…`;
 }

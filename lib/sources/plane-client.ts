@@ -109,7 +109,7 @@ export class PlaneClient {
     if (status === 401 || (status === 403 && area === "key"))
       return new ClawError(
         "unauthorized",
-        `${said}: it refuses the key in tools.tasks.token; make one in Plane under Profile, Personal Access Tokens`,
+        `${said}: it refuses the key in tools.tasks.token; make one in Plane, in the profile's settings under Personal Access Tokens`,
       );
     if (status === 400) return new ClawError("bad_request", `Plane refused the request: ${complaintOf(answer)}`);
     if (area === "workspace")

@@ -101,7 +101,7 @@ export function taskOf(item: Item, project: string, state: State | undefined, ur
 /** Plain text as the HTML of a comment: nothing in it becomes a tag, a mention or an image. */
 export function commentHtml(text: string): string {
   const escaped = text
-    // eslint-disable-next-line no-control-regex -- PostgreSQL takes no NUL, and nobody sees the others
+    // PostgreSQL takes no NUL, and nobody sees the others.
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "")
     .replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const paragraphs = escaped.split(/\n{2,}/).map((paragraph) => `<p>${paragraph.replaceAll("\n", "<br>")}</p>`);

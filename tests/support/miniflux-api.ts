@@ -23,6 +23,8 @@ export interface MinifluxApi {
   readonly requests: readonly string[];
   /** Puts an entry in, later than those before it, and returns its id. */
   add(entry: MinifluxEntry): number;
+  /** Takes all entries out. */
+  clear(): void;
   /** Ids of those that are unread. */
   unread(): number[];
   /** Every request is answered so from now on; undefined: as it should be. */
@@ -102,6 +104,7 @@ export async function startMinifluxApi(): Promise<MinifluxApi> {
       });
       return id;
     },
+    clear: () => void (entries.length = 0),
     unread: () => entries.filter(({ status }) => status === "unread").map(({ id }) => id),
     answer: (how) => void (fixed = how),
     async stop() {

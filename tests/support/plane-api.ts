@@ -52,6 +52,8 @@ export interface PlaneApi {
   readonly comments: readonly PlaneComment[];
   /** Puts an item into a project (HOME, unless another is named) and returns its id, such as HOME-1. */
   add(item: PlaneItem, project?: string): string;
+  /** Puts other values into an item. */
+  change(id: string, raw: Readonly<Record<string, unknown>>): void;
   /** What somebody says of an item. */
   say(id: string, author: string, html: string): void;
   stateOf(id: string): string;
@@ -338,6 +340,9 @@ export async function startPlaneApi(options: PlaneApiOptions = {}): Promise<Plan
     },
     say(id, author, html) {
       comments.push(commentOf(String(byId(id)?.item["id"]), author, html));
+    },
+    change(id, raw) {
+      Object.assign(byId(id)?.item ?? {}, raw);
     },
     stateOf(id) {
       const there = byId(id);

@@ -200,7 +200,7 @@ describe("an error names the setting and what to do", () => {
       const { tracker } = await setUp(t, { wrongKey }, { token: new Secret("wrong") });
       await assert.rejects(tracker.mine(asking()), {
         code: "unauthorized",
-        message: /refuses the key in tools\.tasks\.token; make one in Plane under/,
+        message: /refuses the key in tools\.tasks\.token; make one in Plane, in the/,
       });
     });
 
