@@ -7,11 +7,13 @@ import { calendarTool } from "./calendar.ts";
 import { type CommitmentStore, commitmentTools } from "./commitments.ts";
 import type { Tool } from "./define.ts";
 import { factsOf } from "./facts.ts";
+import { feedsTools } from "./feeds.ts";
 import { filesTool } from "./files.ts";
 import { historyTool, type TurnReader } from "./history.ts";
 import { httpTools } from "./http.ts";
 import { messageTool } from "./message.ts";
 import { type NoteStore, notesTools } from "./notes.ts";
+import { tasksTools } from "./tasks.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
@@ -29,8 +31,8 @@ export interface BuiltinStores {
 export const builtinTools = (
   stores: BuiltinStores,
   settings: () => RawConfig["tools"],
-  destinations: readonly string[] = [],
-  services: () => Services = nowhere,
+  destinations: readonly string[],
+  services: () => Services,
 ): Tool[] => [
   timeNow,
   agentTool,
@@ -42,6 +44,8 @@ export const builtinTools = (
   messageTool(destinations),
   alertsTool(services, stores.alertsSeen),
   calendarTool(services),
+  ...feedsTools(services),
+  ...tasksTools(services),
 ];
 
 function nowhere(): never {
@@ -57,6 +61,8 @@ export const unconnectedTools = (): Tool[] =>
       notes: { read: nowhere, list: nowhere, write: nowhere },
       alertsSeen: { record: nowhere, endedSince: nowhere },
     },
+    nowhere,
+    [],
     nowhere,
   );
 

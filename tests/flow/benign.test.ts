@@ -14,9 +14,9 @@ before(async () => {
 after(() => on.stop());
 
 const time = order("time_now");
-const news = order("news_unread");
+const news = order("feeds_unread");
 const alarms = order("alarms_list");
-const tickets = order("tickets_get");
+const tickets = order("tasks_get", { id: "HOME-1" });
 const agenda = order("agenda_today");
 const promised = order("commitments_list");
 const promise = (text: string): string => order("commitments_add", { text });

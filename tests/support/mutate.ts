@@ -118,6 +118,9 @@ function valueOf({ type, enum: options, format }: Property, name: string): fc.Ar
   if (options) return fc.constantFrom(...options);
   if (format === "date") return fc.constantFrom("2026-01-02", "2026-02-30", "0000-00-00", "2024-02-29");
   if (name === "url") return fc.webUrl();
+  if (name === "id" && type === "string")
+    return fc.constantFrom("HOME-12", "home-1", " HOME-3 ", "HOME", "-1", "A/B-1");
+  if (name === "ids") return fc.array(fc.integer({ min: -1, max: 12 }), { maxLength: 4 });
   if (type === "string") return fc.string({ minLength: 1, maxLength: 20 });
   if (type === "integer" || type === "number") return fc.integer({ min: -1, max: 12 });
   return type === "boolean" ? fc.boolean() : oddValue;

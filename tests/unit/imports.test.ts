@@ -90,6 +90,13 @@ for (const [name, specifier, ...where] of rules)
     );
   });
 
+test("a task tracker is known to the rest by what every tracker is", () => {
+  assert.deepEqual(
+    only((to) => /^lib\/sources\/plane\b/.test(to), within("lib/sources")),
+    [],
+  );
+});
+
 test("the agent loop knows no channel, no database, no provider and no platform", () => {
   const foreign = imports.filter(
     ({ from, to, typeOnly }) =>
