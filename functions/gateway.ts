@@ -22,6 +22,7 @@ import { createNotes } from "../lib/ledger/notes.ts";
 import { createMcpPins } from "../lib/ledger/mcp-pins.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
 import { checkKey } from "../lib/ledger/runs.ts";
+import { createSchedules } from "../lib/ledger/schedules.ts";
 import { ownTurns } from "../lib/ledger/turns.ts";
 import { createBackends } from "../lib/llm/backends.ts";
 import { createDeviceIds } from "../lib/ledger/matrix-devices.ts";
@@ -129,6 +130,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         commitments: createCommitments(tables.database, keyring.bodies),
         turns: (who) => ownTurns(sql, keyring.bodies, who),
         notes: createNotes(tables.database, keyring),
+        schedules: createSchedules(sql, keyring.bodies),
       },
       () => config().tools,
       Object.keys(settings.tools.message.destinations),

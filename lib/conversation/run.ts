@@ -112,7 +112,7 @@ export async function execute(
       : undefined;
   };
   const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config, consulted) };
-  const place = scope.job ? undefined : { lane, destination };
+  const place = scope.job || scope.caller ? undefined : { lane, destination };
   const tools = { scope, runId, conversationId, shared, place, request, taint, exhausted, reach };
   const offered = registry.specs(offeredTools(scope, registry.all()));
   const loop = (messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult> =>

@@ -9,6 +9,7 @@ import { historyTool, type TurnReader } from "./history.ts";
 import { httpTools } from "./http.ts";
 import { messageTool } from "./message.ts";
 import { type NoteStore, notesTools } from "./notes.ts";
+import { scheduleTools, type ScheduleStore } from "./schedule.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
@@ -16,6 +17,7 @@ export interface BuiltinStores {
   readonly commitments: CommitmentStore;
   readonly turns: TurnReader;
   readonly notes: NoteStore;
+  readonly schedules: ScheduleStore;
 }
 
 /** The tools that come with the gateway. `settings` is read at each call: config may change; `destinations` are told to the model. */
@@ -32,6 +34,7 @@ export const builtinTools = (
   ...httpTools(() => settings().http),
   ...notesTools(stores.notes, () => settings().notes),
   messageTool(destinations),
+  ...scheduleTools(stores.schedules, () => settings().schedule),
 ];
 
 const nowhere = (): never => {
@@ -45,6 +48,7 @@ export const unconnectedTools = (): Tool[] =>
       commitments: { list: nowhere, add: nowhere, complete: nowhere },
       turns: nowhere,
       notes: { read: nowhere, list: nowhere, write: nowhere },
+      schedules: { add: nowhere },
     },
     nowhere,
   );
