@@ -72,7 +72,7 @@ export function scheduleTools(store: ScheduleStore, settings: () => RawConfig["t
         const text = `Scheduled as #${id}: ${words}. The person lists and deletes such by the command jobs.`;
         return { text, data: { id, next: when.nextAt.toISOString() } };
       },
-    }) as Tool,
+    }),
   ];
 }
 
