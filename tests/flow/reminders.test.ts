@@ -265,7 +265,31 @@ describe("what is due", () => {
     assert.equal((await lastRun(stage.gateway.sql, ada))["agent"], "helper");
   });
 
-  test("is a run of its own among messages of the person, and no rate turns it away", async () => {
+  test("is a run of its own between messages of the person that are waiting", async () => {
+    const ada = stage.person();
+    const { id } = await scheduled(ada, daily("apart"));
+    await due(id, at(1, "07:00"));
+    const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    stage.model.setScript(async () => {
+      asked.resolve();
+      await answer.promise;
+      return { text: "At last." };
+    });
+    await stage.say(ada, "think");
+    await asked.promise;
+    await stage.say(ada, "before");
+    await fire(at(1, "07:00"));
+    await stage.say(ada, "after");
+    await until(async () => (await firings(id)).length === 1);
+    stage.model.setScript(obedient);
+    answer.resolve();
+    assert.equal(await stage.heard(ada), "At last.");
+    assert.equal(await stage.heard(ada), "You said: before");
+    assert.match(await stage.heard(ada), /^You said: \[Scheduled for .*\n\napart$/s);
+    assert.equal(await stage.heard(ada), "You said: after");
+  });
+
+  test("is turned away by no rate", async () => {
     const ada = stage.person();
     const { id } = await scheduled(ada, daily("apart"));
     await due(id, at(1, "07:00"));
