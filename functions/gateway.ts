@@ -14,19 +14,15 @@ import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
 import { watchAlerts } from "../lib/jobs/alert-watch.ts";
-import { createAlertsSeen } from "../lib/ledger/alerts-seen.ts";
-import { createCommitments } from "../lib/ledger/commitments.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
 import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
-import { createNotes } from "../lib/ledger/notes.ts";
 import { createMcpPins } from "../lib/ledger/mcp-pins.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
 import { checkKey } from "../lib/ledger/runs.ts";
-import { ownTurns } from "../lib/ledger/turns.ts";
 import { createBackends } from "../lib/llm/backends.ts";
 import { createDeviceIds } from "../lib/ledger/matrix-devices.ts";
 import type { Log } from "../lib/log.ts";
@@ -47,10 +43,10 @@ import { startWorker } from "../lib/queue/worker.ts";
 import { createKeyring } from "../lib/seal.ts";
 import { createTelegramChannel } from "../lib/telegram/channel.ts";
 import { denialText, refusedTap } from "../lib/telegram/denial.ts";
-import { builtinTools } from "../lib/tools/builtin.ts";
 import type { Tool } from "../lib/tools/define.ts";
 import { ToolRegistry } from "../lib/tools/registry.ts";
 import { agentFunctions, jobFunctions } from "./agents/index.ts";
+import { storesIn, toolsOver } from "./builtin-tools.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { createHealthFunction } from "./health.ts";
 import { createJobsFunction } from "./jobs.ts";
@@ -128,20 +124,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const tell = createTell({ outbox, channel: channels.matrix, log });
   const backends = createBackends({ log });
   const cancellations = new Cancellations(sql);
-  const alertsSeen = createAlertsSeen(tables.database, keyring.bodies);
-  const registry = new ToolRegistry(
-    builtinTools(
-      {
-        commitments: createCommitments(tables.database, keyring.bodies),
-        turns: (who) => ownTurns(sql, keyring.bodies, who),
-        notes: createNotes(tables.database, keyring),
-        alertsSeen,
-      },
-      () => config().tools,
-      Object.keys(settings.tools.message.destinations),
-      () => config().services,
-    ),
-  );
+  const stores = storesIn({ sql, database: tables.database, keyring });
+  const registry = new ToolRegistry(toolsOver(stores, config));
   const report = createReport({ config, outbox, channels, rooms, log });
   registry.add(ownTools);
   const mcp = await startMcpServers({ config, pins: createMcpPins(sql), registry, metrics, log });
@@ -262,7 +246,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });
   const stopRecovery = await startRecovery({ sql, lanes, report, metrics, log });
-  const alertWatch = watchAlerts({ service: () => config().services.alerts, seen: alertsSeen, log });
+  const alertWatch = watchAlerts({ service: () => config().services.alerts, seen: stores.alertsSeen, log });
   const forgetAlerts = onConfig?.(() => alertWatch.changed());
   backends.warm().catch((err: unknown) => log.error({ err }, "the model client could not be loaded"));
 

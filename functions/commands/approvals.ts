@@ -100,6 +100,7 @@ function describe({ code, ...found }: StoredApproval, timezone: string): string[
       ([name, value]) => `  ${name.padEnd(9)} ${visible(value)}`,
     ),
     `  ${"until".padEnd(9)} ${shortTime(expiresAt, timezone)}`,
+    ...(shown?.foreseen === undefined ? [] : [`  ${"that is".padEnd(9)} ${visible(shown.foreseen)}`]),
     shown ? shownArguments(shown.input) : "  its arguments cannot be opened: the row is damaged",
   ];
 }

@@ -24,6 +24,7 @@ const modules: readonly CommandModule[] = [
     summary: "register the application service, create and verify agent users",
     load: () => import("./matrix.ts"),
   },
+  { name: "tools", summary: "list the tools, and try what they return", load: () => import("./tools.ts") },
   { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 

@@ -8,7 +8,7 @@ import { estimateTokens } from "./history.ts";
 import type { RunEvent, RunJournal } from "./events.ts";
 import type { Model, ModelMessage, ToolSpec } from "./model.ts";
 import type { ReadyCall } from "../policy/granted.ts";
-import { executeCall, prepareCall, type ToolHost, type ToolResult } from "./tool-call.ts";
+import { executeCall, foresee, prepareCall, type ToolHost, type ToolResult } from "./tool-call.ts";
 import type { Tool } from "../tools/define.ts";
 import { applyEvent, type CallState, type Transcript } from "./transcript.ts";
 import { type Question, RunWaiting } from "./waiting.ts";
@@ -215,7 +215,12 @@ async function runCall(
   let { granted, decision } = tools.decide(call.name, { ready, taint });
   if (state.decision === "ask" && decision.decision !== "deny") {
     const answer = await tools.answer(seq);
-    if (answer.state === "pending") return answer.asked ? "waiting" : { seq, call: ready, rule: decision.rule };
+    if (answer.state === "pending") {
+      if (answer.asked) return "waiting";
+      const words = foresee(ready, tools.context(String(seq), signal));
+      if ("outcome" in words) return finish(words.outcome, words.text);
+      return { seq, call: ready, rule: decision.rule, ...words };
+    }
     if (!state.approved) await record({ type: "approval.decided", call, outcome: answer.state, approver: answer.by });
     if (answer.state !== "approved") return finish("denied", refusals[answer.state](call.name));
     ({ granted, decision } = tools.decide(call.name, { ready, taint, approved: { seq, approval: answer.approval } }));

@@ -46,6 +46,9 @@ export interface ToolResult {
 
 const failed = (text: string): ToolResult => ({ outcome: "error", text });
 
+const failure = ({ name }: Tool, thrown: unknown): ToolResult =>
+  failed(thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${name} failed: ${messageOf(thrown)}`);
+
 /**
  * Parses a call's arguments. A call cut off by the output limit, invalid JSON or arguments the schema refuses come back
  * as an error for the model and are never executed.
@@ -65,6 +68,16 @@ export function prepareCall(tool: Tool, call: ToolCall, truncated: boolean): Rea
   return { tool, input: checked.data };
 }
 
+/** What an approver is told of a call beside its arguments, or why there is nothing to ask about. */
+export function foresee({ tool, input }: ReadyCall, context: ToolContext): { readonly foreseen?: string } | ToolResult {
+  const { place, timezone, now } = context;
+  try {
+    return tool.foresee ? { foreseen: tool.foresee(input, { place, timezone, now }) } : {};
+  } catch (thrown) {
+    return failure(tool, thrown);
+  }
+}
+
 /** Runs a granted call under its timeout and cuts its result to its limit. Throws only when `context.signal` is aborted, and RunWaiting. */
 export async function executeCall(call: GrantedCall, context: ToolContext): Promise<ToolResult> {
   const { tool } = call;
@@ -80,9 +93,7 @@ export async function executeCall(call: GrantedCall, context: ToolContext): Prom
     if (timeout.signal.aborted) return tooSlow(tool);
     if (thrown instanceof ClawError && thrown.code === "outcome_unknown")
       return { outcome: "unknown", text: thrown.say ?? thrown.message };
-    return failed(
-      thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${tool.name} failed: ${messageOf(thrown)}`,
-    );
+    return failure(tool, thrown);
   } finally {
     clearTimeout(timer);
   }

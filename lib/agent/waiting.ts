@@ -7,6 +7,8 @@ export interface Question {
   readonly call: ReadyCall;
   /** Why it is asked. */
   readonly rule: string;
+  /** What the call comes to, by the tool's own word; left out where its arguments say it all. */
+  readonly foreseen?: string;
 }
 
 /** Thrown by the loop when it can go on only once others have decided: no failure, and no end of the run. */

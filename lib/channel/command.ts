@@ -8,6 +8,7 @@ const names: ReadonlySet<string> = new Set<Command["name"]>([
   "new",
   "status",
   "stop",
+  "jobs",
   "approve",
   "deny",
 ]);

@@ -64,7 +64,7 @@ export interface OutboundFile {
 
 /** A command of either channel: `/new` on Telegram is `!new` on Matrix. */
 export interface Command {
-  readonly name: "start" | "help" | "agents" | "agent" | "new" | "status" | "stop" | "approve" | "deny";
+  readonly name: "start" | "help" | "agents" | "agent" | "new" | "status" | "stop" | "jobs" | "approve" | "deny";
   readonly argument: string;
 }
 
@@ -87,8 +87,23 @@ export interface InboundMessage {
   readonly destination: Destination;
   /** True in rooms with others, where an answer is public to them. */
   readonly shared: boolean;
-  /** When it was sent, ISO 8601, by the channel's clock. */
+  /** When it was sent, ISO 8601, by the channel's clock; of a scheduled one, when it was due. */
   readonly sentAt: string;
+  /** Nobody wrote it now: a schedule of the person's speaks, in words that an agent chose and an approver agreed to. */
+  readonly scheduled?: ScheduledMessage;
+}
+
+/** The occurrence of a schedule that a message is; the times in words, by the schedule's own zone. */
+export interface ScheduledMessage {
+  readonly id: number;
+  /** Who answers, whoever else is talked to in the chat now. */
+  readonly agent: string;
+  /** What had tainted the run that made it. */
+  readonly taint: readonly string[];
+  readonly asked: string;
+  /** How often. */
+  readonly when: string;
+  readonly due: string;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop /approve /deny. */
+/** Commands that are answered at once, even while a run is at work: /start /help /agents /status /stop /jobs /approve /deny. */
 import { roomOf } from "../channel/room.ts";
 import type { Command, InboundMessage, Lane } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
@@ -12,6 +12,7 @@ import { offeredTools } from "../policy/decide.ts";
 import { chooseAgent } from "./address.ts";
 import { answerQuestion } from "./approval.ts";
 import { deliver } from "./deliver.ts";
+import { myJobs } from "./my-jobs.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { shortTime } from "./question.ts";
 import { toEntries } from "./reply.ts";
@@ -97,6 +98,8 @@ async function respond(
       return status(deps, config, lane, message);
     case "agents":
       return agents(config, message);
+    case "jobs":
+      return myJobs(deps, message, message.command?.argument ?? "");
     case "start":
     case "help":
     case "agent":
@@ -116,6 +119,7 @@ function help({ destination }: InboundMessage, name: Command["name"]): string {
     ["new", "begin a new conversation"],
     ["status", "what is going on"],
     ["stop", "stop what is running"],
+    ["jobs", "what is scheduled for you"],
     ["help", "this"],
   ].map(([command, what]) => `- \`${mark}${command}\` ${what}`);
   const greeting = name === "start" ? "Hello. Write to me as you would to a person.\n\n" : "";

@@ -3,13 +3,14 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { noLinks } from "../channel/links.ts";
 import { roomOf } from "../channel/room.ts";
-import type { Destination, Lane } from "../channel/types.ts";
+import type { Destination, InboundMessage, Lane, ScheduledMessage } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { activate, type Conversation, resetHistory } from "../ledger/conversations.ts";
 import { burst, endMessages, type Mailbox, type OpenMessage, readMailbox } from "../ledger/mailbox.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { abandonRun, beginRun } from "../ledger/runs.ts";
+import { endSchedule } from "../ledger/schedules.ts";
 import { openTurns, recentTurns, type SealedTurn, shownTurns, taintOf } from "../ledger/turns.ts";
 import { agentsFor, isTrusted } from "../policy/access.ts";
 import type { Pass } from "../queue/lanes.ts";
@@ -101,14 +102,18 @@ async function setAside(deps: ConversationDeps, lane: Lane, rows: Mailbox["unrea
   for (const { runId } of rows) if (runId !== undefined) await abandonRun(deps.sql, runId);
 }
 
-/** The messages of the run that was interrupted; or one command; or all that one person said in a row. */
+/** Never one run with what was said before or after it. */
+const standsAlone = ({ command, scheduled }: InboundMessage): boolean =>
+  command !== undefined || scheduled !== undefined;
+
+/** The messages of the run that was interrupted; or one command or schedule; or all that one person said in a row. */
 function nextBatch(open: readonly OpenMessage[]): readonly OpenMessage[] {
   const [first] = open;
   if (!first) return [];
-  if (first.runId === undefined && first.message.command) return [first];
+  if (first.runId === undefined && standsAlone(first.message)) return [first];
   const belongs = ({ runId, message }: OpenMessage): boolean =>
     runId === first.runId &&
-    (runId !== undefined || (message.principal === first.message.principal && !message.command));
+    (runId !== undefined || (message.principal === first.message.principal && !standsAlone(message)));
   const end = open.findIndex((entry) => !belongs(entry));
   return end === -1 ? open : open.slice(0, end);
 }
@@ -140,16 +145,17 @@ async function answer(
 ): Promise<ClaimedMessage | "later" | undefined> {
   const last = batch.at(-1);
   if (!last) return undefined;
-  const { destination, principal, shared } = last.message;
+  const { destination, principal, shared, scheduled, sentAt } = last.message;
   const config = deps.config();
   const addressed = await addressee(deps, config, lane, last.message, known.active);
   if (!addressed) {
+    if (scheduled) await endForGood(deps, lane, destination, scheduled);
     await endMessages(deps.sql, idsOf(batch), "denied", "no agent here may answer this person");
     return undefined;
   }
   const { agent, conversation } = addressed;
   const channel = deps.channels[destination.channel];
-  const admission = await deps.rates.admit(config, principal, destination);
+  const admission = await deps.rates[scheduled ? "admitAgreed" : "admit"](config, principal, destination);
   if (admission.state === "later") return "later";
   if (admission.state === "too-fast") {
     await turnAway(deps, lane, batch, destination, admission);
@@ -185,6 +191,7 @@ async function answer(
       agent: agent.name,
       principal,
       trigger: "chat" as const,
+      ...(scheduled && { job: { name: `schedule:${scheduled.id}`, slot: new Date(sentAt), attempt: 1 } }),
       policyHash: config.policyHash,
       promptHash: agent.promptHash,
     };
@@ -201,6 +208,19 @@ async function answer(
     admission.end();
     void presence.end();
   }
+}
+
+/** Ends a schedule whose agent may not answer its person there any more, and says so once. */
+async function endForGood(
+  deps: ConversationDeps,
+  lane: Lane,
+  destination: Destination,
+  { id, agent, when }: ScheduledMessage,
+): Promise<void> {
+  const line = `Schedule #${id} (${when}) is over: ${agent} may not answer you here any more.`;
+  await deps.outbox.add(toEntries(deps.channels[destination.channel], lane, destination, `schedule-over:${id}`, line));
+  await endSchedule(deps.sql, id);
+  deps.log.warn({ lane, schedule: id, agent }, "a schedule is over: nobody here may answer its person");
 }
 
 /** Ends messages that came too fast, with one line a minute: more of them would be too fast, too. */

@@ -1,6 +1,6 @@
 /** A burst of messages as one input for the model: voice turned to text, images fetched, what cannot be read said so. */
 import type { ImagePart } from "../agent/model.ts";
-import type { Attachment, Destination, InboundMessage } from "../channel/types.ts";
+import type { Attachment, Destination, InboundMessage, ScheduledMessage } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import type { OpenMessage } from "../ledger/mailbox.ts";
@@ -59,6 +59,11 @@ export async function takeIn(
     return image;
   };
   for (const { id, message } of batch) {
+    if (message.scheduled) {
+      for (const source of message.scheduled.taint) taint.add(source);
+      parts.push(scheduledWords(message, message.scheduled));
+      continue;
+    }
     const lines: string[] = [];
     const imagesBefore = images.length;
     if (message.quoted !== undefined) taint.add("quoted");
@@ -119,6 +124,10 @@ function spokenBy({ shared, senderName, principal, quoted }: InboundMessage, tex
     : "";
   return `${quote}${shared ? `${senderName ?? principal}: ` : ""}${text}`;
 }
+
+/** The model is told whose words these are: nobody says them now, so that they are no answer to what was said last. */
+const scheduledWords = ({ principal, text }: InboundMessage, { asked, when, due }: ScheduledMessage): string =>
+  `[Scheduled for ${principal} on ${asked}: ${when}. Due ${due}. Nobody wrote this now; do it, or say it to them.]\n\n${text}`;
 
 /** An image's bytes, checked to be one. Used again, by reference, when a run is resumed. */
 export async function fetchImage(

@@ -30,13 +30,13 @@ export async function park(
   const { open, config } = setup;
   const { run } = open;
   const expiresAt = new Date(Date.now() + config.approvals.expires_minutes * 60_000);
-  const asked = questions.map(({ seq, call, rule }): NewApproval => ({
+  const asked = questions.map(({ seq, call, rule, foreseen }): NewApproval => ({
     code: newCode(),
     seq,
     callHash: callHash({ runId: run.id, seq }, call),
     tool: call.tool.name,
     rule,
-    shown: { tool: call.tool.name, input: call.input },
+    shown: { tool: call.tool.name, input: call.input, ...(foreseen !== undefined && { foreseen }) },
     expiresAt,
   }));
   const outbox = (await Promise.all(asked.map((question) => askedOf(deps, setup, question)))).flat();

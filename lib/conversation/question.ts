@@ -41,6 +41,7 @@ export function questionText(
     `**Approve?** ${agent} wants to call ${inlineCode(tool)} with`,
     // No line of JSON can be a fence: strings are quoted, and their line breaks escaped.
     `\`\`\`json\n${shownArguments(shown.input, maxArguments)}\n\`\`\``,
+    ...(shown.foreseen === undefined ? [] : [`That is: ${inlineCode(shown.foreseen, maxFact)}.`]),
     `Asked by ${inlineCode(principal, maxFact)}. It needs a yes by ${inlineCode(rule, maxFact)}, until ${shortTime(expiresAt, timezone)}.`,
     taps ? `${byTap}, or write ${words}.` : `Write ${byWords}.`,
   ].join("\n\n");

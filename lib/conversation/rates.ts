@@ -36,8 +36,8 @@ export class Rates {
   }
 
   /** Decides about a run that is to begin now. */
-  async admit({ rate }: Config, principal: Principal, destination: Destination): Promise<Admission> {
-    const { principal_per_minute, room_per_minute, principal_runs } = rate;
+  async admit(config: Config, principal: Principal, destination: Destination): Promise<Admission> {
+    const { principal_per_minute, room_per_minute } = config.rate;
     if (this.#near(principal, principal_per_minute)) {
       const seconds = await secondsToWait(this.#sql, { principal }, principal_per_minute);
       if (seconds !== undefined) return { state: "too-fast", key: "rate.principal_per_minute", seconds };
@@ -47,10 +47,21 @@ export class Rates {
       const seconds = await secondsToWait(this.#sql, { room: destination }, room_per_minute);
       if (seconds !== undefined) return { state: "too-fast", key: "rate.room_per_minute", seconds };
     }
+    return this.admitAgreed(config, principal, destination);
+  }
+
+  /** The same for what was agreed to before: it may have to wait, but is never turned away. */
+  async admitAgreed(
+    { rate }: Config,
+    principal: Principal,
+    destination: Destination,
+  ): Promise<Exclude<Admission, { readonly state: "too-fast" }>> {
+    const { principal_runs } = rate;
     if (this.#at(principal) > 0 && (await runningOf(this.#sql, principal)) >= principal_runs) return { state: "later" };
     // Without a wait in between: another lane of theirs may have been asking, too.
     if (this.#at(principal) >= principal_runs) return { state: "later" };
     this.#note(principal);
+    const room = roomOf(destination);
     if (room !== undefined) this.#note(room);
     return { state: "begin", end: this.enter(principal) };
   }

@@ -132,7 +132,7 @@ export function prepare(
       : undefined;
   };
   const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config, consulted) };
-  const place = scope.job ? undefined : { lane, destination };
+  const place = scope.job || scope.caller ? undefined : { lane, destination };
   const tools = { scope, runId, conversationId, shared, place, request, taint, exhausted, reach };
   const offered = registry.specs(
     offeredTools(

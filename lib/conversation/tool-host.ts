@@ -15,7 +15,7 @@ export interface ToolHostSetup {
   readonly conversationId: string;
   /** True in rooms with others. */
   readonly shared: boolean;
-  /** Undefined in a job. */
+  /** Undefined in a job, and where another agent asks. */
   readonly place: ToolContext["place"];
   /** What the person wrote themselves. */
   readonly request: string;

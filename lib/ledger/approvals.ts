@@ -18,7 +18,7 @@ export interface NewApproval {
   readonly tool: string;
   /** Why it is asked. */
   readonly rule: string;
-  /** What is shown: the exact arguments. */
+  /** What is shown: the exact arguments, and what they come to. */
   readonly shown: ShownCall;
   readonly expiresAt: Date;
 }
@@ -27,6 +27,8 @@ export interface NewApproval {
 export interface ShownCall {
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** What it comes to, by the tool's own word. */
+  readonly foreseen?: string;
 }
 
 /** The associated data of a sealed question. */

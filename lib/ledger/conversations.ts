@@ -27,6 +27,16 @@ export async function activate(sql: Sql, lane: Lane, agent: string): Promise<Con
   });
 }
 
+/** The agent's conversation in the lane, whoever answers there. */
+export async function conversationWith(sql: Sql, lane: Lane, agent: string): Promise<Conversation> {
+  const [row] = await sql<Conversation[]>`
+    insert into conversations (id, lane, agent, active)
+    select ${randomUUID()}::uuid, ${lane}, ${agent}, not exists (select 1 from conversations where lane = ${lane} and active)
+    on conflict (lane, agent) do update set agent = excluded.agent returning id, agent`;
+  if (!row) throw new Error("insert returned no row");
+  return row;
+}
+
 /** `/new`: what was said before is no longer shown to the model. Nothing is deleted. */
 export async function resetHistory(sql: Sql, lane: Lane): Promise<void> {
   await sql`

@@ -18,6 +18,7 @@ export const menu = [
   { command: "agent", description: "Talk to another agent: /agent NAME" },
   { command: "new", description: "Begin a new conversation" },
   { command: "status", description: "What is going on" },
+  { command: "jobs", description: "What is scheduled for you" },
   { command: "stop", description: "Stop the run at work" },
 ] as const;
 

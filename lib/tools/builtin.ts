@@ -14,6 +14,7 @@ import { httpTools } from "./http.ts";
 import { messageTool } from "./message.ts";
 import { type NoteStore, notesTools } from "./notes.ts";
 import { tasksTools } from "./tasks.ts";
+import { scheduleTools, type ScheduleStore } from "./schedule.ts";
 import { timeNow } from "./time.ts";
 
 /** What the built-in tools reach the rest by. */
@@ -22,6 +23,7 @@ export interface BuiltinStores {
   readonly turns: TurnReader;
   readonly notes: NoteStore;
   readonly alertsSeen: AlertsSeen;
+  readonly schedules: ScheduleStore;
 }
 
 /**
@@ -46,6 +48,7 @@ export const builtinTools = (
   calendarTool(services),
   ...feedsTools(services),
   ...tasksTools(services),
+  ...scheduleTools(stores.schedules, () => settings().schedule),
 ];
 
 function nowhere(): never {
@@ -60,6 +63,7 @@ export const unconnectedTools = (): Tool[] =>
       turns: nowhere,
       notes: { read: nowhere, list: nowhere, write: nowhere },
       alertsSeen: { record: nowhere, endedSince: nowhere },
+      schedules: { add: nowhere },
     },
     nowhere,
     [],

@@ -22,7 +22,7 @@ export interface ToolContext {
   readonly conversationId: string;
   /** True in rooms with others: what a tool returns may be said to them. */
   readonly shared: boolean;
-  /** Where the answer goes; left out where there is no chat: in a job. */
+  /** Where the answer goes; left out where there is no chat of the agent's own: in a job, or asked by another agent. */
   readonly place?: { readonly lane: Lane; readonly destination: Destination } | undefined;
   readonly timezone: string;
   readonly now: () => Date;
@@ -42,6 +42,9 @@ export interface ToolContext {
   /** Left out where the agent's model takes no images. */
   readonly look?: Look | undefined;
 }
+
+/** What of a call's context is there before it is granted: nothing by which anything could be reached. */
+export type Foresight = Pick<ToolContext, "place" | "timezone" | "now">;
 
 /** Has the agent's model look at an image, apart from the run: it is given no tools, no history and none of the agent's prompt. */
 export interface Look {
@@ -86,6 +89,11 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   readonly service?: ServiceName;
   /** Called only with an approver's yes, whatever grants it. */
   readonly asks?: true;
+  /**
+   * What a call comes to, in words beside its arguments for whoever is to approve it. Pure. Throws ClawError where it can come
+   * to nothing: the model reads that, and nobody is asked.
+   */
+  foresee?(input: z.output<Input>, circumstances: Foresight): string;
   /** Its settings list where it may send to, so that an agent's argument rules need not. */
   readonly bounded?: true;
 }
@@ -131,6 +139,7 @@ export function defineTool<Input extends z.ZodObject>(tool: ToolDefinition<Input
     ...(parameters && { parameters }),
     ...(tool.service && { service: tool.service }),
     ...(tool.asks && { asks: tool.asks }),
+    ...(tool.foresee && { foresee: tool.foresee.bind(tool) }),
     ...(tool.bounded && { bounded: tool.bounded }),
   };
   const defined = Object.freeze({ ...facts, labels: Object.freeze([...tool.labels]) });

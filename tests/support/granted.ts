@@ -3,7 +3,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { configSchema } from "../../lib/config/schema.ts";
 import { Secret } from "../../lib/config/secret.ts";
 import type { Decision, Scope } from "../../lib/policy/decide.ts";
-import { GrantedCall, type ReadyCall } from "../../lib/policy/granted.ts";
+import { callHash, GrantedCall, type ReadyCall } from "../../lib/policy/granted.ts";
 import type { Tool, ToolContext, ToolOutput } from "../../lib/tools/define.ts";
 import { runTool } from "../../lib/tools/define.ts";
 
@@ -13,7 +13,7 @@ const person = "telegram:1";
 function permissive(deny: readonly string[]): Config {
   const raw = configSchema.parse({
     backends: { main: { base_url: "http://127.0.0.1:1/v1", model: "fake" } },
-    groups: { owners: { members: [person], agents: ["*"], tools: ["*"] } },
+    groups: { owners: { members: [person], agents: ["*"], tools: ["*"], approve: true } },
     tools: {
       alerts: { url: "http://127.0.0.1:1" },
       calendar: { calendars: { home: { url: "http://127.0.0.1:1" } } },
@@ -43,9 +43,12 @@ export const decided = (
 ): { decision: Decision; granted: GrantedCall | undefined } =>
   GrantedCall.decide(permissiveScope(deny), call, { request: "", taint: [] });
 
-/** A granted call. */
+/** A granted call, with an approver's yes where it needs one. */
 export function granted(tool: Tool, input: ReadyCall["input"]): GrantedCall {
-  const { granted: call, decision } = decided({ tool, input });
+  const place = { runId: "run-1", seq: 1 };
+  const approved = { place, approval: { callHash: callHash(place, { tool, input }) } };
+  const circumstances = { request: "", taint: [] };
+  const { granted: call, decision } = GrantedCall.decide(permissiveScope(), { tool, input }, circumstances, approved);
   if (!call) throw new Error(`not granted: ${decision.rule}`);
   return call;
 }

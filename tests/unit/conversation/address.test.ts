@@ -26,3 +26,25 @@ test("somebody in a group's room gets its agent there, and none in another room 
   assert.equal(chooseAgent(config, onTelegram(-5), undefined)?.name, "ops");
   for (const chat of [-6, 77]) assert.equal(chooseAgent(config, onTelegram(chat), "ops"), undefined);
 });
+
+test("what was scheduled is for the agent it was scheduled with, where that may still answer, and for nobody else", (t) => {
+  const config = loadWorld(t, "", desk);
+  const user = "@agent_ops:home.example";
+  const scheduled = (agent: string) => ({ id: 1, agent, taint: [], asked: "", when: "", due: "" });
+  const onMatrix = (agent: string, where = room) => ({
+    ...message("matrix:@guest:h.example", { channel: "matrix", user, room: where }),
+    scheduled: scheduled(agent),
+  });
+  assert.equal(chooseAgent(config, onMatrix("ops"), undefined)?.name, "ops");
+  assert.equal(chooseAgent(config, onMatrix("helper"), undefined), undefined);
+  assert.equal(chooseAgent(config, onMatrix("ops", "!other:home.example"), undefined), undefined);
+  const onTelegram = (agent: string, chat = 123456789, bot = "home") => ({
+    ...message("telegram:123456789", { channel: "telegram", bot, chat }),
+    scheduled: scheduled(agent),
+  });
+  assert.equal(chooseAgent(config, onTelegram("ops"), undefined)?.name, "ops");
+  // None that is on Telegram; a group the bot does not answer in any more; a bot that is gone.
+  assert.equal(chooseAgent(config, onTelegram("helper"), "ops"), undefined);
+  assert.equal(chooseAgent(config, onTelegram("ops", -5), "ops"), undefined);
+  assert.equal(chooseAgent(config, onTelegram("ops", 123456789, "gone"), "ops"), undefined);
+});
