@@ -3,6 +3,7 @@ import { estimateTokens } from "../agent/history.ts";
 import type { ModelMessage } from "../agent/model.ts";
 import { checkpoint } from "../checkpoint.ts";
 import type { Destination } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
 import { deliver } from "../conversation/deliver.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
 import { derivedId } from "../derived-id.ts";
@@ -91,6 +92,10 @@ function inWords({ name, parts }: Delivery): string {
   return `${name} ${lost?.state === "failed" ? "refused" : "perhaps"}${lost?.reason ? ` (${lost.reason})` : ""}`;
 }
 
+/** On Matrix an agent speaks as itself; of a bot's chats, its agent is who answers at first. */
+const answersIn = ({ telegram }: Config, agent: string, destination: Destination): boolean =>
+  destination.channel === "matrix" || telegram.get(destination.bot)?.agent === agent;
+
 /** Keeps the message in the conversations it went to, so that an answer there is understood. */
 async function remember(deps: ConversationDeps, slot: JobSlot, places: readonly Delivery[]): Promise<void> {
   if (places.length === 0) return;
@@ -105,10 +110,16 @@ async function remember(deps: ConversationDeps, slot: JobSlot, places: readonly 
     { role: "assistant", text: ended.text, toolCalls: [] },
   ];
   for (const { parts } of places)
-    for (const { lane } of parts.slice(0, 1))
+    for (const { lane, destination } of parts.slice(0, 1))
       await keepTurn(deps.sql, deps.keyring.bodies, {
         id: derivedId(`job-turn:${runId}:${lane}`),
-        ...{ lane, agent: run.agent, principal: `job:${slot.job}` as const, messages },
+        ...{
+          lane,
+          agent: run.agent,
+          answers: answersIn(deps.config(), run.agent, destination),
+          principal: `job:${slot.job}` as const,
+          messages,
+        },
         tokens: estimateTokens(messages),
         taint: ended.taint,
       });
