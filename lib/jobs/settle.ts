@@ -7,11 +7,12 @@ import type { Config } from "../config/config.ts";
 import { deliver } from "../conversation/deliver.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
 import { derivedId } from "../derived-id.ts";
+import { ClawError } from "../errors.ts";
 import { endSlot, type JobSlot, postponeSlot } from "../ledger/job-slots.ts";
 import { partsOfRun, type RunPart } from "../ledger/outbox.ts";
 import { endedRun } from "../ledger/runs.ts";
 import { keepTurn } from "../ledger/turns.ts";
-import { runAfter } from "./after.ts";
+import { type AfterOutcome, runAfter } from "./after.ts";
 import { failAttempt, tellOperator, waitMs } from "./fail.ts";
 import { slotName } from "./slot-name.ts";
 import type { JobWork } from "./work.ts";
@@ -51,25 +52,42 @@ export async function settle(
     checkpoint("job.settled");
     return "settled";
   }
-  const after = work ? await runAfter(deps, work, slot, either) : undefined;
-  if (after?.state === "again") {
+  const after = await followUp(deps, work, slot, either);
+  if (after.state === "again") {
     await postponeSlot(deps.sql, slot, waitMs(after.tries));
     return "settled";
   }
   const missing = places.filter((place) => !arrived(place)).map(inWords);
-  const undone = after?.state === "failed" ? [after.reason] : [];
-  if (after?.state === "failed")
+  const undone = after.state === "failed" ? [after.reason] : [];
+  for (const reason of undone)
     await tellOperator(
       deps,
       slot,
       `after-failed:${slot.runId}`,
-      `What **${slot.job}** does after delivery was not done: ${after.reason}.`,
+      `What **${slot.job}** does after its delivery was not done: ${reason}.`,
     );
   await endSlot(deps.sql, slot, "done", [...missing, ...undone].join("; ") || undefined);
   checkpoint("job.settled");
   deps.metrics.jobs.inc({ job: slot.job, state: "done" });
   deps.log.info({ job: slot.job, slot: slot.slot, run: slot.runId, missing: missing.length }, "a job is delivered");
   return "settled";
+}
+
+/** What is done after delivery. What can never be done is told, or its lane would try it for ever. */
+async function followUp(
+  deps: ConversationDeps,
+  work: JobWork | undefined,
+  slot: JobSlot,
+  signal: AbortSignal,
+): Promise<AfterOutcome> {
+  if (!work) return { state: "failed", reason: `jobs.${slot.job} is no longer in the config, or cannot be run by it` };
+  try {
+    return await runAfter(deps, work, slot, signal);
+  } catch (thrown) {
+    if (thrown instanceof ClawError && thrown.code === "environment")
+      return { state: "failed", reason: thrown.message };
+    throw thrown;
+  }
 }
 
 const isOpen = ({ state }: RunPart): boolean => state === "pending" || state === "sending";
