@@ -53,7 +53,9 @@ async function advance(
   } catch (thrown) {
     // Not the run's own end: its journal cannot be opened, or this config cannot run it.
     const given = thrown instanceof ClawError && (thrown.code === "environment" || thrown.code === "config_invalid");
-    if (!given || slot.state === "delivering") throw thrown;
+    if (!given) throw thrown;
+    // What is on its way arrives all the same.
+    if (slot.state === "delivering") return settle(deps, undefined, slot, signal, either);
     await abandonRun(deps.sql, slot.runId ?? "");
     await failAttempt(deps, job, slot, { reason: thrown.message, again: true });
     return "settled";

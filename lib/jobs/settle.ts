@@ -3,14 +3,16 @@ import { estimateTokens } from "../agent/history.ts";
 import type { ModelMessage } from "../agent/model.ts";
 import { checkpoint } from "../checkpoint.ts";
 import type { Destination } from "../channel/types.ts";
+import type { Config } from "../config/config.ts";
 import { deliver } from "../conversation/deliver.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
 import { derivedId } from "../derived-id.ts";
+import { ClawError } from "../errors.ts";
 import { endSlot, type JobSlot, postponeSlot } from "../ledger/job-slots.ts";
 import { partsOfRun, type RunPart } from "../ledger/outbox.ts";
 import { endedRun } from "../ledger/runs.ts";
 import { keepTurn } from "../ledger/turns.ts";
-import { runAfter } from "./after.ts";
+import { type AfterOutcome, runAfter } from "./after.ts";
 import { failAttempt, tellOperator, waitMs } from "./fail.ts";
 import { slotName } from "./slot-name.ts";
 import type { JobWork } from "./work.ts";
@@ -50,25 +52,42 @@ export async function settle(
     checkpoint("job.settled");
     return "settled";
   }
-  const after = work ? await runAfter(deps, work, slot, either) : undefined;
-  if (after?.state === "again") {
+  const after = await followUp(deps, work, slot, either);
+  if (after.state === "again") {
     await postponeSlot(deps.sql, slot, waitMs(after.tries));
     return "settled";
   }
   const missing = places.filter((place) => !arrived(place)).map(inWords);
-  const undone = after?.state === "failed" ? [after.reason] : [];
-  if (after?.state === "failed")
+  const undone = after.state === "failed" ? [after.reason] : [];
+  for (const reason of undone)
     await tellOperator(
       deps,
       slot,
       `after-failed:${slot.runId}`,
-      `What **${slot.job}** does after delivery was not done: ${after.reason}.`,
+      `What **${slot.job}** does after its delivery was not done: ${reason}.`,
     );
   await endSlot(deps.sql, slot, "done", [...missing, ...undone].join("; ") || undefined);
   checkpoint("job.settled");
   deps.metrics.jobs.inc({ job: slot.job, state: "done" });
   deps.log.info({ job: slot.job, slot: slot.slot, run: slot.runId, missing: missing.length }, "a job is delivered");
   return "settled";
+}
+
+/** What is done after delivery. What can never be done is told, or its lane would try it for ever. */
+async function followUp(
+  deps: ConversationDeps,
+  work: JobWork | undefined,
+  slot: JobSlot,
+  signal: AbortSignal,
+): Promise<AfterOutcome> {
+  if (!work) return { state: "failed", reason: `jobs.${slot.job} is no longer in the config, or cannot be run by it` };
+  try {
+    return await runAfter(deps, work, slot, signal);
+  } catch (thrown) {
+    if (thrown instanceof ClawError && thrown.code === "environment")
+      return { state: "failed", reason: thrown.message };
+    throw thrown;
+  }
 }
 
 const isOpen = ({ state }: RunPart): boolean => state === "pending" || state === "sending";
@@ -91,6 +110,10 @@ function inWords({ name, parts }: Delivery): string {
   return `${name} ${lost?.state === "failed" ? "refused" : "perhaps"}${lost?.reason ? ` (${lost.reason})` : ""}`;
 }
 
+/** On Matrix an agent speaks as itself; of a bot's chats, its agent is who answers at first. */
+const answersIn = ({ telegram }: Config, agent: string, destination: Destination): boolean =>
+  destination.channel === "matrix" || telegram.get(destination.bot)?.agent === agent;
+
 /** Keeps the message in the conversations it went to, so that an answer there is understood. */
 async function remember(deps: ConversationDeps, slot: JobSlot, places: readonly Delivery[]): Promise<void> {
   if (places.length === 0) return;
@@ -105,10 +128,16 @@ async function remember(deps: ConversationDeps, slot: JobSlot, places: readonly 
     { role: "assistant", text: ended.text, toolCalls: [] },
   ];
   for (const { parts } of places)
-    for (const { lane } of parts.slice(0, 1))
+    for (const { lane, destination } of parts.slice(0, 1))
       await keepTurn(deps.sql, deps.keyring.bodies, {
         id: derivedId(`job-turn:${runId}:${lane}`),
-        ...{ lane, agent: run.agent, principal: `job:${slot.job}` as const, messages },
+        ...{
+          lane,
+          agent: run.agent,
+          answers: answersIn(deps.config(), run.agent, destination),
+          principal: `job:${slot.job}` as const,
+          messages,
+        },
         tokens: estimateTokens(messages),
         taint: ended.taint,
       });

@@ -99,6 +99,8 @@ export interface ToldTurn {
   readonly id: string;
   readonly lane: Lane;
   readonly agent: string;
+  /** Whether the agent is who answers in a lane where nobody has spoken yet. */
+  readonly answers: boolean;
   readonly principal: Principal;
   readonly tokens: number;
   readonly taint: readonly TaintSource[];
@@ -107,14 +109,16 @@ export interface ToldTurn {
 
 /**
  * Keeps a turn in the lane's conversation with the agent, once, so that it is known what an answer there is about. Who answers
- * in the lane stays as it is.
+ * in a lane where somebody has spoken stays as it is.
  */
 export async function keepTurn(sql: Sql, bodies: Sealer, turn: ToldTurn): Promise<void> {
-  const { id, lane, agent, principal, tokens, taint, messages } = turn;
+  const { id, lane, agent, answers, principal, tokens, taint, messages } = turn;
   await sql`
     with conversation as (
-      insert into conversations (id, lane, agent, active) values (${derivedId(`${lane} ${agent}`)}, ${lane}, ${agent}, false)
-      on conflict (lane, agent) do update set agent = excluded.agent returning id
+      insert into conversations as c (id, lane, agent, active)
+      select ${derivedId(`${lane} ${agent}`)}::uuid, ${lane}, ${agent},
+        ${answers} and not exists (select 1 from conversations o where o.lane = ${lane} and o.active)
+      on conflict (lane, agent) do update set active = c.active or excluded.active returning id
     )
     insert into turns (conversation_id, run_id, principal, tokens, taint, body)
     select id, ${id}, ${principal}, ${tokens}, ${taintColumn(taint)}, ${bodies.sealJson(messages, turnSeal(id))}::bytea
