@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { onCalendar } from "../../../lib/jobs/on-calendar.ts";
 import type { Timetable } from "../../../lib/jobs/slots.ts";
-import { changes, dayMs, expressions, minuteMs, slotsFrom, zones } from "./support.ts";
+import { changes, dayMs, expressions, slotsFrom, zones } from "./support.ts";
 
 const now = new Date("2026-11-24T00:00Z");
 const specs = (schedule: string, timezone = "Europe/Berlin"): string[] =>
