@@ -7,8 +7,8 @@ export interface ClockChange {
   readonly after: number;
 }
 
-/** Changes that would undo each other within so long are not looked for. */
-const stepMs = 86_400_000;
+/** Changes that undo each other within so long are not found; the shortest there is holds for a month. */
+const stepMs = 7 * 86_400_000;
 const minuteMs = 60_000;
 
 /** The changes after one instant up to another, in order. */
