@@ -79,6 +79,7 @@ const rules: [string, string, ...string[]][] = [
   ["htmlparser2", "htmlparser2", "lib/http"],
   ["@modelcontextprotocol/sdk", "@modelcontextprotocol/sdk", "lib/mcp"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
+  ["croner", "croner", "lib/jobs"],
 ];
 for (const [name, specifier, ...where] of rules)
   test(`${name} is imported by ${where.join(", ")} alone`, () => {

@@ -52,7 +52,7 @@ test("what is no cron expression is told with the field and the form to write", 
     ["1, 8 * * *", /^minute "1," /],
     ["-1 8 * * *", /^minute "-1" /],
   ];
-  for (const [text, problem] of table) assert.match(String(parseCron(text)), problem);
+  for (const [text, problem] of table) assert.match(parseCron(text) as string, problem);
 });
 
 test("a day of the month that no named month has never occurs", () => {
