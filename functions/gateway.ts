@@ -58,6 +58,7 @@ import { approvalDecidedTask } from "./tasks/approval-decided.ts";
 import { approvalExpiryTask } from "./tasks/approval-expiry.ts";
 import { controlTask } from "./tasks/control.ts";
 import { deliverTask } from "./tasks/deliver.ts";
+import { jobTickTask } from "./tasks/job-tick.ts";
 import { createMatrixMembershipTask } from "./tasks/matrix-membership.ts";
 import { createTelegramFunction } from "./telegram.ts";
 
@@ -176,6 +177,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       deliver: deliverTask(deps),
       "approval-decided": approvalDecidedTask(deps),
       "approval-expiry": approvalExpiryTask(deps),
+      "job-tick": jobTickTask([]),
       "matrix-membership": createMatrixMembershipTask({ config, rooms, client, crypto, log, events }),
     },
   });

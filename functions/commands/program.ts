@@ -18,6 +18,8 @@ const modules: readonly CommandModule[] = [
   { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
   { name: "budgets", summary: "what is used of the daily budgets", load: () => import("./budgets.ts") },
   { name: "approvals", summary: "list and decide what agents ask for", load: () => import("./approvals.ts") },
+  { name: "jobs", summary: "list and run scheduled jobs", load: () => import("./jobs.ts") },
+  { name: "timers", summary: "write timers that ask for the jobs", load: () => import("./timers.ts") },
   { name: "telegram", summary: "set up and inspect the Telegram bots", load: () => import("./telegram.ts") },
   {
     name: "matrix",

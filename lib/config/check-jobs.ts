@@ -1,4 +1,5 @@
 /** What `[jobs]` and the services' settings say about other keys. */
+import { everOccurs, parseCron } from "./cron.ts";
 import { type Draft, itemsOf, namesOf } from "./draft.ts";
 import { suggest } from "./nearest.ts";
 import type { Problems } from "./problem.ts";
@@ -18,6 +19,9 @@ export function checkJobs(draft: Draft, tools: readonly ToolFacts[], problems: P
     checkPlaces(draft, at, job, problems);
     checkFunction(draft, at, job, tools, problems);
     checkPerson(draft, at, job, problems);
+    const fields = job.schedule === undefined ? undefined : parseCron(job.schedule);
+    if (typeof fields === "object" && !everOccurs(fields))
+      problems.add(`${at}.schedule`, "names no day that there is", "look at its day and its month");
     if (job.function === "report" && job.prompt === undefined)
       problems.add(
         `${at}.prompt`,

@@ -68,6 +68,20 @@ function valuesOf(word: string, { what, least, most, names }: (typeof fields)[nu
   return [...values].sort((one, two) => one - two);
 }
 
+const longestMonths = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whether there is any day at all that it names: 30 February is none. */
+export const everOccurs = ({ days, months: named, weekdays: week }: CronFields): boolean =>
+  week !== undefined ||
+  days === undefined ||
+  longestMonths.some((length, at) => (named?.includes(at + 1) ?? true) && days.some((day) => day <= length));
+
+/** The least time between two occurrences on one day, in minutes; a day's length where there is one a day. */
+export function leastMinutesBetween({ hours, minutes }: CronFields): number {
+  const times = hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
+  return Math.min(1_440, ...times.slice(1).map((time, at) => time - (times[at] ?? 0)));
+}
+
 /** A cron expression, white space made single. */
 export const cronPattern = z.string().transform((text, context) => {
   const parsed = parseCron(text);

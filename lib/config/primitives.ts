@@ -48,7 +48,9 @@ export const timezone = z
   .string()
   .refine((zone) => isTimeZone(zone), 'must be an IANA time zone such as "Europe/Berlin"');
 
+/** Offsets and other spellings are zones to Intl, but not to systemd. */
 function isTimeZone(zone: string): boolean {
+  if (!/^[A-Z][\w+-]*(\/[A-Z][\w+-]*)*$/.test(zone)) return false;
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
     return true;

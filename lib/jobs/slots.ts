@@ -1,5 +1,10 @@
-/** When a job is due. Pure: the clock is an argument. A slot is an instant; the wall clock of the job's zone decides which. */
+/**
+ * When a job is due. Pure: the clock is an argument. A slot is an instant; the wall clock of the job's zone decides which.
+ * Where clocks change: a local time that is skipped is due when the gap ends, one that comes twice the first time. A schedule
+ * of every hour is a pace and not a time of day: it is due whenever the clock shows it, so twice, or not in a gap.
+ */
 import { Cron } from "croner";
+import { type CronFields, parseCron } from "../config/cron.ts";
 
 /** What decides a job's slots. */
 export interface Timetable {
@@ -20,7 +25,7 @@ export function dueSlot(timetable: Timetable, now: Date): Date | undefined {
   return next.getTime() - now.getTime() <= Math.min(earlyMs, gap / 4) ? next : last;
 }
 
-/** The first slot after an instant. */
+/** The first slot after an instant; undefined: there is none. */
 export const nextSlot = (timetable: Timetable, after: Date): Date | undefined =>
   cronOf(timetable).nextRun(after) ?? undefined;
 
@@ -33,14 +38,27 @@ export function lastSlot(timetable: Timetable, at: Date): Date | undefined {
 /** Whether the job is due at exactly this instant. */
 export const isSlot = (timetable: Timetable, at: Date): boolean => lastSlot(timetable, at)?.getTime() === at.getTime();
 
+/** Whether a schedule names no hours. */
+export const isEveryHour = ({ hours }: CronFields): boolean => hours.length === 24;
+
 const crons = new Map<string, Cron>();
 
 function cronOf({ schedule, timezone }: Timetable): Cron {
   const key = `${timezone} ${schedule}`;
   let cron = crons.get(key);
   if (!cron) {
-    cron = new Cron(schedule, { timezone, paused: true });
+    cron = new Cron(plain(schedule), { timezone, paused: true, fixedTimeRule: "no-wildcard" });
     crons.set(key, cron);
   }
   return cron;
+}
+
+/** Lists alone, as croner moves no local times that a step or a star names; and it knows fewer spellings than config does. */
+function plain(schedule: string): string {
+  const fields = parseCron(schedule);
+  if (typeof fields === "string") throw new Error(`schedule ${fields}`);
+  const { minutes, hours, days, months, weekdays } = fields;
+  return [minutes, isEveryHour(fields) ? undefined : hours, days, months, weekdays]
+    .map((values) => values?.join(",") ?? "*")
+    .join(" ");
 }

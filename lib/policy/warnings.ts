@@ -1,5 +1,6 @@
 import { isWildcard } from "../config/check.ts";
-import type { Agent, Config } from "../config/config.ts";
+import type { Agent, Config, Job } from "../config/config.ts";
+import { leastMinutesBetween, parseCron } from "../config/cron.ts";
 import { agentsFor } from "./access.ts";
 import { speakersOf } from "./describe.ts";
 
@@ -8,6 +9,7 @@ export const configWarnings = (config: Config): string[] => [
   ...groupWarnings(config),
   ...[...config.agents.values()].flatMap((agent) => agentWarnings(config, agent)),
   ...listenWarnings(config),
+  ...[...config.jobs.values()].flatMap(jobWarnings),
 ];
 
 function groupWarnings(config: Config): string[] {
@@ -51,4 +53,16 @@ function agentWarnings(config: Config, agent: Agent): string[] {
 function listenWarnings({ listen }: Config): string[] {
   const host = listen.private.slice(0, listen.private.lastIndexOf(":"));
   return isWildcard(host) ? ["listen.private listens on every interface: publish its port on 127.0.0.1 only"] : [];
+}
+
+/** Below it, a job is hardly meant. */
+const usualMinutes = 5;
+
+function jobWarnings({ name, schedule }: Job): string[] {
+  const fields = parseCron(schedule);
+  const minutes = typeof fields === "string" ? usualMinutes : leastMinutesBetween(fields);
+  if (minutes >= usualMinutes) return [];
+  return [
+    `jobs.${name} is due ${minutes === 1 ? "a minute" : `${minutes} minutes`} after it was: each time its sources are read and its model may be asked`,
+  ];
 }

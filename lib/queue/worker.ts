@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { Logger, run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
+import { Logger, parseCronItems, run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
 import type { Log } from "../log.ts";
 import type { Locks } from "./locks.ts";
 
@@ -16,6 +16,8 @@ export interface Tasks {
   readonly "matrix-membership": Task<{ inbox: number }>;
   readonly "approval-decided": Task<{ code: string }>;
   readonly "approval-expiry": Task<{ code: string }>;
+  /** Once a minute, in one of the processes. */
+  readonly "job-tick": Task<unknown>;
 }
 
 /** A running queue worker. */
@@ -75,6 +77,10 @@ export async function startWorker(options: {
     // Jobs added now wake us by NOTIFY; polling is for those that are due later.
     pollInterval: 1000,
     taskList,
+    // One that failed, or was not come to, is made up for by the next.
+    parsedCronItems: parseCronItems([
+      { task: "job-tick", match: "* * * * *", options: { maxAttempts: 1, jobKey: "job-tick" } },
+    ]),
     events,
     logger: quietLogger(log),
   };
