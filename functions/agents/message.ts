@@ -17,16 +17,12 @@ const longestReason = 300;
 function failuresOf(readings: readonly Reading[]): string[] {
   const failed = readings
     .filter(({ state }) => state === "failed")
-    .map(({ call, text }) => ({ tool: call.tool, title: call.title, reason: text }));
-  // Several calls of one tool fail for one reason.
-  const once = failed.filter(
-    ({ tool, reason }, at) => failed.findIndex((other) => other.tool === tool && other.reason === reason) === at,
-  );
+    .map(({ call, text }) => ({ title: call.title, reason: text }));
   const calendars = failedCalendars(readings).map(({ calendar, reason }) => ({
     title: `Calendar "${calendar}"`,
     reason,
   }));
-  return [...once, ...calendars].map(({ title, reason }) => {
+  return [...failed, ...calendars].map(({ title, reason }) => {
     const why = escapeMarkdown(oneLine(reason, longestReason));
     return `⚠ ${escapeMarkdown(oneLine(title, 80))} could not be read${why === "" ? "." : `: ${why}`}`;
   });

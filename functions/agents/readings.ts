@@ -33,6 +33,7 @@ const task = z.object({
   priority: word,
   due: date,
   updated: when,
+  completed: when,
   url: z.string().optional().catch(undefined),
 });
 /** A task of tasks_mine. */

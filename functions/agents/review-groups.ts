@@ -40,7 +40,7 @@ export function taskGroups(tasks: readonly Task[], time: ReviewTime): ReviewGrou
       .join("")}`;
   };
   const open = tasks.filter(({ group }) => !closed.includes(group)).toSorted(byDue);
-  const done = tasks.filter(({ group, updated }) => group === "completed" && updated && since(updated, time));
+  const done = tasks.filter((task) => task.group === "completed" && !isDoneBefore(task, time.previous));
   const kind = (task: Task): "overdue" | "week" | "started" | "stale" | "other" => {
     const { due, group } = task;
     if (due && due < today) return "overdue";
@@ -59,13 +59,17 @@ export function taskGroups(tasks: readonly Task[], time: ReviewTime): ReviewGrou
   ]);
 }
 
+/** Whether a task was done, or dropped, before an instant; of one whose time is not known it is taken to be so. */
+export const isDoneBefore = ({ group, completed, updated }: Task, at: Date): boolean =>
+  closed.includes(group) && new Date(completed ?? updated ?? 0) < at;
+
 /** The same of commitments: those that are due later or never are only counted by their lines. */
 export function commitmentGroups(commitments: readonly Commitment[], time: ReviewTime): ReviewGroup[] {
   const today = dateIn(time.slot, time.timezone);
   const untilDate = addDays(today, 6);
   const line = ({ text, due }: Commitment): string => `${oneLine(text, 300)}${due ? `, ${dueWords(due, today)}` : ""}`;
   const open = commitments.filter(({ completedAt }) => !completedAt).toSorted(byDue);
-  const kept = commitments.filter(({ completedAt }) => completedAt && since(completedAt, time));
+  const kept = commitments.filter(({ completedAt }) => completedAt && new Date(completedAt) >= time.previous);
   const kind = ({ due }: Commitment): "overdue" | "week" | "later" =>
     due && due < today ? "overdue" : due && due <= untilDate ? "week" : "later";
   const { overdue = [], week = [], later = [] } = Object.groupBy(open, kind);
@@ -91,8 +95,6 @@ export const groupsText = (groups: readonly ReviewGroup[]): string =>
 
 const filled = (groups: readonly (readonly [string, string[]])[]): ReviewGroup[] =>
   groups.filter(([, lines]) => lines.length > 0).map(([title, lines]) => ({ title, lines }));
-
-const since = (instant: string, { previous }: ReviewTime): boolean => new Date(instant) >= previous;
 
 /** Those without a date last, else as they came. */
 const byDue = (a: { due?: string | null | undefined }, b: { due?: string | null | undefined }): number =>

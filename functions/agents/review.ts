@@ -3,16 +3,15 @@ import type { JobContext, JobFunction, Reading } from "../../lib/agent/job-funct
 import { dayName } from "./dates.ts";
 import { jobMessages, sourceText, type SourceText } from "./instructions.ts";
 import { jobMessage, noSources, plainSources, tidied } from "./message.ts";
-import { dataOf } from "./readings.ts";
-import { commitmentGroups, groupsText, taskGroups } from "./review-groups.ts";
+import { dataOf, readingOf } from "./readings.ts";
+import { commitmentGroups, groupsText, isDoneBefore, taskGroups } from "./review-groups.ts";
 
 /** What is overdue, due, in progress and left lying, and what was done since the last review. Commitments are those of the job's `for`. */
 export const review: JobFunction = {
   own: ["tasks_mine", "commitments_list"],
 
   sources: () => [
-    { tool: "tasks_mine", args: { state: "open" }, title: "Tasks" },
-    { tool: "tasks_mine", args: { state: "done" }, title: "Tasks that are done" },
+    { tool: "tasks_mine", args: { state: "all" }, title: "Tasks" },
     { tool: "commitments_list", args: { include_done: true }, title: "Commitments" },
   ],
 
@@ -38,12 +37,13 @@ export const review: JobFunction = {
 function factsOf(context: JobContext, readings: readonly Reading[]): SourceText[] {
   const read = readings.filter(({ state }) => state === "read");
   const strange = read.filter((reading) => !dataOf("tasks_mine", reading) && !dataOf("commitments_list", reading));
-  const lists = read.flatMap((reading) => dataOf("tasks_mine", reading) ?? []);
-  const tasks = [...new Map(lists.flatMap((list) => list.tasks).map((task) => [task.id, task])).values()];
+  const { tasks = [], more = false } = dataOf("tasks_mine", readingOf(readings, "tasks_mine")) ?? {};
   const commitments = read.flatMap((reading) => dataOf("commitments_list", reading)?.commitments ?? []);
-  const more = lists.some((list) => list.more) ? ["There are more tasks than could be listed."] : [];
+  // The open ones are listed first, then the last done: what is cut off behind one done before is of no interest here.
+  const cut = more && !tasks.some((task) => isDoneBefore(task, context.previous));
+  const note = cut ? ["There are more tasks than could be listed."] : [];
   return [
-    { title: "Tasks", text: [groupsText(taskGroups(tasks, context)), ...more].join("\n\n").trim() },
+    { title: "Tasks", text: [groupsText(taskGroups(tasks, context)), ...note].join("\n\n").trim() },
     { title: "Commitments", text: groupsText(commitmentGroups(commitments, context)) },
     ...strange.map((reading) => ({ title: reading.call.title, text: plainSources([reading]) })),
   ].filter(({ text }) => text !== "");

@@ -33,6 +33,11 @@ export function printAudit(out: (line: string) => void, outcome: Outcome, rows: 
   const sends = outbox.map(({ id, state, attempts }) => `#${id} ${state}${attempts > 1 ? ` (${attempts} tries)` : ""}`);
   const why = inbox.reason === null ? "" : ` (${inbox.reason})`;
   out(dim(`  inbox #${inbox.id} ${inbox.state}${why} · outbox ${sends.join(", ") || "nothing"}`));
+  printRows(out, runId, rows);
+}
+
+/** Prints the rows of a run. */
+export function printRows(out: (line: string) => void, runId: string | null, rows: readonly AuditRow[]): void {
   if (rows.length === 0) return out(dim("  no run: no agent and no model was asked"));
   out(dim(`  run ${runId ?? ""}`));
   const table = rows.map(cells);

@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline";
 import { messageOf } from "../../lib/errors.ts";
 import { auditRows, printAudit } from "./audit.ts";
+import { runJob } from "./jobs.ts";
 import { printReplies, whoIs } from "./print.ts";
 import { say } from "./say.ts";
 import { people, type Person } from "./settings.ts";
@@ -33,6 +34,7 @@ export async function chat(stage: Stage, out: (line: string) => void): Promise<v
   out(
     "Chat: /help /agents /agent helper /status /new /stop. Demo: /as kid, /as stranger, /as owner, /quit (or Ctrl-D).",
   );
+  if (stage.sources) out("Jobs: /job morning-briefing, /job weekly-digest, /job task-review run one now.");
   prompt();
   const closed = new Promise<void>((resolve) => lines.once("close", resolve));
   lines.on("SIGINT", () => lines.close());
@@ -41,6 +43,11 @@ export async function chat(stage: Stage, out: (line: string) => void): Promise<v
     const [, other] = /^\/as\s+(\w+)$/.exec(text) ?? [];
     if (text === "/quit") return lines.close();
     if (text === "") return prompt();
+    const [, job] = /^\/job\s+([a-z0-9-]+)$/.exec(text) ?? [];
+    if (job !== undefined && stage.sources) {
+      work = work.then(() => runJob(stage, job, out)).then(prompt, (thrown: unknown) => out(messageOf(thrown)));
+      return;
+    }
     if (other !== undefined) {
       if (isPerson(other)) person = other;
       out(isPerson(other) ? `You are now the ${whoIs(person)}.` : `There is: ${Object.keys(people).join(", ")}.`);

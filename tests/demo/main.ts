@@ -1,10 +1,11 @@
 import { readEnvironment } from "../../lib/config/environment.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { chat } from "./chat.ts";
+import { playJobs } from "./jobs.ts";
 import { printIntroduction, toStdout } from "./print.ts";
 import { playScene } from "./scene.ts";
 import { realModel } from "./settings.ts";
-import { openStage } from "./stage.ts";
+import { openStage, type Stage } from "./stage.ts";
 
 const interruptions = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
@@ -32,7 +33,7 @@ export async function runDemo(argv: readonly string[]): Promise<void> {
     try {
       printIntroduction(toStdout, stage, real);
       if (!once) await chat(stage, toStdout);
-      else if ((await playScene(stage, toStdout)) > 0) process.exitCode = 1;
+      else if ((await playAll(stage)) > 0) process.exitCode = 1;
     } finally {
       await stage.close();
     }
@@ -44,4 +45,10 @@ export async function runDemo(argv: readonly string[]): Promise<void> {
     process.stderr.write(`${known}\n`);
     process.exitCode = 1;
   }
+}
+
+/** The conversation, then the jobs; how many steps did not give what is expected. */
+async function playAll(stage: Stage): Promise<number> {
+  const failures = await playScene(stage, toStdout);
+  return failures + (stage.sources ? await playJobs(stage, stage.sources, toStdout) : 0);
 }

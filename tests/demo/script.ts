@@ -20,6 +20,7 @@ function answerTo({ messages }: ScriptedRequest, now: Date): Answer {
   const last = messages.at(-1);
   if (last?.role === "tool") return { text: summary(textOf(last.content)) };
   const said = textOf(last?.content).trim();
+  if (said.startsWith("<source ")) return { text: jobText(said) };
   const call = callFor(said, now);
   if (call) return { toolCalls: [call] };
   return {
@@ -62,6 +63,18 @@ const daysUntil = (weekday: number, now: Date): number | undefined =>
 
 const isoDay = (at: Date): string =>
   [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+
+/** A job's message: of feeds each entry by its number, of other sources the lines of their lists. */
+function jobText(said: string): string {
+  const sources = [...said.matchAll(/<source title="(.*?)">\n([\s\S]*?)\n<\/source>/g)];
+  return sources
+    .map(([, title, text = ""]) => {
+      const numbers = [...text.matchAll(/^\[(\d+)\] /gm)].map(([, number]) => `- [${number}]`);
+      const lines = text.split("\n").filter((line) => /^(?:- |\*\*)/.test(line));
+      return [`**${title}**`, "", ...(numbers.length > 0 ? numbers : lines)].join("\n");
+    })
+    .join("\n\n");
+}
 
 /** A tool's result in a sentence. */
 function summary(result: string): string {

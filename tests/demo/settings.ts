@@ -36,6 +36,9 @@ export const demoToml = (around: {
   readonly withKey: boolean;
   readonly botApiUrl: string;
   readonly timezone: string;
+  /** What the agent `ops` needs for the jobs, and their sections. */
+  readonly jobTools: readonly string[];
+  readonly jobs: string;
 }): string => `
 timezone = ${JSON.stringify(around.timezone)}
 data_dir = "data"
@@ -43,6 +46,7 @@ data_dir = "data"
 [listen]
 public = "127.0.0.1:0"
 private = "127.0.0.1:0"
+token = { env = "OPENCLAW_TOKEN" }
 
 [backends.main]
 base_url = ${JSON.stringify(around.modelUrl)}
@@ -64,7 +68,7 @@ deny = ["commitments_complete"]
 description = "Watches the homelab"
 backend = "main"
 prompt = ${prompt("ops.md")}
-tools = ["time_now", "commitments_*", "history_search"]
+tools = ${JSON.stringify(["time_now", "commitments_*", "history_search", ...around.jobTools])}
 telegram = true
 
 [agents.helper]
@@ -79,4 +83,4 @@ token = { env = "TELEGRAM_TOKEN" }
 webhook_secret = { env = "TELEGRAM_WEBHOOK_SECRET" }
 agent = "ops"
 api_root = ${JSON.stringify(around.botApiUrl)}
-`;
+${around.jobs}`;

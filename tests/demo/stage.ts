@@ -14,8 +14,10 @@ import { newKey } from "../../lib/seal.ts";
 import { builtinToolFacts } from "../../lib/tools/builtin.ts";
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
+import { jobsToml, jobTools, withJobs } from "./jobs.ts";
 import { scriptFor } from "./script.ts";
 import { demoToml, type RealModel } from "./settings.ts";
+import { sourceKeys, type Sources, startSources } from "./sources.ts";
 
 /** Everything that runs in the demo. */
 export interface Stage {
@@ -27,6 +29,10 @@ export interface Stage {
   readonly webhookSecret: string;
   readonly publicUrl: string;
   readonly privateUrl: string;
+  /** What requests for a job show. */
+  readonly token: string;
+  /** The stand-in services; undefined where the demo runs no jobs. */
+  readonly sources: Sources | undefined;
   /** From nothing to ready. */
   readonly milliseconds: number;
   /** Stops all of it and removes the temporary directory. */
@@ -44,7 +50,11 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
   const standIn = real ? undefined : await startModelServer(scriptFor(() => new Date()));
   stack.defer(() => standIn?.stop());
 
+  const sources = withJobs ? await startSources() : undefined;
+  stack.defer(() => sources?.stop());
+
   const webhookSecret = randomBytes(16).toString("hex");
+  const token = randomBytes(32).toString("hex");
   const file = join(directory, "openclaw.toml");
   const toml = demoToml({
     modelUrl: real?.baseUrl ?? standIn?.url ?? "",
@@ -52,6 +62,8 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
     withKey: real?.key !== undefined,
     botApiUrl: botApi.url,
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    jobTools: sources ? jobTools : [],
+    jobs: sources ? jobsToml(sources) : "",
   });
   writeFileSync(file, toml);
   const env = new Environment({
@@ -59,6 +71,8 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
     TELEGRAM_TOKEN: "4242:stand-in",
     TELEGRAM_WEBHOOK_SECRET: webhookSecret,
     LLM_API_KEY: real?.key,
+    OPENCLAW_TOKEN: token,
+    ...sourceKeys,
   });
   const config = loadConfig(file, { env, tools: builtinToolFacts() });
 
@@ -82,6 +96,8 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
     webhookSecret,
     publicUrl: gateway.publicUrl,
     privateUrl: gateway.privateUrl,
+    token,
+    sources,
     milliseconds: Math.round(performance.now() - began),
     close: () => begun.disposeAsync(),
   };

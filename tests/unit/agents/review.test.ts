@@ -25,10 +25,10 @@ const commitment = (id: number, more: object = {}): object => ({
 });
 const tasks = (...list: object[]) => ({ text: "tasks", data: { tasks: list, more: false } });
 const promises = (...list: object[]) => ({ text: "promises", data: { commitments: list } });
-const none = [tasks(), tasks(), promises()];
+const none = [tasks(), promises()];
 const title = "**Monday 23 November** · task review";
 
-const open = tasks(
+const all = tasks(
   task("HOME-1", { due: "2026-11-29" }),
   task("HOME-2", { due: "2026-11-22", priority: "high", updated: "2026-11-01T10:00:00Z" }),
   task("HOME-3", { group: "started", state: "In Progress" }),
@@ -37,10 +37,8 @@ const open = tasks(
   task("HOME-6", { due: "2026-11-19" }),
   task("HOME-7", { due: "2026-11-23" }),
   task("HOME-8", { title: "A\nB", updated: null }),
-);
-const done = tasks(
-  task("HOME-20", { group: "completed", updated: "2026-11-17T10:00:00Z" }),
-  task("HOME-21", { group: "completed", updated: "2026-11-10T10:00:00Z" }),
+  task("HOME-20", { group: "completed", completed: "2026-11-17T10:00:00Z", updated: "2026-11-18T10:00:00Z" }),
+  task("HOME-21", { group: "completed", completed: "2026-11-10T10:00:00Z" }),
   task("HOME-22", { group: "cancelled", updated: "2026-11-17T10:00:00Z" }),
 );
 const kept = promises(
@@ -51,19 +49,18 @@ const kept = promises(
   commitment(5, { completedAt: "2026-11-10T10:00:00Z" }),
 );
 
-test("it reads open and done tasks and all commitments", () => {
+test("it reads all tasks and commitments, done ones too", () => {
   assert.deepEqual(
     review.sources(at).map(({ tool, args }) => [tool, args]),
     [
-      ["tasks_mine", { state: "open" }],
-      ["tasks_mine", { state: "done" }],
+      ["tasks_mine", { state: "all" }],
       ["commitments_list", { include_done: true }],
     ],
   );
 });
 
 test("the model is given groups with the days counted, each task once", () => {
-  const messages = review.compose(at, readings(review, [open, done, kept], at));
+  const messages = review.compose(at, readings(review, [all, kept], at));
   assert.equal(
     said(messages, "user"),
     `<source title="Tasks">
@@ -113,14 +110,22 @@ test("what day it is depends on the job's zone", () => {
 });
 
 test("where the model wrote nothing, the groups are sent", () => {
-  const message = review.finish(at, readings(review, [open, done, kept], at), "");
+  const message = review.finish(at, readings(review, [all, kept], at), "");
   assert.ok(message.startsWith(`${title}\n\n**Overdue (2)**\n- HOME-6`));
-  assert.equal(review.finish(at, readings(review, [open, done, kept], at), "Fine."), `${title}\n\nFine.`);
+  assert.equal(review.finish(at, readings(review, [all, kept], at), "Fine."), `${title}\n\nFine.`);
 });
 
 test("a long group is cut visibly", () => {
   const many = tasks(...Array.from({ length: 25 }, (_, index) => task(`HOME-${index}`)));
   assert.match(review.finish(at, readings(review, [many], at), ""), /Other open tasks \(25\)[\s\S]*- … and 5 more$/);
+});
+
+test("it says where open tasks, or tasks done since the last review, may be missing from the list", () => {
+  const reviewed = (...list: object[]): string =>
+    review.finish(at, readings(review, [{ text: "", data: { tasks: list, more: true } }], at), "");
+  const old = task("HOME-30", { group: "completed", completed: "2026-11-10T10:00:00Z" });
+  assert.match(reviewed(task("HOME-1")), /more tasks than could be listed/);
+  assert.doesNotMatch(reviewed(task("HOME-1"), old), /more tasks than could be listed/);
 });
 
 test("where there is nothing the model is not asked, and that is what is said", () => {
@@ -131,22 +136,22 @@ test("where there is nothing the model is not asked, and that is what is said", 
   );
 });
 
-test("one service that is down is told once, and the rest goes on", () => {
+test("a service that is down is named, and the rest goes on", () => {
   const down = { failed: "Plane does not answer" };
-  const read = readings(review, [down, down, kept], at);
+  const read = readings(review, [down, kept], at);
   assert.match(said(review.compose(at, read), "user"), /"Tasks">\n\(could not be read/);
   assert.equal(
     review.finish(at, read, "One promise is late."),
     `${title}\n\nOne promise is late.\n\n⚠ Tasks could not be read: Plane does not answer`,
   );
   assert.equal(
-    review.finish(at, readings(review, [down, down, { failed: "no" }], at), undefined),
+    review.finish(at, readings(review, [down, { failed: "no" }], at), undefined),
     `${title}\n\n⚠ Tasks could not be read: Plane does not answer\n⚠ Commitments could not be read: no`,
   );
 });
 
 test("data of another shape falls back on the tool's words; damaged tasks are left out", () => {
-  const strange = readings(review, [{ text: "- HOME-9 Roof", data: 7 }, tasks(), promises()], at);
+  const strange = readings(review, [{ text: "- HOME-9 Roof", data: 7 }, promises()], at);
   assert.match(said(review.compose(at, strange), "user"), /- HOME-9 Roof/);
   const damaged = readings(review, [tasks({ id: 5 }, task("HOME-1", { due: "soon", updated: 3 }))], at);
   assert.match(said(review.compose(at, damaged), "user"), /Other open tasks \(1\)/);
