@@ -48,6 +48,7 @@ import { ToolRegistry } from "../lib/tools/registry.ts";
 import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { storesIn, toolsOver } from "./builtin-tools.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
+import { eachMinute } from "./each-minute.ts";
 import { createHealthFunction } from "./health.ts";
 import { createJobsFunction } from "./jobs.ts";
 import { listen } from "./listen.ts";
@@ -177,7 +178,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       deliver: deliverTask(deps),
       "approval-decided": approvalDecidedTask(deps),
       "approval-expiry": approvalExpiryTask(deps),
-      "job-tick": jobTickTask([]),
+      "job-tick": jobTickTask(eachMinute(deps, { inbox, members: (user, room) => members.of(user, room) })),
       "matrix-membership": createMatrixMembershipTask({ config, rooms, client, crypto, log, events }),
     },
   });

@@ -58,6 +58,8 @@ export interface EncryptedStageOptions {
   /** An empty database of the test's own. */
   databaseUrl?: string;
   script?: Script;
+  /** Further secrets. */
+  environment?: Record<string, string>;
   /** The last word on the config; asked at each start. */
   config?: (toml: string) => string;
 }
@@ -73,7 +75,14 @@ export function repeat({ messages }: ScriptedRequest): Answer {
 
 /** Starts everything but the gateway. With OPENCLAW_LIVE_LOGS, its logs, config and keys are copied into that folder. */
 export async function startEncryptedStage(options: EncryptedStageOptions = {}): Promise<EncryptedStage> {
-  const { flags = false, replicas = false, databaseUrl, script = repeat, config = String } = options;
+  const {
+    flags = false,
+    replicas = false,
+    databaseUrl,
+    script = repeat,
+    environment: more = {},
+    config = String,
+  } = options;
   const directory = mkdtempSync(join(tmpdir(), "openclaw-live-"));
   const file = (name: string): string => join(directory, name);
   const peers: { stop(): unknown }[] = [];
@@ -116,7 +125,7 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
 
     const launch = async (place: Place = "one"): Promise<ShippedGateway> => {
       writeFileSync(file(`${place}.toml`), config(toml(place)));
-      const environment = { ...common, ...tokens, OPENCLAW_CONFIG: file(`${place}.toml`) };
+      const environment = { ...common, ...tokens, ...more, OPENCLAW_CONFIG: file(`${place}.toml`) };
       return keep(await startShipped(environment, file(`${place}.log`)));
     };
     const ready: EncryptedStage["ready"] = async (place = "one") => {
