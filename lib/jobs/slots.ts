@@ -41,13 +41,16 @@ export const isSlot = (timetable: Timetable, at: Date): boolean => lastSlot(time
 /** Whether a schedule names no hours. */
 export const isEveryHour = ({ hours }: CronFields): boolean => hours.length === 24;
 
+/** By zone and schedule; people make schedules, too, so there may be many over time. */
 const crons = new Map<string, Cron>();
+const mostCrons = 1_000;
 
 function cronOf({ schedule, timezone }: Timetable): Cron {
   const key = `${timezone} ${schedule}`;
   let cron = crons.get(key);
   if (!cron) {
     cron = new Cron(plain(schedule), { timezone, paused: true, fixedTimeRule: "no-wildcard" });
+    if (crons.size >= mostCrons) crons.clear();
     crons.set(key, cron);
   }
   return cron;

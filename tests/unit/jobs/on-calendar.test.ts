@@ -76,7 +76,7 @@ describe("by systemd itself", { skip: missing !== "" }, () => {
         const from = now.getTime();
         assertElapses({ schedule: text, timezone: zone }, from, from + 730 * dayMs, 1_500);
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   });
 
@@ -87,7 +87,7 @@ describe("by systemd itself", { skip: missing !== "" }, () => {
       fc.property(some, fc.constantFrom(...all), ({ text }, [zone, change]) => {
         assertElapses({ schedule: text, timezone: zone }, change - dayMs, change + dayMs, 500);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
