@@ -26,7 +26,7 @@ export function createJobsFunction({ deps, ending }: JobsDeps): Hono {
   const app = new Hono();
 
   app.use("/jobs/*", async (context, next) => {
-    if (isAllowed(config(), context)) return next();
+    if (isAllowed(config(), context.req.header("authorization"))) return next();
     context.header("www-authenticate", "Bearer");
     const message = config().token
       ? "send the header Authorization: Bearer TOKEN, with the token that listen.token of the config names"
@@ -70,8 +70,8 @@ export function createJobsFunction({ deps, ending }: JobsDeps): Hono {
   return app;
 }
 
-function isAllowed({ token }: Config, context: Context): boolean {
-  const presented = /^Bearer (.+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+function isAllowed({ token }: Config, authorization = ""): boolean {
+  const presented = /^Bearer (.+)$/i.exec(authorization)?.[1];
   return token !== undefined && isSecret(presented, token);
 }
 

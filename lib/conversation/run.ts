@@ -87,7 +87,7 @@ export interface Prepared {
   /** For the calls that code makes itself. */
   readonly own: ToolHost;
   /** The journalled loop, from where the transcript stands. `opening` is journalled with its first step. */
-  loop(messages: readonly ModelMessage[], opening: readonly RunEvent[]): Promise<LoopResult>;
+  readonly loop: (messages: readonly ModelMessage[], opening: readonly RunEvent[]) => Promise<LoopResult>;
 }
 
 /** The loop with the tools that the run's scope grants. */

@@ -105,7 +105,7 @@ test("200 requests at once to two gateways are one run", async (t) => {
     answers.map(({ status }) => status).toSorted((a, b) => b - a),
     [202, ...Array.from({ length: 199 }, () => 200)],
   );
-  assert.equal(new Set(answers.map(({ body }) => body["run"])).size, 1);
+  assert.equal(new Set(answers.map(({ body }) => body.run)).size, 1);
   await until(async () => (await attemptsOf(world.database.sql))[0]?.state === "done");
   assert.equal(world.model.requests.length, 1);
   assert.deepEqual(

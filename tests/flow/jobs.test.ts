@@ -66,19 +66,19 @@ function reconfigured(change: (toml: string) => string): () => void {
 describe("a slot that is asked for", () => {
   test("is read, told to the model, delivered in every place, and marked only then", async () => {
     const { status, body } = await run();
-    assert.deepEqual([status, body["state"], body["attempt"], body["cause"]], [202, "done", 1, "hand"]);
+    assert.deepEqual([status, body.state, body["attempt"], body["cause"]], [202, "done", 1, "hand"]);
     for (const chat of [first, second]) assert.deepEqual(texts(chat), ["News: The boiler is cold, The door is open"]);
     assert.deepEqual([sources[0].marks, sources[1].marks], [["1"], ["2"]]);
     assert.equal(stage.model.requests.length, 1);
     const sent = await stage.gateway.sql<{ at: Date }[]>`select max(sent_at) as at from outbox`;
     const [marked] = await stage.gateway.sql<{ at: Date }[]>`
-      select started_at as at from runs where parent_run_id = ${String(body["run"])} and trigger = 'job'`;
+      select started_at as at from runs where parent_run_id = ${body.run} and trigger = 'job'`;
     assert.ok(marked && sent[0] && marked.at >= sent[0].at);
   });
 
   test("opens its run's journal with its sources, each decided by the job's own list", async () => {
     const { body } = await run();
-    const entries = await journalOf(stage.gateway.sql, String(body["run"]));
+    const entries = await journalOf(stage.gateway.sql, body.run);
     assert.deepEqual(
       entries.map(({ type }) => type),
       [
@@ -92,7 +92,7 @@ describe("a slot that is asked for", () => {
       entries.map(({ hash }) => Buffer.from(hash).toString("hex")),
       expectedHashes(entries),
     );
-    const [row] = await stage.gateway.sql`select * from runs where id = ${String(body["run"])}`;
+    const [row] = await stage.gateway.sql`select * from runs where id = ${body.run}`;
     assert.deepEqual(
       [row?.["trigger"], row?.["principal"], row?.["lane"], row?.["job"], row?.["attempt"], row?.["state"]],
       ["job", "job:news", "job:news", "news", 1, "done"],
@@ -103,7 +103,7 @@ describe("a slot that is asked for", () => {
     const slot = freshSlot();
     const answers = await Promise.all(Array.from({ length: 25 }, () => run(slot)));
     assert.equal(answers.filter(({ status }) => status === 202).length, 1);
-    assert.deepEqual(new Set(answers.map(({ body }) => `${body["run"]} ${body["state"]}`)).size, 1);
+    assert.deepEqual(new Set(answers.map(({ body }) => `${body.run} ${body.state}`)).size, 1);
     assert.equal(stage.model.requests.length, 1);
     assert.deepEqual([texts(first).length, texts(second).length], [1, 1]);
   });
@@ -114,7 +114,7 @@ describe("a slot that is asked for", () => {
     const again = await run(slot);
     assert.deepEqual([again.status, again.body["attempt"]], [200, 1]);
     const rerun = await run(slot, "&rerun=1");
-    assert.deepEqual([rerun.status, rerun.body["attempt"], rerun.body["state"]], [202, 2, "done"]);
+    assert.deepEqual([rerun.status, rerun.body["attempt"], rerun.body.state], [202, 2, "done"]);
     assert.equal(texts(first).length, 2);
   });
 
@@ -131,7 +131,7 @@ describe("a source", () => {
   test("that is down is named in the message, and the others are told", async () => {
     sources[0].down = true;
     const { body } = await run();
-    assert.equal(body["state"], "done");
+    assert.equal(body.state, "done");
     assert.deepEqual(texts(first), ["News: The door is open\n\nSource 1 failed: the source answered 503"]);
     assert.deepEqual(sources[0].marks, []);
   });
@@ -140,8 +140,8 @@ describe("a source", () => {
     const restore = reconfigured((toml) => toml.replace("[agents.ops]", '[agents.ops]\ndeny = ["source_read"]'));
     const { body } = await run();
     restore();
-    assert.equal(body["state"], "quiet");
-    const entries = await journalOf(stage.gateway.sql, String(body["run"]));
+    assert.equal(body.state, "quiet");
+    const entries = await journalOf(stage.gateway.sql, body.run);
     assert.deepEqual(
       entries.filter(({ type }) => type === "tool.requested").map((entry) => entry["decision"]),
       ["deny", "deny"],
@@ -152,7 +152,7 @@ describe("a source", () => {
   test("without anything in it says nothing and asks no model, unless the job is to speak all the same", async () => {
     for (const source of sources) source.items = [];
     const { body } = await run();
-    assert.deepEqual([body["state"], texts(first), stage.model.requests.length], ["quiet", [], 0]);
+    assert.deepEqual([body.state, texts(first), stage.model.requests.length], ["quiet", [], 0]);
     const restore = reconfigured((toml) => toml.replace("[jobs.news]", "[jobs.news]\nquiet_if_empty = false"));
     await run();
     restore();
@@ -177,7 +177,7 @@ describe("a model", () => {
     const { body } = await run();
     assert.equal(texts(first)[0], "commitments_list commitments_add commitments_complete source_read");
     assert.ok(!sources[0].marks.includes("666"));
-    const entries = await journalOf(stage.gateway.sql, String(body["run"]));
+    const entries = await journalOf(stage.gateway.sql, body.run);
     assert.equal(
       entries.findLast(({ type }) => type === "tool.requested")?.["rule"],
       "jobs.news.function calls source_mark itself",
@@ -190,16 +190,16 @@ describe("a model", () => {
     const { sql } = stage.gateway;
     const slot = freshSlot();
     const { body } = await run(slot);
-    assert.equal(body["state"], "failed");
+    assert.equal(body.state, "failed");
     for (const attempts of [2, 3]) {
       await hurryAll(sql);
       await until(
-        async () => (await attemptsOf(sql, body["slot"])).filter(({ state }) => state === "failed").length === attempts,
+        async () => (await attemptsOf(sql, body.slot)).filter(({ state }) => state === "failed").length === attempts,
       );
     }
     restore();
     assert.deepEqual(
-      (await attemptsOf(sql, body["slot"])).map(({ cause, state }) => `${cause} ${state}`),
+      (await attemptsOf(sql, body.slot)).map(({ cause, state }) => `${cause} ${state}`),
       ["hand failed", "retry failed", "retry failed"],
     );
     await stage.botApi.waitFor(({ method, payload }) => method === "sendMessage" && payload["chat_id"] === operator);
@@ -220,9 +220,9 @@ describe("a model", () => {
   test("that answers the second time leaves nothing to be told", async () => {
     stage.model.setScript([{ status: 400 }, { text: "Here." }]);
     const { body } = await run();
-    assert.equal(body["state"], "failed");
+    assert.equal(body.state, "failed");
     // By hand it need not wait for its time.
-    const { body: second } = await post(`wait=1&rerun=1&slot=${String(body["slot"])}`);
+    const { body: second } = await post(`wait=1&rerun=1&slot=${body.slot}`);
     assert.deepEqual([second["attempt"], second["cause"], second["state"]], [2, "retry", "done"]);
     assert.deepEqual([texts(first), texts(operator)], [["Here."], []]);
   });
@@ -234,7 +234,7 @@ describe("delivery", () => {
       ...{ error_code: 403, description: `Forbidden: bot was kicked from ${String(payload["chat_id"])}` },
     }));
     const { body } = await run();
-    assert.equal(body["state"], "done");
+    assert.equal(body.state, "done");
     assert.match(String(body["reason"]), /^telegram:-10050[01] refused/);
     assert.equal(texts(first).length + texts(second).length, 1);
     assert.deepEqual(sources[0].marks, ["1"]);
@@ -243,20 +243,20 @@ describe("delivery", () => {
   test("that is refused everywhere has failed, marks nothing, and is tried again", async () => {
     stage.botApi.fail("sendMessage", 2, { error_code: 403, description: "Forbidden: bot was kicked" });
     const { body } = await run();
-    assert.equal(body["state"], "failed");
+    assert.equal(body.state, "failed");
     assert.deepEqual(sources[0].marks, []);
-    const again = await post(`wait=1&rerun=1&slot=${String(body["slot"])}`);
-    assert.equal(again.body["state"], "done");
+    const again = await post(`wait=1&rerun=1&slot=${body.slot}`);
+    assert.equal(again.body.state, "done");
     assert.deepEqual([texts(first).length, texts(second).length, sources[0].marks], [1, 1, ["1"]]);
   });
 
   test("of which nobody knows whether it happened is not repeated, and is told", async () => {
     stage.botApi.fail("sendMessage", 2, "lose");
     const { body } = await run();
-    assert.equal(body["state"], "failed");
+    assert.equal(body.state, "failed");
     assert.match(String(body["reason"]), /telegram:-100500 perhaps/);
     assert.deepEqual(sources[0].marks, []);
-    assert.equal((await attemptsOf(stage.gateway.sql, body["slot"])).length, 1);
+    assert.equal((await attemptsOf(stage.gateway.sql, body.slot)).length, 1);
     await until(async () => texts(operator).some((text) => text.startsWith("Job news failed: not delivered: ")));
   });
 
@@ -265,7 +265,7 @@ describe("delivery", () => {
       ...{ error_code: 429, description: "Too Many Requests", parameters: { retry_after: 1 } },
     });
     const { body } = await run();
-    assert.equal(body["state"], "done");
+    assert.equal(body.state, "done");
     assert.deepEqual([texts(first).length, texts(second).length, sources[0].marks], [1, 1, ["1"]]);
   });
 
@@ -277,10 +277,10 @@ describe("delivery", () => {
     const tries = async (): Promise<string[]> =>
       (
         await sql<{ state: string }[]>`
-        select state from runs where parent_run_id = ${String(body["run"])} order by started_at`
+        select state from runs where parent_run_id = ${body.run} order by started_at`
       ).map(({ state }) => state);
     await until(async () => (await tries()).join() === "failed");
-    assert.equal((await attemptsOf(sql, body["slot"]))[0]?.state, "delivering");
+    assert.equal((await attemptsOf(sql, body.slot))[0]?.state, "delivering");
     await until(
       async () => (await sql`select 1 from job_slots where not_before > now() and state = 'delivering'`).length === 1,
     );
@@ -291,7 +291,7 @@ describe("delivery", () => {
       async () => (await sql`select 1 from job_slots where not_before > now() and state = 'delivering'`).length === 1,
     );
     await hurryAll(sql);
-    await until(async () => (await attemptsOf(sql, body["slot"]))[0]?.state === "done");
+    await until(async () => (await attemptsOf(sql, body.slot))[0]?.state === "done");
     assert.deepEqual(await tries(), ["failed", "failed", "done"]);
     assert.deepEqual([sources[0].marks, texts(first).length, stage.model.requests.length], [["1"], 1, 1]);
   });
@@ -321,7 +321,7 @@ describe("a dry run", () => {
     const count = async (): Promise<unknown[]> =>
       Promise.all(
         (["job_slots", "outbox", "turns", "conversations"] as const).map(
-          async (table) =>
+          async (table): Promise<unknown> =>
             (await stage.gateway.sql`select count(*)::int as n from ${stage.gateway.sql(table)}`)[0]?.["n"],
         ),
       );
@@ -340,7 +340,7 @@ describe("a dry run", () => {
     );
     assert.deepEqual(await count(), before);
     assert.deepEqual([texts(first), sources[0].marks], [[], []]);
-    const entries = await journalOf(stage.gateway.sql, String(body["run"]));
+    const entries = await journalOf(stage.gateway.sql, body.run);
     assert.ok(entries.some(({ type }) => type === "llm.answered"));
   });
 
@@ -363,7 +363,7 @@ describe("a dry run", () => {
     const { body } = await post(`dry=1&slot=${freshSlot()}`);
     restore();
     assert.equal((body["messages"] as { text: string }[])[0]?.text, "Done.");
-    const entries = await journalOf(stage.gateway.sql, String(body["run"]));
+    const entries = await journalOf(stage.gateway.sql, body.run);
     assert.deepEqual(
       entries
         .filter(({ type }) => type === "tool.requested")
@@ -394,17 +394,46 @@ test("a call that needs a yes is asked in the operator's place, and the job goes
       : { toolCalls: [{ name: "commitments_add", arguments: { text: "buy oil" } }] },
   );
   const { body } = await run();
-  assert.equal(body["state"], "waiting");
+  assert.equal(body.state, "waiting");
   const { sql } = stage.gateway;
-  const [question] = await sql<{ code: string }[]>`select code from approvals where run_id = ${String(body["run"])}`;
+  const [question] = await sql<{ code: string }[]>`select code from approvals where run_id = ${body.run}`;
   await stage.botApi.waitFor(({ payload }) => payload["chat_id"] === person);
   await stage.say(person, `/approve ${question?.code}`);
-  await until(async () => (await attemptsOf(sql, body["slot"]))[0]?.state === "done");
+  await until(async () => (await attemptsOf(sql, body.slot))[0]?.state === "done");
   restore();
   assert.deepEqual([texts(first), texts(second)], [["Noted."], ["Noted."]]);
   const [made] = await sql`select principal from commitments`;
   assert.equal(made?.["principal"], "job:news");
   assert.equal(sources[0].reads, 1);
+});
+
+test("an agent that is asked in a job may do what the job may, and draws on its budget", async () => {
+  const restore = reconfigured((toml) =>
+    toml
+      .replace("[agents.ops]", '[agents.ops]\ncalls = ["helper"]')
+      .replace('tools = ["source_*", "commitments_*"]', 'tools = ["source_*", "agent_ask"]')
+      .replace("[[jobs.news.sources]]", "[jobs.news.limits]\ntokens_per_day = 1000000\n[[jobs.news.sources]]"),
+  );
+  stage.model.setScript(({ messages }) => {
+    if (messages.at(-1)?.role === "tool") return { text: "Done." };
+    const asked = String(messages.at(-1)?.content) === "What time is it?";
+    return asked
+      ? { toolCalls: [{ name: "time_now", arguments: {} }] }
+      : { toolCalls: [{ name: "agent_ask", arguments: { agent: "helper", request: "What time is it?" } }] };
+  });
+  const { body } = await run();
+  restore();
+  assert.equal(body.state, "done");
+  const { sql } = stage.gateway;
+  const [inner] = await sql<{ id: string; principal: string }[]>`
+    select id, principal from runs where parent_run_id = ${body.run} and trigger = 'agent'`;
+  assert.equal(inner?.principal, "job:news");
+  const [call] = (await journalOf(sql, inner?.id ?? "")).filter(({ type }) => type === "tool.requested");
+  assert.deepEqual([call?.["tool_name"], call?.["rule"]], ["time_now", "not in jobs.news.tools"]);
+  const [spent] = await sql<{ tokens: string }[]>`select tokens from budgets where scope = 'job:news'`;
+  const [used] = await sql<{ tokens: string }[]>`
+    select sum(input_tokens + output_tokens) as tokens from runs where id in (${body.run}, ${inner?.id ?? ""})`;
+  assert.equal(spent?.tokens, used?.tokens);
 });
 
 test("a job that is taken out of the config while it waits is told of, and says nothing", async () => {
@@ -418,14 +447,14 @@ test("a job that is taken out of the config while it waits is told of, and says 
   const { body } = await run();
   restore = reconfigured((toml) => approving(toml).replaceAll("jobs.news", "jobs.other"));
   const { sql } = stage.gateway;
-  const [question] = await sql<{ code: string }[]>`select code from approvals where run_id = ${String(body["run"])}`;
+  const [question] = await sql<{ code: string }[]>`select code from approvals where run_id = ${body.run}`;
   await stage.say(person, `/deny ${question?.code}`);
-  await until(async () => (await attemptsOf(sql, body["slot"]))[0]?.state === "failed");
+  await until(async () => (await attemptsOf(sql, body.slot))[0]?.state === "failed");
   await until(async () =>
     texts(person).some((text) => text.startsWith("Job news failed: jobs.news is no longer in the config")),
   );
   restore();
-  const [row] = await sql`select state from runs where id = ${String(body["run"])}`;
+  const [row] = await sql`select state from runs where id = ${body.run}`;
   assert.deepEqual([row?.["state"], texts(first)], ["failed", []]);
 });
 
@@ -434,7 +463,7 @@ test("a function with a bug fails its attempt with words", async () => {
   const restore = reconfigured((toml) => toml.replace("[jobs.news]", "[jobs.news]\nretries = 0"));
   const { body } = await run();
   restore();
-  assert.equal(body["state"], "failed");
+  assert.equal(body.state, "failed");
   await until(async () => texts(operator).length === 1);
 });
 

@@ -35,16 +35,23 @@ ${sources
   .join("\n")}
 `;
 
+/** An attempt as the endpoint tells it, or an error, or a dry run. */
+export interface AskedBody extends Record<string, unknown> {
+  readonly slot: string;
+  readonly run: string;
+  readonly state: string;
+}
+
 export interface Asked {
   readonly status: number;
-  readonly body: Record<string, unknown>;
+  readonly body: AskedBody;
 }
 
 /** Asks the private listener, as a timer or a person does. */
 export async function ask(privateUrl: string, path: string, method = "POST"): Promise<Asked> {
   const headers = { authorization: `Bearer ${testEnvironment["OPENCLAW_TOKEN"]}` };
   const answer = await fetch(`${privateUrl}${path}`, { method, headers });
-  return { status: answer.status, body: (await answer.json()) as Asked["body"] };
+  return { status: answer.status, body: (await answer.json()) as AskedBody };
 }
 
 export interface Attempt {
@@ -56,10 +63,10 @@ export interface Attempt {
 }
 
 /** The attempts at a slot, or at all, in order. */
-export const attemptsOf = (sql: Sql, slot?: unknown): Promise<Attempt[]> =>
+export const attemptsOf = (sql: Sql, slot?: string): Promise<Attempt[]> =>
   sql<Attempt[]>`
     select attempt, cause, state, reason, run_id from job_slots
-    where ${slot === undefined ? sql`true` : sql`slot = ${String(slot)}::timestamptz`} order by slot, attempt`;
+    where ${slot === undefined ? sql`true` : sql`slot = ${slot}::timestamptz`} order by slot, attempt`;
 
 /** Has attempts that wait for their time begin. */
 export const hurryAll = (sql: Sql): Promise<unknown> =>

@@ -120,6 +120,42 @@ describe("an open lane", () => {
   });
 });
 
+test("a job's lane is open while an attempt may go on, and not while it waits for its time, a yes or a send", async () => {
+  const { sql } = database;
+  await sql`truncate job_slots, runs`;
+  const attempt = async (job: string, state: string, due = "-1 minute", runState?: string): Promise<string> => {
+    const run = randomUUID();
+    await sql`
+      insert into job_slots (job, slot, cause, state, run_id, not_before)
+      values (${job}, now(), 'timer', ${state}, ${run}, now() + ${due}::text::interval)`;
+    if (runState !== undefined)
+      await sql`
+        insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
+        values (${run}, ${run}, ${`job:${job}`}, 'ops', ${`job:${job}`}, 'job', ${runState}, '', '')`;
+    return run;
+  };
+  await attempt("fresh", "new");
+  await attempt("just-now", "new", "-1 second");
+  await attempt("later", "new", "1 hour");
+  await attempt("gathering", "running");
+  await attempt("interrupted", "running", "-1 minute", "running");
+  await attempt("asks", "running", "-1 minute", "waiting");
+  await attempt("sent", "delivering", "-1 minute", "done");
+  const sending = await attempt("sending", "delivering", "-1 minute", "done");
+  await sql`
+    insert into outbox (key, lane, destination, body, not_before)
+    values (${`${sending}:0:0`}, 'l', ${sql.json({ channel: "matrix" })}, ''::bytea, now() + interval '1 hour')`;
+  await attempt("over", "done");
+  const { lanes } = await sweep(sql, patient);
+  assert.deepEqual(lanes.map(({ lane, interrupted }) => `${lane} ${interrupted}`).sort(), [
+    "job:fresh false",
+    "job:gathering true",
+    "job:interrupted true",
+    "job:sent false",
+  ]);
+  await sql`truncate job_slots, runs`;
+});
+
 describe("what has lost its job gets one", () => {
   test("a delivery that is due, one for its lane, and none before", async () => {
     await outgoing({ state: "pending", lane: "due", due: "-2 seconds" });
