@@ -1,6 +1,5 @@
 /** An attempt at a job with all that its run is made of, by the config in force. */
 import type { JobFunction } from "../agent/job-function.ts";
-import type { Principal } from "../channel/types.ts";
 import type { Agent, Config, Job } from "../config/config.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
 import type { TimeLimit } from "../conversation/run.ts";
@@ -40,7 +39,7 @@ export async function workOf(
   const fn = guarded(job, given);
   const scope = {
     ...{ name: job.name, tools: job.tools, rooms: roomsOf(places) },
-    ...(job.for !== undefined && { for: job.for as Principal }),
+    ...(job.for !== undefined && { for: job.for }),
   };
   const budgets: JobSetup["budgets"] = (day) =>
     dailyBudget(`job:${job.name}`, `jobs.${job.name}.limits`, job.limits, day);

@@ -34,7 +34,7 @@ export async function chat(stage: Stage, out: (line: string) => void): Promise<v
   out(
     "Chat: /help /agents /agent helper /status /new /stop. Demo: /as kid, /as stranger, /as owner, /quit (or Ctrl-D).",
   );
-  if (stage.sources) out("Jobs: /job morning-briefing, /job weekly-digest, /job task-review run one now.");
+  out("Jobs: /job morning-briefing, /job weekly-digest, /job task-review run one now.");
   prompt();
   const closed = new Promise<void>((resolve) => lines.once("close", resolve));
   lines.on("SIGINT", () => lines.close());
@@ -44,7 +44,7 @@ export async function chat(stage: Stage, out: (line: string) => void): Promise<v
     if (text === "/quit") return lines.close();
     if (text === "") return prompt();
     const [, job] = /^\/job\s+([a-z0-9-]+)$/.exec(text) ?? [];
-    if (job !== undefined && stage.sources) {
+    if (job !== undefined) {
       work = work.then(() => runJob(stage, job, out)).then(prompt, (thrown: unknown) => out(messageOf(thrown)));
       return;
     }

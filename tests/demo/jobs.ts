@@ -5,9 +5,6 @@ import { people } from "./settings.ts";
 import type { Sources } from "./sources.ts";
 import type { Stage } from "./stage.ts";
 
-/** Whether the demo has sources and jobs. */
-export const withJobs: boolean = false;
-
 /** The tools that the jobs' agent needs besides. */
 export const jobTools = ["alerts_list", "calendar_agenda", "feeds_unread", "feeds_mark_read", "tasks_mine"];
 

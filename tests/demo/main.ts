@@ -50,5 +50,5 @@ export async function runDemo(argv: readonly string[]): Promise<void> {
 /** The conversation, then the jobs; how many steps did not give what is expected. */
 async function playAll(stage: Stage): Promise<number> {
   const failures = await playScene(stage, toStdout);
-  return failures + (stage.sources ? await playJobs(stage, stage.sources, toStdout) : 0);
+  return failures + (await playJobs(stage, stage.sources, toStdout));
 }

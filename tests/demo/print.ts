@@ -26,9 +26,7 @@ export function printIntroduction(out: (line: string) => void, stage: Stage, rea
     `  Telegram  ${bold("STAND-IN")}: a local Bot API; lines are pushed to the webhook, replies are what it was sent`,
   );
   out(
-    stage.sources
-      ? `  sources   ${bold("STAND-IN")}: an Alertmanager, a calendar, a Miniflux and a Plane of a few entries; jobs read them`
-      : "  sources   none: the tools there are (time_now, commitments_*, history_search, files_send) use the gateway's own database",
+    `  sources   ${bold("STAND-IN")}: an Alertmanager, a calendar, a Miniflux and a Plane of a few entries; jobs read them`,
   );
   out("  people    owner telegram:1001 (all tools), kid telegram:1002 (family: helper only, may not complete),");
   out("            stranger telegram:6666 (in no group)");

@@ -14,7 +14,7 @@ import { newKey } from "../../lib/seal.ts";
 import { builtinToolFacts } from "../../lib/tools/builtin.ts";
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
-import { jobsToml, jobTools, withJobs } from "./jobs.ts";
+import { jobsToml, jobTools } from "./jobs.ts";
 import { scriptFor } from "./script.ts";
 import { demoToml, type RealModel } from "./settings.ts";
 import { sourceKeys, type Sources, startSources } from "./sources.ts";
@@ -31,8 +31,8 @@ export interface Stage {
   readonly privateUrl: string;
   /** What requests for a job show. */
   readonly token: string;
-  /** The stand-in services; undefined where the demo runs no jobs. */
-  readonly sources: Sources | undefined;
+  /** The stand-in services. */
+  readonly sources: Sources;
   /** From nothing to ready. */
   readonly milliseconds: number;
   /** Stops all of it and removes the temporary directory. */
@@ -50,8 +50,8 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
   const standIn = real ? undefined : await startModelServer(scriptFor(() => new Date()));
   stack.defer(() => standIn?.stop());
 
-  const sources = withJobs ? await startSources() : undefined;
-  stack.defer(() => sources?.stop());
+  const sources = await startSources();
+  stack.defer(() => sources.stop());
 
   const webhookSecret = randomBytes(16).toString("hex");
   const token = randomBytes(32).toString("hex");
@@ -62,8 +62,8 @@ export async function openStage(real: RealModel | undefined): Promise<Stage> {
     withKey: real?.key !== undefined,
     botApiUrl: botApi.url,
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    jobTools: sources ? jobTools : [],
-    jobs: sources ? jobsToml(sources) : "",
+    jobTools,
+    jobs: jobsToml(sources),
   });
   writeFileSync(file, toml);
   const env = new Environment({

@@ -38,13 +38,14 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 test("the scripted conversation gives what is expected and exits 0", () => {
   assert.equal(played.code, 0, played.stdout + played.stderr);
   assert.match(played.stdout, /^10 of 10 steps gave what is expected\.$/m);
+  assert.match(played.stdout, /^3 of 3 jobs gave what is expected\.$/m);
   assert.equal(played.stderr, "");
 });
 
 test("it says which parts are stand-ins", () => {
   assert.match(played.stdout, /model +STAND-IN: .*no AI/);
   assert.match(played.stdout, /Telegram +STAND-IN/);
-  assert.match(played.stdout, /sources +none/);
+  assert.match(played.stdout, /sources +STAND-IN/);
 });
 
 test("it prints the audit rows of tool calls with decision, rule, tokens and request id", () => {

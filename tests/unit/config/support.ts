@@ -22,6 +22,12 @@ export const secrets = {
   TELEGRAM_WEBHOOK_SECRET: "canary-webhook-secret",
   WIKI_AUTHORIZATION: "Bearer canary-wiki",
   DISK_TOKEN: "canary-disk",
+  OPENCLAW_TOKEN: "canary-token-of-32-characters-and-more",
+  ALERTS_TOKEN: "canary-alerts",
+  ALERTS_PASSWORD: "canary-alerts-password",
+  CALDAV_PASSWORD: "canary-caldav",
+  MINIFLUX_TOKEN: "canary-miniflux",
+  PLANE_TOKEN: "canary-plane",
 };
 
 /** A small config that loads. */
