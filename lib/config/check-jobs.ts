@@ -3,7 +3,7 @@ import { everOccurs, parseCron } from "./cron.ts";
 import { type Draft, itemsOf, namesOf } from "./draft.ts";
 import { suggest } from "./nearest.ts";
 import type { Problems } from "./problem.ts";
-import type { ToolFacts } from "./tool-facts.ts";
+import { agentAsk, type ToolFacts } from "./tool-facts.ts";
 import { covers } from "./tool-glob.ts";
 
 type DraftJob = NonNullable<NonNullable<Draft["jobs"]>[string]>;
@@ -47,6 +47,8 @@ function checkAgent(draft: Draft, at: string, job: DraftJob, tools: readonly Too
   }
   const own = itemsOf(agent?.tools).map(([, glob]) => glob);
   const denied = itemsOf(agent?.deny).map(([, glob]) => glob);
+  // Other agents are granted by their names.
+  const may = (tool: string): boolean => (tool === agentAsk ? itemsOf(agent?.calls).length > 0 : has(own, tool));
   for (const [index, glob] of itemsOf(job.tools)) {
     const key = `${at}.tools[${index}]`;
     const covered = tools.map(({ name }) => name).filter((tool) => covers(glob, tool));
@@ -60,7 +62,7 @@ function checkAgent(draft: Draft, at: string, job: DraftJob, tools: readonly Too
           tools.map(({ name }) => name),
         ),
       );
-    else if (agent && !covered.some((tool) => has(own, tool) && !has(denied, tool)))
+    else if (agent && !covered.some((tool) => may(tool) && !has(denied, tool)))
       problems.add(
         key,
         `agents.${job.agent} has no tool "${glob}"`,

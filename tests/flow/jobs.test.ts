@@ -433,7 +433,7 @@ test("an agent that is asked in a job may do what the job may, and draws on its 
   const [spent] = await sql<{ tokens: string }[]>`select tokens from budgets where scope = 'job:news'`;
   const [used] = await sql<{ tokens: string }[]>`
     select sum(input_tokens + output_tokens) as tokens from runs where id in (${body.run}, ${inner?.id ?? ""})`;
-  assert.equal(spent?.tokens, used?.tokens);
+  assert.equal(Number(spent?.tokens), Number(used?.tokens));
 });
 
 test("a job that is taken out of the config while it waits is told of, and says nothing", async () => {

@@ -43,7 +43,10 @@ export async function startTestGateway(
   const directory = mkdtempSync(join(tmpdir(), "openclaw-gateway-"));
   const file = join(directory, "openclaw.toml");
   const rewrite = (text: string): void =>
-    writeFileSync(file, `${text}\n[listen]\npublic = "127.0.0.1:0"\nprivate = "127.0.0.2:0"\ntoken = { env = "OPENCLAW_TOKEN" }\n`);
+    writeFileSync(
+      file,
+      `${text}\n[listen]\npublic = "127.0.0.1:0"\nprivate = "127.0.0.2:0"\ntoken = { env = "OPENCLAW_TOKEN" }\n`,
+    );
   rewrite(toml);
   writeFileSync(join(directory, "prompt.md"), "You help with the homelab.\n");
   const env = new Environment({ ...testEnvironment, ...options.environment });
