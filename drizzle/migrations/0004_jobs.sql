@@ -50,4 +50,5 @@ ALTER TABLE "runs" ADD COLUMN "attempt" integer;--> statement-breakpoint
 CREATE INDEX "alerts_seen_gone" ON "alerts_seen" USING btree ("gone_at");--> statement-breakpoint
 CREATE INDEX "job_slots_open" ON "job_slots" USING btree ("job","id") WHERE "job_slots"."state" in ('new', 'running', 'delivering');--> statement-breakpoint
 CREATE INDEX "schedules_due" ON "schedules" USING btree ("next_at") WHERE "schedules"."next_at" is not null;--> statement-breakpoint
-CREATE INDEX "schedules_principal" ON "schedules" USING btree ("principal");
+CREATE INDEX "schedules_principal" ON "schedules" USING btree ("principal");--> statement-breakpoint
+CREATE INDEX "outbox_run" ON "outbox" USING btree ("run_id") WHERE "outbox"."run_id" is not null;

@@ -21,8 +21,9 @@ const hourMs = 3_600_000;
 /** Starts them on one port; what they tell is of the hours and days around now. */
 export async function startSources(): Promise<Sources> {
   const unread = new Set(entries.map(({ id }) => id));
+  const began = Date.now();
   const app = new Hono()
-    .get("/alertmanager/api/v2/alerts", (context) => context.json(alerts(Date.now())))
+    .get("/alertmanager/api/v2/alerts", (context) => context.json(alerts(began)))
     .get("/calendar/home.ics", (context) =>
       context.body(calendar(new Date()), 200, { "content-type": "text/calendar" }),
     )
@@ -48,7 +49,7 @@ const alerts = (now: number): object[] => [
   {
     fingerprint: "demo-disk",
     startsAt: ago(now, 3),
-    endsAt: ago(now, -1),
+    endsAt: ago(now, -24),
     updatedAt: ago(now, 0),
     labels: { alertname: "DiskAlmostFull", severity: "warning", instance: "nas:9100" },
     annotations: { summary: "/srv is 91 % full" },
@@ -57,13 +58,14 @@ const alerts = (now: number): object[] => [
   },
 ];
 
-/** Two appointments of today, by floating time: of whatever zone the demo is in. */
+/** Two appointments of every day, by floating time: of whatever zone the demo is in. The slot of a job may be some days old. */
 function calendar(now: Date): string {
   const two = (part: number): string => String(part).padStart(2, "0");
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const began = new Date(now.getTime() - 10 * 24 * hourMs);
+  const day = `${began.getFullYear()}${two(began.getMonth() + 1)}${two(began.getDate())}`;
   const event = (uid: string, summary: string, from: string, to: string): string[] => [
     ...["BEGIN:VEVENT", `UID:${uid}@demo`, `DTSTAMP:${day}T000000Z`, `SUMMARY:${summary}`],
-    ...[`DTSTART:${day}T${from}00`, `DTEND:${day}T${to}00`, "END:VEVENT"],
+    ...[`DTSTART:${day}T${from}00`, `DTEND:${day}T${to}00`, "RRULE:FREQ=DAILY", "END:VEVENT"],
   ];
   return [
     ...["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//openclaw//demo//EN"],
@@ -132,7 +134,7 @@ function plane(): Hono {
   const day = (offset: number): string => new Date(Date.now() + offset * 24 * hourMs).toISOString().slice(0, 10);
   const items = (): object[] =>
     [
-      { name: "Renew the chimney sweep's contract", state: states[0], target_date: day(-3), idleDays: 20 },
+      { name: "Renew the chimney sweep's contract", state: states[0], target_date: day(-10), idleDays: 20 },
       { name: "Replace the disk of the NAS", state: states[1], target_date: day(2), idleDays: 1 },
       { name: "Paint the shed", state: states[0], target_date: null, idleDays: 30 },
       { name: "Label the fuses", state: states[2], target_date: null, idleDays: 0 },
