@@ -6,10 +6,11 @@ import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { ClawError } from "../lib/errors.ts";
 import { askForSlot } from "../lib/jobs/ask.ts";
 import { dryRun } from "../lib/jobs/dry.ts";
-import { localName, parseSlot, slotName } from "../lib/jobs/slot-name.ts";
+import { parseSlot, slotName } from "../lib/jobs/slot-name.ts";
 import { dueSlot, nextSlot } from "../lib/jobs/slots.ts";
 import { type JobSlot, latestSlots, type OpenSlot, slotById, slotsOf } from "../lib/ledger/job-slots.ts";
 import { isSecret } from "../lib/same-secret.ts";
+import { localName } from "../lib/time/wall-clock.ts";
 
 export interface JobsDeps {
   readonly deps: ConversationDeps;

@@ -1,9 +1,10 @@
 /** Alerts since the last briefing, and the day's appointments. */
 import type { JobFunction, Reading } from "../../lib/agent/job-function.ts";
-import { dateIn, minuteName } from "./dates.ts";
 import { jobMessages, sourceText } from "./instructions.ts";
 import { jobMessage, plainSources, quietLine, tidied } from "./message.ts";
 import { dataOf, failedCalendars } from "./readings.ts";
+import { dayOf } from "../../lib/time/wall-clock.ts";
+import { minuteName } from "../../lib/time/names.ts";
 
 /** Alerts that fire or ended since the last briefing, and what the calendar has for the day of the slot. */
 export const briefing: JobFunction = {
@@ -11,7 +12,7 @@ export const briefing: JobFunction = {
 
   sources: ({ previous, slot, timezone }) => [
     { tool: "alerts_list", args: { since: previous.toISOString() }, title: "Alerts" },
-    { tool: "calendar_agenda", args: { from: dateIn(slot, timezone), days: 1 }, title: "Calendar" },
+    { tool: "calendar_agenda", args: { from: dayOf(slot, timezone), days: 1 }, title: "Calendar" },
   ],
 
   compose(context, readings) {

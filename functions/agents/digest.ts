@@ -1,14 +1,17 @@
 /** What the feeds brought since the last digest, by theme; marked as read once it is delivered. */
 import type { JobFunction, Reading } from "../../lib/agent/job-function.ts";
-import { escapeMarkdown, linkTarget, oneLine, titleLink } from "../../lib/channel/markdown-link.ts";
-import { dayName, shortDate } from "./dates.ts";
+import { escapeMarkdown, linkTarget, titleLink } from "../../lib/channel/markdown-link.ts";
 import { jobMessages, sourceText, type SourceText } from "./instructions.ts";
 import { jobMessage, noSources, plainSources, tidied } from "./message.ts";
 import { dataOf, type Entry, readingOf } from "./readings.ts";
 import { withReferences } from "./references.ts";
+import { oneLine } from "../../lib/one-line.ts";
+import { dayName, shortDay } from "../../lib/time/names.ts";
 
 /** The most entries of one digest; the service's `max_entries` may be less. */
 const limit = 100;
+/** An entry that reaches Miniflux so long after its date is not missed. What an earlier digest had is read by then. */
+const lateMs = 2 * 86_400_000;
 /** The most that are listed where the model named none. */
 const mostListed = 30;
 
@@ -16,7 +19,10 @@ const mostListed = 30;
 export const digest: JobFunction = {
   own: ["feeds_unread", "feeds_mark_read"],
 
-  sources: ({ previous }) => [{ tool: "feeds_unread", args: { since: previous.toISOString(), limit }, title: "Feeds" }],
+  sources: ({ previous }) => {
+    const since = new Date(previous.getTime() - lateMs).toISOString();
+    return [{ tool: "feeds_unread", args: { since, limit }, title: "Feeds" }];
+  },
 
   compose(context, readings) {
     const sources = numbered(readingOf(readings, "feeds_unread"));
@@ -73,7 +79,7 @@ function numbered(reading: Reading | undefined): SourceText[] {
   const text = data.entries.map((entry, at) => {
     const { title, feed, category, published, text: content } = entry;
     const day = /^\d{4}-\d\d-\d\d(?=T)/.exec(published)?.[0];
-    const from = [feed, category, day === undefined ? "" : shortDate(day)];
+    const from = [feed, category, day === undefined ? "" : shortDay(day)];
     // What is inside the content cannot pass for another entry's number.
     const inside = content.trim().replaceAll(/\[(\d+)\]/g, "($1)");
     return `[${at + 1}] ${oneLine(title, 300)}\n${from

@@ -2,7 +2,7 @@
 import type { Agent } from "../../lib/config/config.ts";
 import type { JobContext, Reading } from "../../lib/agent/job-function.ts";
 import type { ModelMessage } from "../../lib/agent/model.ts";
-import { fullDay } from "./dates.ts";
+import { fullDay } from "../../lib/time/names.ts";
 
 /** The agent's own prompt and the date; that only to the day, so that a provider's prompt cache holds for one. */
 export const agentPrompt = (agent: Agent, timezone: string, at: Date): string =>

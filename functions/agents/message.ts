@@ -1,8 +1,9 @@
 /** The message of a job around its words: its title above, what could not be read below. The same for all of them. */
 import type { JobContext, Reading } from "../../lib/agent/job-function.ts";
-import { escapeMarkdown, oneLine } from "../../lib/channel/markdown-link.ts";
-import { dayName } from "./dates.ts";
+import { escapeMarkdown } from "../../lib/channel/markdown-link.ts";
 import { failedCalendars } from "./readings.ts";
+import { oneLine } from "../../lib/one-line.ts";
+import { dayName } from "../../lib/time/names.ts";
 
 /** A whole message. `body` may be empty where there are failures to tell of. */
 export const jobMessage = (context: JobContext, readings: readonly Reading[], body: string): string =>

@@ -1,7 +1,9 @@
 /** Tasks and commitments in the groups a review speaks of. Computed here, so that no model has to count days. */
-import { oneLine } from "../../lib/channel/markdown-link.ts";
-import { addDays, dateIn, daysBetween, shortDate } from "./dates.ts";
 import type { Commitment, Task } from "./readings.ts";
+import { oneLine } from "../../lib/one-line.ts";
+import { addDays, daysBetween } from "../../lib/time/days.ts";
+import { dayOf } from "../../lib/time/wall-clock.ts";
+import { shortDay } from "../../lib/time/names.ts";
 
 /** What a group's lines say, and how many there are. */
 export interface ReviewGroup {
@@ -22,10 +24,10 @@ const staleDays = 14;
 
 /** Each open task in the first group that it fits; of the done ones those that were done since the last review. */
 export function taskGroups(tasks: readonly Task[], time: ReviewTime): ReviewGroup[] {
-  const today = dateIn(time.slot, time.timezone);
+  const today = dayOf(time.slot, time.timezone);
   const untilDate = addDays(today, 6);
   const idle = ({ updated }: Task): number =>
-    updated ? daysBetween(dateIn(new Date(updated), time.timezone), today) : 0;
+    updated ? daysBetween(dayOf(new Date(updated), time.timezone), today) : 0;
   const line = (task: Task): string => {
     const { id, title, due, state, priority } = task;
     const facts = [
@@ -51,7 +53,7 @@ export function taskGroups(tasks: readonly Task[], time: ReviewTime): ReviewGrou
   const { overdue = [], week = [], started = [], stale = [], other = [] } = Object.groupBy(open, kind);
   return filled([
     ["Overdue", overdue.map(line)],
-    [`Due by ${shortDate(untilDate)}`, week.map(line)],
+    [`Due by ${shortDay(untilDate)}`, week.map(line)],
     ["In progress", started.map(line)],
     [`Not touched for ${staleDays} days`, stale.map(line)],
     ["Other open tasks", other.map(line)],
@@ -65,7 +67,7 @@ export const isDoneBefore = ({ group, completed, updated }: Task, at: Date): boo
 
 /** The same of commitments: those that are due later or never are only counted by their lines. */
 export function commitmentGroups(commitments: readonly Commitment[], time: ReviewTime): ReviewGroup[] {
-  const today = dateIn(time.slot, time.timezone);
+  const today = dayOf(time.slot, time.timezone);
   const untilDate = addDays(today, 6);
   const line = ({ text, due }: Commitment): string => `${oneLine(text, 300)}${due ? `, ${dueWords(due, today)}` : ""}`;
   const open = commitments.filter(({ completedAt }) => !completedAt).toSorted(byDue);
@@ -75,7 +77,7 @@ export function commitmentGroups(commitments: readonly Commitment[], time: Revie
   const { overdue = [], week = [], later = [] } = Object.groupBy(open, kind);
   return filled([
     ["Commitments overdue", overdue.map(line)],
-    [`Commitments due by ${shortDate(untilDate)}`, week.map(line)],
+    [`Commitments due by ${shortDay(untilDate)}`, week.map(line)],
     ["Commitments for later", later.map(line)],
     ["Commitments kept since the last review", kept.map(({ text }) => oneLine(text, 300))],
   ]);
@@ -105,5 +107,5 @@ function dueWords(due: string, today: string): string {
   if (days === 0) return "due today";
   if (days === 1) return "due tomorrow";
   const late = days === -1 ? ", 1 day late" : days < 0 ? `, ${-days} days late` : "";
-  return `due ${shortDate(due)}${late}`;
+  return `due ${shortDay(due)}${late}`;
 }

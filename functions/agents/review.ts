@@ -1,10 +1,10 @@
 /** Tasks by due date and state, and commitments due and kept. */
 import type { JobContext, JobFunction, Reading } from "../../lib/agent/job-function.ts";
-import { dayName } from "./dates.ts";
 import { jobMessages, sourceText, type SourceText } from "./instructions.ts";
 import { jobMessage, noSources, plainSources, tidied } from "./message.ts";
 import { dataOf, readingOf } from "./readings.ts";
 import { commitmentGroups, groupsText, isDoneBefore, taskGroups } from "./review-groups.ts";
+import { dayName } from "../../lib/time/names.ts";
 
 /** What is overdue, due, in progress and left lying, and what was done since the last review. Commitments are those of the job's `for`. */
 export const review: JobFunction = {

@@ -5,8 +5,9 @@ import { connect } from "../../lib/db/client.ts";
 import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
-import { type Budget, dailyBudget, dayIn, principalBudget } from "../../lib/policy/budget.ts";
+import { type Budget, dailyBudget, principalBudget } from "../../lib/policy/budget.ts";
 import type { CommandContext } from "./context.ts";
+import { dayOf } from "../../lib/time/wall-clock.ts";
 
 /** Adds `claw budgets`: what was used of a day's budgets. */
 export function register(program: Command, context: CommandContext): void {
@@ -22,7 +23,7 @@ export function register(program: Command, context: CommandContext): void {
       if (day !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(day))
         throw new ClawError("bad_request", `--day ${day}: write a day as 2026-11-24`);
       const config = await context.loadConfig();
-      const asked = day ?? dayIn(config.timezone, new Date());
+      const asked = day ?? dayOf(new Date(), config.timezone);
       const sql = connect(await runningDatabase(config), { max: 1, name: "openclaw claw" });
       try {
         const rows = budgetRows(dailyBudgets(config, asked), await budgetsOfDay(sql, asked));

@@ -6,12 +6,13 @@ import { visible } from "../../lib/conversation/visible.ts";
 import { connect, type Sql } from "../../lib/db/client.ts";
 import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError } from "../../lib/errors.ts";
-import { localName, slotName } from "../../lib/jobs/slot-name.ts";
+import { slotName } from "../../lib/jobs/slot-name.ts";
 import { nextSlot } from "../../lib/jobs/slots.ts";
 import { type JobSlot, latestSlots, slotsOf } from "../../lib/ledger/job-slots.ts";
 import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { askGateway } from "./ask-gateway.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
+import { localName } from "../../lib/time/wall-clock.ts";
 
 const usualLimit = 20;
 const mostLimit = 1_000;

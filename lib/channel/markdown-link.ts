@@ -15,21 +15,6 @@ export function linkTarget(url: string): string | undefined {
 /** Telegram takes no longer ones. */
 const longestTarget = 2_000;
 
-/** A text on one line, without what is not seen or turns its direction, cut visibly where it is longer than `most`. */
-export function oneLine(text: string, most: number): string {
-  const line = text
-    .toWellFormed()
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .replaceAll(/[\p{Cf}\p{Co}]/gu, "")
-    .trim();
-  return line.length <= most
-    ? line
-    : `${line
-        .slice(0, most - 1)
-        .toWellFormed()
-        .trimEnd()}…`;
-}
-
 /** Words as Markdown that shows just them. They must not begin a line. */
 export const escapeMarkdown = (words: string): string =>
   words.replaceAll(/[\\`*_[\]<>~|]/g, "\\$&").replaceAll(/&(?=#?\w+;)/g, "&amp;");

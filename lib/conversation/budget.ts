@@ -6,9 +6,10 @@ import { ClawError } from "../errors.ts";
 import { type BudgetState, type Exceeded, markWarned, reserve, settle, type Spend } from "../ledger/budgets.ts";
 import type { Run } from "../ledger/run-chain.ts";
 import type { Meter } from "../llm/meter.ts";
-import { type Budget, budgetsOf, dayIn } from "../policy/budget.ts";
+import { type Budget, budgetsOf } from "../policy/budget.ts";
 import { OncePer } from "../rate-limit.ts";
 import type { ConversationDeps } from "./deps.ts";
+import { dayOf } from "../time/wall-clock.ts";
 
 type BudgetDeps = Pick<ConversationDeps, "sql" | "worker" | "report" | "metrics" | "log">;
 
@@ -24,7 +25,7 @@ export interface MeteredRun {
 /** The meter of a run; undefined where nothing limits it, so that its calls cost no statement. */
 export function budgetMeter(deps: BudgetDeps, { config, agent, run, more }: MeteredRun): Meter | undefined {
   const budgetsNow = (): Budget[] => {
-    const day = dayIn(config.timezone, new Date());
+    const day = dayOf(new Date(), config.timezone);
     const own = budgetsOf(config, { agent, principal: run.principal, runId: run.id }, day);
     return [...own, ...(more?.(day) ?? [])];
   };
@@ -119,7 +120,7 @@ async function refuse(
   // Runs come and go: of theirs, one a day and agent is told.
   const once = daily
     ? `${budget.scope}:${budget.period}`
-    : `${kind}:${agent.name}:${dayIn(config.timezone, new Date())}`;
+    : `${kind}:${agent.name}:${dayOf(new Date(), config.timezone)}`;
   await deps.report({
     key: `budget-refused:${once}`,
     text: `A run of **${agent.name}** was refused by the budget \`${daily ? budget.scope : kind}\`. ${facts}. Further ones are refused${until} without a word here.`,

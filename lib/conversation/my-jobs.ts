@@ -1,10 +1,11 @@
 /** /jobs and !jobs: what a person asked to be told or done later, listed and deleted. */
 import type { InboundMessage } from "../channel/types.ts";
 import { roomOf } from "../channel/room.ts";
-import { instantWords, timetableWords } from "../jobs/words.ts";
+import { timetableWords } from "../jobs/words.ts";
 import { deleteSchedule, schedulesOf, type SealedSchedule } from "../ledger/schedules.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { inlineCode } from "./visible.ts";
+import { instantWords } from "../time/names.ts";
 
 /** Characters of each text that are shown. */
 const shownText = 80;

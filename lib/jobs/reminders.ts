@@ -7,7 +7,8 @@ import { dueSchedules, endSchedule, moveOn, type SealedSchedule } from "../ledge
 import type { Log } from "../log.ts";
 import type { Keyring } from "../seal.ts";
 import { lastSlot, nextSlot } from "./slots.ts";
-import { instantWords, timetableWords } from "./words.ts";
+import { timetableWords } from "./words.ts";
+import { instantWords } from "../time/names.ts";
 
 /** What firing is done with. */
 export interface ReminderDeps {

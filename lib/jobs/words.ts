@@ -19,14 +19,6 @@ export function timetableWords({ schedule, timezone }: Timetable): string {
   return `${words.join(" ")} (${timezone})`;
 }
 
-/** `Fri 28 Nov 2026 at 18:00`, by the clocks of a zone. */
-export function instantWords(at: Date, timeZone: string): string {
-  const part = (options: Intl.DateTimeFormatOptions): string =>
-    new Intl.DateTimeFormat("en-GB", { timeZone, ...options }).format(at);
-  const day = part({ weekday: "short", day: "numeric", month: "short", year: "numeric" }).replace(",", "");
-  return `${day} at ${part({ hour: "2-digit", minute: "2-digit" })}`;
-}
-
 function daysOf({ days, weekdays: week }: CronFields): string {
   if (days === undefined && week === undefined) return "every day";
   // Of the two either is enough.

@@ -73,23 +73,3 @@ export function principalBudget(config: Config, principal: Principal, day: strin
 
 const limit = (unit: BudgetLimit["unit"], key: string, most: number | undefined): BudgetLimit[] =>
   most === undefined ? [] : [{ unit, most, key }];
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** The day of an instant in a time zone, such as `2026-11-24`. */
-export function dayIn(timezone: string, at: Date): string {
-  let format = formats.get(timezone);
-  if (!format) {
-    // Making one takes longer than many uses of it.
-    format = new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", {
-      timeZone: timezone,
-      year: "numeric",
-      month: "2-digit",
-      day: "2-digit",
-    });
-    formats.set(timezone, format);
-  }
-  const parts = format.formatToParts(at);
-  const part = (type: "year" | "month" | "day"): string => parts.find((each) => each.type === type)?.value ?? "";
-  return `${part("year")}-${part("month")}-${part("day")}`;
-}

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import type { AlertsService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
-import { oneLine } from "./one-line.ts";
 import { askService, authHeaders, jsonOf, type Service } from "./service.ts";
+import { oneLine } from "../one-line.ts";
 
 /** One alert. Instants are ISO strings. */
 export interface Alert {

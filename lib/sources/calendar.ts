@@ -4,9 +4,10 @@ import { ClawError, messageOf } from "../errors.ts";
 import { findCalendars, queryCalendar } from "./caldav.ts";
 import { expandInWorker, fetchIcs } from "./ics.ts";
 import type { DaysWindow, Occurrence } from "./ics-expand.ts";
-import { addDays, startOfDay } from "./local-time.ts";
-import { oneLine } from "./one-line.ts";
 import { authHeaders, type Service } from "./service.ts";
+import { addDays } from "../time/days.ts";
+import { startOfDay } from "../time/wall-clock.ts";
+import { oneLine } from "../one-line.ts";
 
 /** An occurrence, and the name of the calendar it is in. */
 export interface CalendarEvent extends Occurrence {

@@ -1,8 +1,8 @@
 /** What a calendar has on some days: series are expanded by node-ical. It takes as long as the text demands: run it in a worker. */
 import ical, { type CalendarResponse, type EventInstance, type ParameterValue, type VEvent } from "node-ical";
 import { icsComponents, type IcsComponent } from "./ics-components.ts";
-import { addDays } from "./local-time.ts";
-import { oneLine } from "./one-line.ts";
+import { addDays } from "../time/days.ts";
+import { oneLine } from "../one-line.ts";
 
 /** Days of a time zone, as dates and as the instants between which they lie. */
 export interface DaysWindow {

@@ -3,8 +3,9 @@ import { z } from "zod";
 import type { FeedsService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import type { TransportAnswer } from "../http/exchange.ts";
-import { oneLine, webUrl } from "./plain.ts";
+import { webUrl } from "./plain.ts";
 import { askService, jsonOf, type Service, type ServiceRequest } from "./service.ts";
+import { oneLine } from "../one-line.ts";
 
 /** An entry as Miniflux has it. */
 export interface Entry {

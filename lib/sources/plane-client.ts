@@ -4,10 +4,10 @@ import { z } from "zod";
 import type { TasksService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import type { TransportAnswer } from "../http/exchange.ts";
-import { oneLine } from "./plain.ts";
 import { pageSchema } from "./plane-wire.ts";
 import { askService, jsonOf, type Service } from "./service.ts";
 import type { Asking } from "./tracker.ts";
+import { oneLine } from "../one-line.ts";
 
 /** Whose refusal it is: the key's own, the workspace's, a project's. */
 export type Area = "key" | "workspace" | "project";

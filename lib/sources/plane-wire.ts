@@ -1,7 +1,7 @@
 /** What Plane's API (v1, as Community Edition 1.3 has it) answers, and what of it becomes our words. */
 import { z } from "zod";
-import { oneLine } from "./plain.ts";
 import { groups, priorities, type Task, type TaskComment } from "./tracker.ts";
+import { oneLine } from "../one-line.ts";
 
 /** One page of a list; a few lists of older servers are bare arrays. */
 export const pageSchema = z.union([

@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { AlertsService, Services } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import { type Alert, type AlertsLook, listAlerts } from "../sources/alertmanager.ts";
-import { dayOf, shortTime, timeOf } from "../sources/local-time.ts";
-import { oneLine } from "../sources/one-line.ts";
 import { instantInput } from "./dates.ts";
 import { defineTool, type Tool } from "./define.ts";
+import { dayOf, timeOf } from "../time/wall-clock.ts";
+import { shortTime } from "../time/names.ts";
+import { oneLine } from "../one-line.ts";
 
 /** What alerts_list returns for code. Of `ended`, `endsAt` is when each had ended at the latest. */
 export interface AlertsData {

@@ -4,9 +4,11 @@ import type { Services } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import { type Agenda, type CalendarEvent, type CalendarFailure, daysWindow, readAgenda } from "../sources/calendar.ts";
 import type { DaysWindow } from "../sources/ics-expand.ts";
-import { addDays, dayOf, shortDay, shortTime, timeOf } from "../sources/local-time.ts";
 import { dayInput } from "./dates.ts";
 import { defineTool, type Tool } from "./define.ts";
+import { addDays } from "../time/days.ts";
+import { dayOf, timeOf } from "../time/wall-clock.ts";
+import { shortDay, shortTime } from "../time/names.ts";
 
 /** What calendar_agenda returns for code. */
 export interface CalendarData {

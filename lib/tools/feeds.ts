@@ -6,7 +6,8 @@ import { cutTo, fairShare } from "../sources/fair-share.ts";
 import { type Entries, type EntryQuery, findEntries, markRead } from "../sources/miniflux.ts";
 import { textOfHtml } from "../sources/plain.ts";
 import { defineTool, type Tool, type ToolOutput } from "./define.ts";
-import { instant, localMinute } from "./when.ts";
+import { instantInput } from "./dates.ts";
+import { minuteOf } from "../time/wall-clock.ts";
 
 /** An entry as `data` has it. */
 export interface FeedEntry {
@@ -51,14 +52,18 @@ export function feedsTools(services: () => Services): Tool[] {
       ...reading,
       name: "feeds_unread",
       description: "Unread entries of the feeds, the newest first, with their ids.",
-      input: z.strictObject({ category: z.string().trim().min(1).max(100).optional(), since: instant, limit: most }),
+      input: z.strictObject({
+        category: z.string().trim().min(1).max(100).optional(),
+        since: instantInput.optional(),
+        limit: most,
+      }),
       run: (input, context) => read({ ...input, unread: true }, context),
     }),
     defineTool({
       ...reading,
       name: "feeds_search",
       description: "Searches all entries of the feeds, read ones too, for words.",
-      input: z.strictObject({ query: z.string().trim().min(1).max(200), since: instant, limit: most }),
+      input: z.strictObject({ query: z.string().trim().min(1).max(200), since: instantInput.optional(), limit: most }),
       run: ({ query, ...input }, context) => read({ ...input, search: query, unread: false }, context),
     }),
     defineTool({
@@ -114,7 +119,7 @@ function described(
 
 function paragraph({ id, title, url, feed, category, published, text }: FeedEntry, timezone: string): string {
   const from = category === "" || category === feed ? feed : `${feed} (${category})`;
-  const about = [from, localMinute(published, timezone)].filter((part) => part !== "").join(", ");
+  const about = [from, minuteOf(new Date(published), timezone)].filter((part) => part !== "").join(", ");
   return [`#${id} ${title}`, about, url ?? "", text].filter((line) => line !== "").join("\n");
 }
 

@@ -7,9 +7,10 @@ import { parseCron } from "../config/cron.ts";
 import { ClawError } from "../errors.ts";
 import { instantOf } from "../jobs/local-time.ts";
 import { nextSlot } from "../jobs/slots.ts";
-import { instantWords, timetableWords } from "../jobs/words.ts";
+import { timetableWords } from "../jobs/words.ts";
 import type { TaintSource } from "../policy/taint.ts";
 import { defineTool, type Foresight, type Tool } from "./define.ts";
+import { instantWords } from "../time/names.ts";
 
 /** What happens once, or again and again, and where. */
 export interface NewSchedule {

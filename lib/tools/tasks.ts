@@ -7,7 +7,7 @@ import { textOfHtml } from "../sources/plain.ts";
 import { priorities, type Asking, type Task, type TaskDetails, type Tracker } from "../sources/tracker.ts";
 import { trackerOf } from "../sources/trackers.ts";
 import { defineTool, type Tool, type ToolContext } from "./define.ts";
-import { localDay, localMinute } from "./when.ts";
+import { dayOf, minuteOf } from "../time/wall-clock.ts";
 
 /** What tasks_mine returns as `data`. */
 export interface TasksData {
@@ -58,7 +58,7 @@ export function tasksTools(services: () => Services): Tool[] {
       outputLimit: 150_000,
       async run({ state, due_before }, context) {
         const found = await tracker().mine(askingOf(context));
-        const today = localDay(context.now(), context.timezone);
+        const today = dayOf(context.now(), context.timezone);
         const wanted = found.tasks
           .filter((task) => state === "all" || isDone(task) === (state === "done"))
           .filter(({ due }) => due_before === undefined || (due !== undefined && due < due_before));
@@ -88,7 +88,7 @@ export function tasksTools(services: () => Services): Tool[] {
         const comments: string[] = [];
         for (const { author, at, html } of found.comments) {
           const text = cutTo(await textOfHtml(html, found.url), maxComment);
-          comments.push(`${author}, ${localMinute(at, context.timezone)}: ${text}`);
+          comments.push(`${author}, ${minuteOf(new Date(at), context.timezone)}: ${text}`);
         }
         const { description: _, comments: __, moreComments, ...task } = found;
         const last = moreComments ? `The last ${comments.length} comments:` : "Comments:";
@@ -205,8 +205,8 @@ function headOf(task: TaskDetails, { timezone, now }: ToolContext): string {
       : `Assigned to ${others}, not to the account`;
   return [
     `${id} ${title}`,
-    factsOf(task, localDay(now(), timezone)).join(", "),
-    `${whose}. Created ${localMinute(created, timezone)}, changed ${localMinute(updated, timezone)}.`,
+    factsOf(task, dayOf(now(), timezone)).join(", "),
+    `${whose}. Created ${minuteOf(new Date(created), timezone)}, changed ${minuteOf(new Date(updated), timezone)}.`,
     url,
   ].join("\n");
 }

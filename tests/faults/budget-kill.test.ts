@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { budgetsOfDay, readBudgets } from "../../lib/ledger/budgets.ts";
-import { dayIn } from "../../lib/policy/budget.ts";
 import { privateText } from "../support/telegram-updates.ts";
 import { until } from "../support/until.ts";
 import { createWorld, settled } from "./world.ts";
+import { dayOf } from "../../lib/time/wall-clock.ts";
 
 const usage = { input: 100, output: 20 };
 
@@ -42,7 +42,7 @@ describe("a gateway killed while a call to a model is held", { concurrency: 2 },
       );
       // The dead call at all that was held for it; a call whose answer was lost with the process is made, and counted, twice.
       const lost = { "budget.reserved": holds[0]?.tokens ?? 0, "llm.requested": 0, "llm.answered": 120 }[point];
-      const [all] = await budgetsOfDay(database.sql, dayIn("Europe/Berlin", new Date()));
+      const [all] = await budgetsOfDay(database.sql, dayOf(new Date(), "Europe/Berlin"));
       assert.equal(all?.scope, "all");
       assert.equal(all.spent.tokens, 120 + lost);
       assert.equal(all.held.tokens, 0);

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
-import { dayIn } from "../../lib/policy/budget.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import { journalOf, lastRun } from "../support/journal.ts";
 import { actions, type Stage, startStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
+import { dayOf } from "../../lib/time/wall-clock.ts";
 
 const root = join(import.meta.dirname, "../..");
 const operator = -100777;
@@ -31,7 +31,7 @@ function limited(toml: string, replaced: readonly [string, string][] = []): void
   assert.deepEqual(stage.gateway.holder.reload().taken, true);
 }
 
-const today = (): string => dayIn("Europe/Berlin", new Date());
+const today = (): string => dayOf(new Date(), "Europe/Berlin");
 
 async function budget(scope: string): Promise<BudgetState | undefined> {
   return (await budgetsOfDay(stage.gateway.sql, today())).find((state) => state.scope === scope);

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { linksAlsoTo, noLinks } from "../../../lib/channel/links.ts";
-import { escapeMarkdown, linkTarget, oneLine, titleLink } from "../../../lib/channel/markdown-link.ts";
+import { escapeMarkdown, linkTarget, titleLink } from "../../../lib/channel/markdown-link.ts";
 import { toHtml } from "../../../lib/matrix/render.ts";
+import { oneLine } from "../../../lib/one-line.ts";
 
 /** A title and URL as a reader of Matrix sees them in a text that strangers have a say in. */
 function shown(title: string, url: string): string {

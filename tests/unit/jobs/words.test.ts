@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { instantOf } from "../../../lib/jobs/local-time.ts";
-import { instantWords, timetableWords } from "../../../lib/jobs/words.ts";
+import { timetableWords } from "../../../lib/jobs/words.ts";
+import { instantWords } from "../../../lib/time/names.ts";
 
 const timezone = "Europe/Berlin";
 

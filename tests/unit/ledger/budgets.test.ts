@@ -14,10 +14,11 @@ import {
   settle,
 } from "../../../lib/ledger/budgets.ts";
 import { createLog } from "../../../lib/log.ts";
-import { type Budget, dayIn } from "../../../lib/policy/budget.ts";
+import { type Budget } from "../../../lib/policy/budget.ts";
 import { Locks } from "../../../lib/queue/locks.ts";
 import { sweep } from "../../../lib/queue/sweep.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
+import { dayOf } from "../../../lib/time/wall-clock.ts";
 
 let database: TestDatabase;
 let sql: Sql;
@@ -194,7 +195,7 @@ test("a call is settled on the day it was made, and the next day begins at nothi
 });
 
 test("a day is that of the time zone, also where the clocks change", () => {
-  const at = (zone: string, instant: string): string => dayIn(zone, new Date(instant));
+  const at = (zone: string, instant: string): string => dayOf(new Date(instant), zone);
   assert.equal(at("Europe/Berlin", "2026-11-23T22:59:59Z"), "2026-11-23");
   assert.equal(at("Europe/Berlin", "2026-11-23T23:00:00Z"), "2026-11-24");
   // Summer time ends on 25 October 2026: that day has 25 hours.

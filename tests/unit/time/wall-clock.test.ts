@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addDays, dayOf, shortTime, startOfDay, timeOf } from "../../../lib/sources/local-time.ts";
+import { addDays } from "../../../lib/time/days.ts";
+import { dayOf, startOfDay, timeOf } from "../../../lib/time/wall-clock.ts";
+import { shortTime } from "../../../lib/time/names.ts";
 
 test("a day begins at the zone's midnight, on both sides of a change of the clocks", () => {
   const start = (day: string, zone: string): string => startOfDay(day, zone).toISOString();
