@@ -403,7 +403,7 @@ test("a call that needs a yes is asked in the operator's place, and the job goes
   restore();
   assert.deepEqual([texts(first), texts(second)], [["Noted."], ["Noted."]]);
   const [made] = await sql`select principal from commitments`;
-  assert.equal(made?.["principal"], "job:news");
+  assert.equal(made?.["principal"], "telegram:1001");
   assert.equal(sources[0].reads, 1);
 });
 

@@ -25,6 +25,7 @@ agent = "ops"
 schedule = "0 8 * * *"
 prompt = "prompt.md"
 tools = ["source_*", "commitments_*"]
+for = "telegram:1001"
 deliver = ${JSON.stringify(deliver)}
 ${more}
 ${sources
