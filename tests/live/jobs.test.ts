@@ -1,6 +1,7 @@
 /** The three jobs over real sources, to an encrypted room of a real Synapse and to Telegram's stand-in. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { dueSlot } from "../../lib/jobs/slots.ts";
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
 import type { Answer, ScriptedRequest } from "../support/model-server.ts";
 import { type PlaneApi, startPlaneApi } from "../support/plane-api.ts";
@@ -68,6 +69,7 @@ tools = ${JSON.stringify(tools)}
 deliver = ${deliver}
 ${fn === "review" ? 'for = "matrix:@ada:home.test"\n' : ""}`;
     return `${toml
+      .replace('when_tainted = { act = "allow" }\n', "")
       .replace("[listen]\n", `[listen]\ntoken = { env = "OPENCLAW_TOKEN" }\n`)
       .replace('tools = ["files_send"]', 'tools = ["alerts_*", "calendar_*", "feeds_*", "tasks_*", "commitments_*"]')
       .replace(
@@ -120,7 +122,7 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
     ada = await stage.person("ada");
     room = await ada.createEncryptedRoom({ name: "Ops" });
     stage.rooms.push(room);
-    gateway = await stage.start();
+    gateway = await start();
     await ada.client.invite(room, ops);
     await untilJoined(ada, room, ops);
   });
@@ -129,9 +131,19 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
     await Promise.all([alertmanager?.stop(), radicale?.stop(), miniflux?.stop(), plane?.stop(), botApi?.stop()]);
   });
 
+  /** Ready but for the webhook, which nobody has set: nobody writes to the bot here. */
+  async function start(): Promise<ShippedGateway> {
+    const started = await stage.launch();
+    await poll("the agent's keys to be ready", async () => {
+      const parts = (await (await fetch(`${privateUrl}/readyz`)).json()) as Record<string, { ok: boolean } | undefined>;
+      return (parts["matrix.ops"]?.ok && parts["matrix"]?.ok) || undefined;
+    });
+    return started;
+  }
+
   async function restart(): Promise<void> {
     await gateway.stop();
-    gateway = await stage.start();
+    gateway = await start();
   }
 
   async function ask(job: string, query = "?wait=1"): Promise<Asked & { readonly status: number }> {
@@ -163,8 +175,8 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
       startsAt: iso(Date.now() - 3_600_000),
     });
     await radicale.makeCalendar("family", "Family");
-    const slot = (await slotsOf("morning-briefing")).due;
-    const date = slot.slice(0, 10).replaceAll("-", "");
+    const slot = dueSlot({ schedule: "0 8 * * 1-5", timezone: "Europe/Berlin" }, new Date());
+    const date = slot?.toISOString().slice(0, 10).replaceAll("-", "") ?? "";
     await radicale.put("family", "dentist", event("dentist", `${date}T130000Z`, `${date}T140000Z`, "Dentist"));
     const first = await ask("morning-briefing");
     assert.deepEqual([first.status, first.state], [202, "done"]);
@@ -188,8 +200,6 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
         { title: "A new filesystem", url: "https://lwn.example/fs", published, html: "<p>It is fast.</p>" },
       ],
     });
-    const { previous } = await slotsOf("weekly-digest");
-    assert.ok(previous < published || Date.parse(published) > 0);
     botApi.fail("sendMessage", 3, {
       error_code: 429,
       description: "Too Many Requests",
@@ -197,14 +207,18 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
     });
     const slot = await ask("weekly-digest", "");
     assert.equal(slot.status, 202);
+    await botApi.waitFor(({ payload }) => JSON.stringify(payload).includes("https://lwn.example/kernel"), 20_000);
+    assert.equal((await miniflux.unread()).length, 2, "it is not delivered yet");
     const { telegram } = await heard("A kernel release");
     assert.match(telegram, /A new filesystem/);
     await poll("the entries to be marked", async () => ((await miniflux.unread()).length === 0 ? true : undefined));
     await poll("the job to be done", async () =>
       (await ask("weekly-digest", "")).state === "done" ? true : undefined,
     );
-    const linked = botApi.calls.filter(({ payload }) => JSON.stringify(payload).includes("https://lwn.example/kernel"));
-    assert.ok(linked.length > 0);
+    const inRoom = await answerWith(ada, room, ops, "A kernel release");
+    assert.match(String(inRoom.getContent()["formatted_body"]), /<a href="https:\/\/lwn\.example\/kernel">/);
+    const inChat = botApi.sent(chat).find(({ text }) => text.includes("A kernel release"));
+    assert.ok(inChat?.entities?.some((each) => each.type === "text_link" && each.url === "https://lwn.example/fs"));
   });
 
   test("the review has the tickets by date and state, and the promises of the person it is for", async () => {
@@ -258,12 +272,6 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
     assert.equal(botApi.sent(chat).length, before);
     assert.equal((await miniflux.unread()).length, 1);
   });
-
-  async function slotsOf(job: string): Promise<{ due: string; previous: string }> {
-    const response = await fetch(`${privateUrl}/jobs/${job}`, { headers: { authorization: `Bearer ${token}` } });
-    const body = (await response.json()) as { due: string; previous?: string };
-    return { due: body.due, previous: body.previous ?? "" };
-  }
 });
 
 const event = (uid: string, start: string, end: string, title: string): string =>
