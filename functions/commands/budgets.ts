@@ -5,7 +5,7 @@ import { connect } from "../../lib/db/client.ts";
 import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
-import { type Budget, dailyBudget, principalBudget } from "../../lib/policy/budget.ts";
+import { type Budget, dailyBudget, jobBudget, principalBudget } from "../../lib/policy/budget.ts";
 import type { CommandContext } from "./context.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
 
@@ -50,6 +50,7 @@ function dailyBudgets(config: Config, day: string): Budget[] {
     ...[...config.agents.values()].flatMap(({ name, limits }) =>
       dailyBudget(`agent:${name}`, `agents.${name}.limits`, limits, day),
     ),
+    ...[...config.jobs.values()].flatMap((job) => jobBudget(job, day)),
     ...[...people].flatMap((person) => principalBudget(config, person, day)),
   ];
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Principal } from "../../lib/channel/types.ts";
-import type { Config } from "../../lib/config/config.ts";
+import type { Config, Job } from "../../lib/config/config.ts";
 import { suggest } from "../../lib/config/nearest.ts";
 import { principal as principalSchema, roomName } from "../../lib/config/primitives.ts";
 import { ClawError } from "../../lib/errors.ts";
@@ -13,7 +13,8 @@ import { type CommandContext, ExitCode } from "./context.ts";
 const exitCodes = { allow: 0, ask: 3, deny: 4 } as const;
 
 interface ExplainOptions {
-  readonly as: string;
+  readonly as?: string;
+  readonly job?: string;
   readonly in?: string;
   readonly tool?: string;
   readonly args?: string;
@@ -34,7 +35,8 @@ export function register(program: Command, context: CommandContext): void {
     .description(
       "Prints the decision on a tool call and the rule that makes it. Exits 0 for allow, 3 for ask, 4 for deny; without --tool, lists all tools and exits 0.",
     )
-    .requiredOption("--as <principal>", 'who writes: "matrix:@name:server" or "telegram:123456789"')
+    .option("--as <principal>", 'who writes: "matrix:@name:server" or "telegram:123456789"')
+    .option("--job <name>", "in a run of this job, instead of a person's")
     .option("--in <room>", 'in which room: "matrix:!room:server" or "telegram:-100123"; left out, a private chat')
     .option("--tool <name>", "one tool alone")
     .option("--args <json>", "its arguments; left out, the mildest decision that any could have")
@@ -87,13 +89,25 @@ function questionOf(config: Config, agentName: string, options: ExplainOptions):
       "bad_request",
       `no agent is named "${agentName}"; ${suggest(agentName, "Agents", [...config.agents.keys()])}`,
     );
+  const { as, job: name } = options;
+  if ((as === undefined) === (name === undefined))
+    throw new ClawError("bad_request", "say who asks: either --as PRINCIPAL or --job NAME");
+  const job = name === undefined ? undefined : jobOf(config, agentName, name);
   return {
     agent,
-    principal: checked("--as", principalSchema, options.as) as Principal,
+    principal: job ? `job:${job.name}` : (checked("--as", principalSchema, as ?? "") as Principal),
+    ...(job && { job }),
     room: options.in === undefined ? undefined : checked("--in", roomName, options.in),
     tainted: options.tainted ?? false,
     request: options.request ?? "",
   };
+}
+
+function jobOf(config: Config, agent: string, name: string): Job {
+  const job = config.jobs.get(name);
+  const own = [...config.jobs.values()].filter((each) => each.agent === agent).map((each) => each.name);
+  if (job?.agent === agent) return job;
+  throw new ClawError("bad_request", `agents.${agent} has no job "${name}"; ${suggest(name, "Jobs", own)}`);
 }
 
 function checked(option: string, schema: typeof roomName, value: string): string {

@@ -132,7 +132,7 @@ function checkServices({ tools }: Draft, problems: Problems): void {
 }
 
 /** What each function reads by itself; one at least must be there for it. */
-const ownSources: Readonly<Record<string, readonly string[]>> = {
+export const ownSources: Readonly<Record<string, readonly string[]>> = {
   briefing: ["alerts_list", "calendar_agenda"],
   digest: ["feeds_unread"],
   review: ["tasks_mine", "commitments_list"],

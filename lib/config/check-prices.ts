@@ -2,7 +2,7 @@
 import type { Draft } from "./draft.ts";
 import type { Problems } from "./problem.ts";
 
-/** Adds a problem for every backend without a price that an agent under a money limit may use, by fallbacks too. */
+/** Adds a problem for every backend without a price that an agent or job under a money limit may use, by fallbacks too. */
 export function checkPrices(draft: Draft, problems: Problems): void {
   if (draft.budget?.unknown_price !== "refuse") return;
   const everywhere = limitOfAll(draft);
@@ -11,7 +11,7 @@ export function checkPrices(draft: Draft, problems: Problems): void {
     const { money_per_day, money_per_run } = settings?.limits ?? {};
     const own =
       money_per_day !== undefined ? "money_per_day" : money_per_run !== undefined ? "money_per_run" : undefined;
-    const limit = own === undefined ? everywhere : `agents.${agent}.limits.${own}`;
+    const limit = own === undefined ? (everywhere ?? limitOfJob(draft, agent)) : `agents.${agent}.limits.${own}`;
     if (limit === undefined || settings?.backend === undefined) continue;
     for (const backend of reached(draft, settings.backend)) {
       const known = draft.backends?.[backend];
@@ -31,6 +31,14 @@ function limitOfAll({ budget, groups }: Draft): string | undefined {
   if (budget?.money_per_day !== undefined) return "budget.money_per_day";
   const group = Object.entries(groups ?? {}).find(([, settings]) => settings?.limits?.money_per_day !== undefined);
   return group && `groups.${group[0]}.limits.money_per_day`;
+}
+
+/** The key of a money limit of a job of the agent. */
+function limitOfJob({ jobs }: Draft, agent: string): string | undefined {
+  const limited = Object.entries(jobs ?? {}).find(
+    ([, job]) => job?.agent === agent && job.limits?.money_per_day !== undefined,
+  );
+  return limited && `jobs.${limited[0]}.limits.money_per_day`;
 }
 
 /** A backend and all it may fall back to. */

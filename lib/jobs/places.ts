@@ -1,5 +1,4 @@
 /** Where a job's message goes. */
-import { roomOf } from "../channel/room.ts";
 import type { Config, Job } from "../config/config.ts";
 import { destinationOf, type Place } from "../conversation/place.ts";
 import type { Sql } from "../db/client.ts";
@@ -35,7 +34,3 @@ async function now(sql: Sql, place: JobPlace): Promise<JobPlace> {
   const destination = { ...place.destination, room: successor.room, origin: room };
   return { ...place, destination, lane: laneOf(destination) };
 }
-
-/** Where policy looks whether a room narrows what the job may do. */
-export const roomsOf = (places: readonly JobPlace[]): string[] =>
-  places.flatMap(({ destination }) => roomOf(destination) ?? []);

@@ -8,9 +8,10 @@ import { derivedId } from "../derived-id.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import { jobLane, type JobSlot } from "../ledger/job-slots.ts";
 import type { Run } from "../ledger/run-chain.ts";
-import { dailyBudget } from "../policy/budget.ts";
+import { jobBudget } from "../policy/budget.ts";
+import { jobScope } from "../policy/job-scope.ts";
 import type { Tool } from "../tools/define.ts";
-import { type JobPlace, placesOf, roomsOf } from "./places.ts";
+import { type JobPlace, placesOf } from "./places.ts";
 
 export interface JobWork {
   readonly config: Config;
@@ -37,19 +38,14 @@ export async function workOf(
     );
   const places = await placesOf(deps.sql, config, job);
   const fn = guarded(job, given);
-  const scope = {
-    ...{ name: job.name, tools: job.tools, rooms: roomsOf(places) },
-    ...(job.for !== undefined && { for: job.for }),
-  };
-  const budgets: JobSetup["budgets"] = (day) =>
-    dailyBudget(`job:${job.name}`, `jobs.${job.name}.limits`, job.limits, day);
+  const budgets: JobSetup["budgets"] = (day) => jobBudget(job, day);
   const own = new Set(fn.own);
   const withholds = (tool: Tool): string | undefined => {
     if (own.has(tool.name)) return `jobs.${job.name}.function calls ${tool.name} itself`;
     if (dry && tool.labels.some((label) => label === "act" || label === "egress")) return "a dry run changes nothing";
     return undefined;
   };
-  return { config, job, agent, fn, places, setup: { scope, budgets, withholds, asks: !dry } };
+  return { config, job, agent, fn, places, setup: { scope: jobScope(job), budgets, withholds, asks: !dry } };
 }
 
 /** The run of an attempt, before it is begun. */

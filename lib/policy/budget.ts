@@ -1,6 +1,6 @@
 /** Which budgets a run draws on. Pure; a budget is counted in Postgres (lib/ledger/budgets.ts). */
 import type { Principal } from "../channel/types.ts";
-import type { Agent, Config } from "../config/config.ts";
+import type { Agent, Config, Job } from "../config/config.ts";
 import { groupsOf } from "./access.ts";
 
 /** One limit of a budget. */
@@ -56,6 +56,10 @@ export function runBudget({ name, limits }: Agent, runId: string): Budget[] {
   const perRun = limit("money", `agents.${name}.limits.money_per_run`, limits.money_per_run);
   return perRun.length > 0 ? [{ scope: `run:${runId}`, period: "all", limits: perRun }] : [];
 }
+
+/** A day of a job, besides what its agent and all together may use. */
+export const jobBudget = ({ name, limits }: Job, day: string): Budget[] =>
+  dailyBudget(`job:${name}`, `jobs.${name}.limits`, limits, day);
 
 /** The budget of a person: of each unit, the smallest limit that one of the groups sets that list them. */
 export function principalBudget(config: Config, principal: Principal, day: string): Budget[] {

@@ -6,6 +6,7 @@ import { chainOf } from "../config/backend-chain.ts";
 import { agentsFor, groupsThatName, type Room } from "./access.ts";
 import { alignedLines } from "./aligned-lines.ts";
 import { decide, type Decision, type Scope } from "./decide.ts";
+import { scopeOfJob } from "./job-scope.ts";
 
 /** One person's access to one agent, or that of everybody in a room. */
 export interface Access {
@@ -85,6 +86,7 @@ export const renderAccess = (config: Config, access: readonly AgentAccess[], ver
     `${agent.name}: ${agent.description}`,
     ...reachLines(config, agent).map((line) => `  ${line}`),
     ...peopleLines(people, verbose).map((line) => `  ${line}`),
+    ...jobLines(config, agent).map((line) => `  ${line}`),
     "",
   ]);
 
@@ -123,6 +125,21 @@ function peopleLines(people: readonly Access[], verbose: boolean): string[] {
   ]);
   const [head = "", ...lines] = alignedLines([heads, ...rows]);
   return [head, ...lines.flatMap((line, at) => [line, ...(verbose ? deniedLines(people[at]?.denied ?? []) : [])])];
+}
+
+/** What the agent's jobs may call, by when they run and where they speak. */
+function jobLines(config: Config, agent: Agent): string[] {
+  const jobs = [...config.jobs.values()].filter((job) => job.agent === agent.name);
+  if (jobs.length === 0) return [];
+  const rows = jobs.map((job) => {
+    const scope = scopeOfJob(config, agent, job);
+    const tools = config.toolFacts.flatMap((tool) => {
+      const { decision } = decide(scope, { tool, args: undefined, request: "", taint: [] });
+      return decision === "deny" ? [] : [decision === "ask" ? `${tool.name} (asks)` : tool.name];
+    });
+    return [job.name, `${job.schedule} (${job.timezone})`, job.deliver.join(" "), tools.join(" ") || "none"];
+  });
+  return alignedLines([["JOB", "SCHEDULE", "TO", "TOOLS"], ...rows]);
 }
 
 function deniedLines(denied: Access["denied"]): string[] {

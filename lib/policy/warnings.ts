@@ -1,15 +1,23 @@
 import { isWildcard } from "../config/check.ts";
+import { ownSources } from "../config/check-jobs.ts";
 import type { Agent, Config, Job } from "../config/config.ts";
 import { leastMinutesBetween, parseCron } from "../config/cron.ts";
+import { covers } from "../config/tool-glob.ts";
 import { agentsFor } from "./access.ts";
+import { decide } from "./decide.ts";
 import { speakersOf } from "./describe.ts";
+import { scopeOfJob } from "./job-scope.ts";
 
 /** What is valid but hardly meant, one sentence each; for `claw check` and the log at start. */
 export const configWarnings = (config: Config): string[] => [
   ...groupWarnings(config),
   ...[...config.agents.values()].flatMap((agent) => agentWarnings(config, agent)),
   ...listenWarnings(config),
-  ...[...config.jobs.values()].flatMap(jobWarnings),
+  ...[...config.jobs.values()].flatMap((job) => [
+    ...jobWarnings(job),
+    ...placeWarnings(config, job),
+    ...sourceWarnings(config, job),
+  ]),
 ];
 
 function groupWarnings(config: Config): string[] {
@@ -48,6 +56,32 @@ function agentWarnings(config: Config, agent: Agent): string[] {
   if (!reachable)
     warnings.push(`nobody may talk to agents.${name}: name it in a group whose members share its channel`);
   return warnings;
+}
+
+/** Rooms a job speaks in without its agent being let in by config. */
+const placeWarnings = ({ agents }: Config, { name, agent, deliver }: Job): string[] =>
+  deliver
+    .filter((place) => place.startsWith("matrix:") && !agents.get(agent)?.matrix?.rooms.includes(place.slice(7)))
+    .map(
+      (place) =>
+        `jobs.${name} delivers to ${place}, which agents.${agent}.matrix.rooms does not list: the agent is there only as a direct chat`,
+    );
+
+/** Sources that a job is meant to read and may not: it would do without them, and nobody would be told. */
+function sourceWarnings(config: Config, job: Job): string[] {
+  const agent = config.agents.get(job.agent);
+  if (!agent) return [];
+  const meant = [...(ownSources[job.function] ?? []), ...job.sources.map(({ tool }) => tool)];
+  return config.toolFacts
+    .filter(({ name, service }) => meant.includes(name) && (!service || config.services[service] !== undefined))
+    .filter(({ name }) => job.tools.some((glob) => covers(glob, name)))
+    .flatMap((tool) => {
+      const call = { tool, args: undefined, request: "", taint: [] };
+      const { decision, rule } = decide(scopeOfJob(config, agent, job), call);
+      return decision === "allow"
+        ? []
+        : [`jobs.${job.name} is to read ${tool.name} and may not (${decision}: ${rule}): it will do without`];
+    });
 }
 
 function listenWarnings({ listen }: Config): string[] {

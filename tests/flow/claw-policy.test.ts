@@ -71,7 +71,7 @@ test("claw policy explain names what it does not understand, with exit code 1", 
     [["explain", "ops", ...me, "--args", "{}"], /^--args are those of one tool/],
     [["explain", "ops", ...me, "--tool", "time_now", "--args", "{"], /^--args is not valid JSON/],
     [["explain", "ops", ...me, "--tool", "time_now", "--args", "[]"], /^--args must be a JSON object/],
-    [["explain", "ops"], /required option '--as <principal>'/],
+    [["explain", "ops"], /say who asks: either --as PRINCIPAL or --job NAME/],
   ] as const) {
     const { code, err } = policy(t, ...args);
     assert.equal(code, 1, args.join(" "));

@@ -25,7 +25,7 @@ deliver = ["telegram:123456789"]
 
 /** A config whose one job is `report` after a change; the agent may use all that a test knows. */
 const withJob = (change: (job: string) => string = (job) => job, listen = token): string =>
-  `${valid.replace('tools = ["commitments_*"]', 'tools = ["weather_*", "lights_set"]\ndeny = ["lights_set"]')}\n${listen}\n[jobs.brief]\n${change(report)}`;
+  `${valid.replace('tools = ["commitments_*"]', 'tools = ["weather_*", "lights_set", "commitments_list"]\ndeny = ["lights_set"]')}\n${listen}\n[jobs.brief]\n${change(report)}`;
 
 const problems = (t: TestContext, toml: string): string[] => problemsOf(t, toml, secrets, known);
 
@@ -73,8 +73,9 @@ const cases: readonly (readonly [string, (job: string) => string, RegExp])[] = [
   ],
   [
     "a function with sources of its own takes no others",
-    (job) => `function = "briefing"\n${job}`,
-    /^jobs\.brief\.sources: "briefing" has sources of its own; remove it, or write function = "report"$/,
+    (job) =>
+      `function = "review"\n${job.replace('tools = ["weather_today"]', 'tools = ["weather_today", "commitments_list"]\nfor = "telegram:123456789"')}`,
+    /^jobs\.brief\.sources: "review" has sources of its own; remove it, or write function = "report"$/,
   ],
   [
     "a report without prompt has nothing to say",
