@@ -103,7 +103,7 @@ test("since leaves out what is older, and is refused without an offset", async (
   miniflux.add({ title: "New", published_at: "2026-03-28T07:00:00Z" });
   assert.match(await call(unread, { since: "2026-03-27T12:00:00+02:00" }), /^1 unread entry\.\n\n#2 New/);
   for (const since of ["2026-03-27T12:00", "yesterday", "2026-13-27T12:00:00Z"])
-    assert.throws(() => call(unread, { since }), /must be a time with its offset/);
+    assert.throws(() => call(unread, { since }), /must be a date and time with its zone/);
 });
 
 test("a search finds read entries too", async (t) => {
