@@ -23,9 +23,11 @@ export interface ConnectionOptions {
   readonly log: Log;
   /** Milliseconds of a monotonic clock. */
   readonly clock: () => number;
+  /** The longest a server may take to come up, in milliseconds; left out, a minute. */
+  readonly connectMs?: number;
 }
 
-const connectMs = 60_000;
+const usualConnectMs = 60_000;
 const firstBackoffMs = 1_000;
 const lastBackoffMs = 60_000;
 /** A server may change its tools without a word. */
@@ -109,7 +111,7 @@ export class Connection {
   }
 
   async #connect(): Promise<Session> {
-    const { server, log } = this.#options;
+    const { server, log, connectMs = usualConnectMs } = this.#options;
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), connectMs);
     let session: Session | undefined;

@@ -36,11 +36,11 @@ export const stdioServer = (
 });
 
 /** A connection that the test ends, with what it logged and a clock that only the test moves. */
-export function connectionTo(t: TestContext, server: McpServer) {
+export function connectionTo(t: TestContext, server: McpServer, connectMs?: number) {
   let lines = "";
   const clock = { now: 0 };
   const log = createLog("debug", { write: (line) => void (lines += line) });
-  const connection = new Connection({ server, log, clock: () => clock.now });
+  const connection = new Connection({ server, log, clock: () => clock.now, ...(connectMs && { connectMs }) });
   t.after(() => connection.stop());
   const signal = new AbortController().signal;
   /** The tool as it is now: as if it were just pinned. */

@@ -4,13 +4,13 @@ import { Secret } from "../../../lib/config/secret.ts";
 import { startMcpHttp } from "../../support/mcp/http-server.ts";
 import { connectionTo, stdioServer } from "../../support/mcp/setup.ts";
 
-async function setup(t: TestContext) {
+async function setup(t: TestContext, connectMs?: number) {
   const http = await startMcpHttp();
   t.after(() => http.stop());
   const server = stdioServer({}, [], {
     reach: { kind: "http", url: http.url, headers: new Map([["Authorization", new Secret("Bearer canary-token")]]) },
   });
-  return { http, ...connectionTo(t, server) };
+  return { http, ...connectionTo(t, server, connectMs) };
 }
 
 test("a server over HTTP is called, with its headers in every request", async (t) => {
@@ -54,7 +54,7 @@ for (const [kind, type] of [
   ["an event", "text/event-stream"],
 ] as const)
   test(`${kind} without end is given up`, async (t) => {
-    const { http, connection, signal } = await setup(t);
+    const { http, connection, signal } = await setup(t, 5_000);
     http.respond = { status: 200, headers: { "content-type": type }, body: `data: "${"x".repeat(5 * 1024 * 1024)}` };
     await assert.rejects(connection.shapes(signal), /does not come up/);
   });
