@@ -1,8 +1,10 @@
 /** Tasks by due date and state, and commitments due and kept. */
 import type { JobContext, JobFunction, Reading } from "../../lib/agent/job-function.ts";
+import { linkTarget } from "../../lib/channel/markdown-link.ts";
 import { jobMessages, sourceText, type SourceText } from "./instructions.ts";
 import { jobMessage, noSources, plainSources, tidied } from "./message.ts";
 import { dataOf, readingOf } from "./readings.ts";
+import { withLinkedIds } from "./references.ts";
 import { commitmentGroups, groupsText, isDoneBefore, taskGroups } from "./review-groups.ts";
 import { dayName } from "../../lib/time/names.ts";
 
@@ -29,9 +31,23 @@ export const review: JobFunction = {
   finish(context, readings, text) {
     const facts = factsOf(context, readings);
     const body = facts.map(({ text: fact }) => fact).join("\n\n") || nothing(context, readings);
-    return jobMessage(context, readings, facts.length > 0 && text?.trim() ? tidied(text) : body);
+    const message = facts.length > 0 && text?.trim() ? tidied(text) : body;
+    return jobMessage(context, readings, withLinkedIds(message, targetsOf(readings)));
   },
+
+  links: (readings) => [...targetsOf(readings).values()],
 };
+
+/** Where each task is looked at, by its id. */
+function targetsOf(readings: readonly Reading[]): ReadonlyMap<string, string> {
+  const tasks = dataOf("tasks_mine", readingOf(readings, "tasks_mine"))?.tasks ?? [];
+  return new Map(
+    tasks.flatMap(({ id, url }): [string, string][] => {
+      const target = url === undefined ? undefined : linkTarget(url);
+      return target === undefined ? [] : [[id, target]];
+    }),
+  );
+}
 
 /** What there is to say, each source with its groups, or in its tool's own words where its data is strange. */
 function factsOf(context: JobContext, readings: readonly Reading[]): SourceText[] {

@@ -156,3 +156,18 @@ test("data of another shape falls back on the tool's words; damaged tasks are le
   const damaged = readings(review, [tasks({ id: 5 }, task("HOME-1", { due: "soon", updated: 3 }))], at);
   assert.match(said(review.compose(at, damaged), "user"), /Other open tasks \(1\)/);
 });
+
+test("ids of its tasks are links to them, and nothing else becomes one", () => {
+  const url = "https://plane.example/home/browse/HOME-1/";
+  const list = tasks(task("HOME-1", { due: "2026-11-29", url }), task("HOME-10"));
+  const told = readings(review, [list, promises()], at);
+  assert.deepEqual(review.links?.(told), [url]);
+  const words =
+    "- **HOME-1** is due; HOME-10, HOME-2 and X-HOME-1 are not, nor is `HOME-1` or [HOME-1](https://evil.example/).";
+  const message = review.finish(at, told, words);
+  assert.match(
+    message,
+    /\*\*\[HOME-1\]\(<https:\/\/plane\.example\/home\/browse\/HOME-1\/>\)\*\* is due; HOME-10, HOME-2 and X-HOME-1/,
+  );
+  assert.match(message, /nor is `HOME-1` or \[HOME-1\]\(https:\/\/evil\.example\/\)/);
+});
