@@ -70,7 +70,7 @@ function jobText(said: string): string {
   return sources
     .map(([, title, text = ""]) => {
       const numbers = [...text.matchAll(/^\[(\d+)\] /gm)].map(([, number]) => `- [${number}]`);
-      const lines = text.split("\n").filter((line) => /^(?:- |\*\*)/.test(line));
+      const lines = text.split("\n").filter((line) => line === "" || /^(?:- |\*\*)/.test(line));
       return [`**${title}**`, "", ...(numbers.length > 0 ? numbers : lines)].join("\n");
     })
     .join("\n\n");
