@@ -57,17 +57,25 @@ export function quietLine(readings: readonly Reading[]): string {
 
 const sentence = (text: string): string => (text === "" || /[.!?…]$/.test(text) ? text : `${text}.`);
 
-/** A model's Markdown without what it was told to leave out and phones show badly: a fence around it all, headings. */
+/**
+ * A model's Markdown without what it was told to leave out and phones show badly: a fence around it all, headings. A bold lead
+ * right behind a list is a line of its own, as it was meant, and no part of the last item.
+ */
 export function tidied(text: string): string {
   const [, inner] = /^\s*```(?:markdown|md)?\n([\s\S]*?)\n```\s*$/.exec(text) ?? [];
   let fenced = false;
+  let inList = false;
   return (inner ?? text)
     .trim()
     .split("\n")
-    .map((line) => {
+    .flatMap((line) => {
       if (/^\s*(?:```|~~~)/.test(line)) fenced = !fenced;
-      const [, heading] = fenced ? [] : (/^ {0,3}#{1,6}\s+(.*?)\s*#*$/.exec(line) ?? []);
-      return heading === undefined ? line : heading === "" ? "" : `**${heading.replaceAll("**", "")}**`;
+      if (fenced) return [line];
+      const [, heading] = /^ {0,3}#{1,6}\s+(.*?)\s*#*$/.exec(line) ?? [];
+      const lead = heading ? `**${heading.replaceAll("**", "")}**` : (heading ?? line);
+      const apart = inList && lead.startsWith("**");
+      inList = /^\s*(?:[-*+]|\d+[.)]) /.test(line) || (inList && !apart && line.trim() !== "");
+      return apart ? ["", lead] : [lead];
     })
     .join("\n");
 }

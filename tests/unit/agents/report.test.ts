@@ -57,6 +57,7 @@ test("it may link to where the sources' items lead, and nowhere else", () => {
 
 test("headings become bold lines, and a fence around it all goes; code stays", () => {
   assert.equal(tidied("```markdown\n## A **b** c ##\ntext\n```"), "**A b c**\ntext");
+  assert.equal(tidied("- one\n**Next**\n- two\n  more\n## Last"), "- one\n\n**Next**\n- two\n  more\n\n**Last**");
   assert.equal(tidied("x\n\n```sh\n# comment\n```\n#hash\n"), "x\n\n```sh\n# comment\n```\n#hash");
 });
 
