@@ -7,7 +7,7 @@ import { ClawError } from "../lib/errors.ts";
 import { askForSlot } from "../lib/jobs/ask.ts";
 import { dryRun } from "../lib/jobs/dry.ts";
 import { parseSlot, slotName } from "../lib/jobs/slot-name.ts";
-import { dueSlot, nextSlot } from "../lib/jobs/slots.ts";
+import { dueSlot, nextSlot } from "../lib/time/slots.ts";
 import { type JobSlot, latestSlots, type OpenSlot, slotById, slotsOf } from "../lib/ledger/job-slots.ts";
 import { isSecret } from "../lib/same-secret.ts";
 import { localName } from "../lib/time/wall-clock.ts";

@@ -7,7 +7,7 @@ import { connect, type Sql } from "../../lib/db/client.ts";
 import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { slotName } from "../../lib/jobs/slot-name.ts";
-import { nextSlot } from "../../lib/jobs/slots.ts";
+import { nextSlot } from "../../lib/time/slots.ts";
 import { type JobSlot, latestSlots, slotsOf } from "../../lib/ledger/job-slots.ts";
 import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { askGateway } from "./ask-gateway.ts";

@@ -1,7 +1,7 @@
 /** /jobs and !jobs: what a person asked to be told or done later, listed and deleted. */
 import type { InboundMessage } from "../channel/types.ts";
 import { roomOf } from "../channel/room.ts";
-import { timetableWords } from "../jobs/words.ts";
+import { timetableWords } from "../time/timetable-words.ts";
 import { deleteSchedule, schedulesOf, type SealedSchedule } from "../ledger/schedules.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { inlineCode } from "./visible.ts";

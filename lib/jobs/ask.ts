@@ -5,7 +5,7 @@ import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { addAttempt, addSlot, hurry, jobLane, type JobSlot, latestAttempt } from "../ledger/job-slots.ts";
 import { slotName } from "./slot-name.ts";
-import { dueSlot, nextSlot } from "./slots.ts";
+import { dueSlot, nextSlot } from "../time/slots.ts";
 
 export interface AskDeps {
   readonly sql: Sql;

@@ -1,4 +1,5 @@
 /** When the clocks of a zone change, by the zone data of Intl. */
+import { offsetAt } from "../time/wall-clock.ts";
 
 /** The clocks of a zone change at `at`; offsets from UTC in milliseconds, east positive. */
 export interface ClockChange {
@@ -13,7 +14,7 @@ const minuteMs = 60_000;
 
 /** The changes after one instant up to another, in order. */
 export function clockChanges(timezone: string, from: Date, to: Date): ClockChange[] {
-  const offset = offsetOf(timezone);
+  const offset = (ms: number): number => offsetAt(ms, timezone);
   const changes: ClockChange[] = [];
   let before = offset(from.getTime());
   for (let at = from.getTime(); at < to.getTime(); at += stepMs) {
@@ -33,14 +34,4 @@ function firstAt(from: number, holds: (ms: number) => boolean): number {
     else no = middle;
   }
   return yes * minuteMs;
-}
-
-function offsetOf(timeZone: string): (ms: number) => number {
-  const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
-  return (ms) => {
-    const name = format.formatToParts(ms).find(({ type }) => type === "timeZoneName")?.value ?? "";
-    // "GMT", "GMT+05:45", "GMT-03:00"
-    const [, sign, hours = 0, minutes = 0] = /^GMT(?:([+-])(\d\d):(\d\d))?/.exec(name) ?? [];
-    return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * minuteMs;
-  };
 }

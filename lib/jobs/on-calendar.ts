@@ -1,7 +1,7 @@
 /** A job's schedule as systemd's timers say it: every slot has an OnCalendar= that elapses then. */
 import { type CronFields, parseCron } from "../config/cron.ts";
 import { type ClockChange, clockChanges } from "./clock-changes.ts";
-import { isEveryHour, isSlot, nextSlot, type Timetable } from "./slots.ts";
+import { isEveryHour, isSlot, nextSlot, type Timetable } from "../time/slots.ts";
 
 /** What stands behind OnCalendar=. It may elapse when nothing is due: asking for a slot again does nothing. */
 export interface CalendarLine {

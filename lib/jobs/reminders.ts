@@ -6,8 +6,8 @@ import type { InboxEntry, TransactionalInbox } from "../ledger/inbox.ts";
 import { dueSchedules, endSchedule, moveOn, type SealedSchedule } from "../ledger/schedules.ts";
 import type { Log } from "../log.ts";
 import type { Keyring } from "../seal.ts";
-import { lastSlot, nextSlot } from "./slots.ts";
-import { timetableWords } from "./words.ts";
+import { lastSlot, nextSlot } from "../time/slots.ts";
+import { timetableWords } from "../time/timetable-words.ts";
 import { instantWords } from "../time/names.ts";
 
 /** What firing is done with. */

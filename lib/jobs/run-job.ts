@@ -18,7 +18,7 @@ import type { OutboxEntry } from "../ledger/outbox.ts";
 import { beginRun, isCancelRequested, resumeRun } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
 import { perform, type Performed } from "./perform.ts";
-import { lastSlot } from "./slots.ts";
+import { lastSlot } from "../time/slots.ts";
 import { type JobWork, runOf, setupOf, timeLimitOf } from "./work.ts";
 
 /** A run as it is to be executed. */

@@ -1,7 +1,7 @@
 /** Slots as people name them: on the clock of the job's zone, or as an instant. */
 import { ClawError } from "../errors.ts";
 import { instantsOf, localName } from "../time/wall-clock.ts";
-import { isSlot, lastSlot, nextSlot, type Timetable } from "./slots.ts";
+import { isSlot, lastSlot, nextSlot, type Timetable } from "../time/slots.ts";
 
 const localTime = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?$/;
 const instant = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;

@@ -1,6 +1,6 @@
 /** The gateway's own clock: what is done each minute, by whichever replica is asked to. */
 import type { Config, Job } from "../config/config.ts";
-import { dueSlot } from "./slots.ts";
+import { dueSlot } from "../time/slots.ts";
 
 /** Something done each minute. It may come late, twice, or in several processes at once. */
 export type EachMinute = (now: Date) => Promise<unknown>;

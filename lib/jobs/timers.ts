@@ -1,6 +1,6 @@
 /** A job as systemd's units: a timer that knows when, and a service that asks the gateway for the job. */
 import { isIP } from "node:net";
-import type { Timetable } from "./slots.ts";
+import type { Timetable } from "../time/slots.ts";
 import { onCalendar } from "./on-calendar.ts";
 
 /** A unit's file. */

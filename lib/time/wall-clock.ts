@@ -23,7 +23,7 @@ export function localName(at: Date, timezone: string): string {
 }
 
 /** How far the zone's clocks are ahead of UTC at an instant, in milliseconds. */
-const offsetAt = (ms: number, timezone: string): number =>
+export const offsetAt = (ms: number, timezone: string): number =>
   Date.parse(`${shown(new Date(ms), timezone).replace(" ", "T")}Z`) - Math.floor(ms / 1000) * 1000;
 
 /**
@@ -36,6 +36,19 @@ export function instantsOf(local: string, timezone: string): Date[] {
   const offsets = [-dayMs, 0, dayMs].map((shift) => offsetAt(utc + shift, timezone));
   const instants = [...new Set(offsets.map((offset) => utc - offset))].sort((one, two) => one - two);
   return instants.map((ms) => new Date(ms));
+}
+
+/**
+ * The instant that the zone's clocks call `2026-11-28T18:00`; undefined where there is no such day or time. A time that a
+ * change of clocks leaves out is the one as much later, of one that comes twice the first is meant.
+ */
+export function instantOf(local: string, timezone: string): Date | undefined {
+  const named = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/.test(local) ? new Date(`${local}:00Z`) : undefined;
+  // Date rolls a 30 February over into March.
+  if (named === undefined || Number.isNaN(named.getTime()) || named.toISOString().slice(0, 16) !== local)
+    return undefined;
+  const instants = instantsOf(local, timezone);
+  return instants.find((at) => localName(at, timezone) === local) ?? instants.at(-1);
 }
 
 /** The first instant of a day, which is not 00:00 where the clocks are changed at midnight. */

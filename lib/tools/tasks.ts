@@ -6,7 +6,9 @@ import { cutTo } from "../sources/fair-share.ts";
 import { textOfHtml } from "../sources/plain.ts";
 import { priorities, type Asking, type Task, type TaskDetails, type Tracker } from "../sources/tracker.ts";
 import { trackerOf } from "../sources/trackers.ts";
+import { dayInput } from "./dates.ts";
 import { defineTool, type Tool, type ToolContext } from "./define.ts";
+import { addDays } from "../time/days.ts";
 import { dayOf, minuteOf } from "../time/wall-clock.ts";
 
 /** What tasks_mine returns as `data`. */
@@ -49,11 +51,7 @@ export function tasksTools(services: () => Services): Tool[] {
       description: "Tasks of the tracker's account by due date, with priority and state.",
       input: z.strictObject({
         state: z.enum(["open", "done", "all"]).default("open"),
-        due_before: z
-          .string()
-          .refine((text) => z.iso.date().safeParse(text).success, "must be a date, such as 2026-03-27")
-          .optional()
-          .describe("YYYY-MM-DD"),
+        due_before: dayInput.optional(),
       }),
       outputLimit: 150_000,
       async run({ state, due_before }, context) {
@@ -151,7 +149,7 @@ interface Section {
 
 /** Whatever is open by its date, then what is done; empty ones left out. */
 function sectionsOf(tasks: readonly Task[], today: string): Section[] {
-  const soon = daysAfter(today, soonDays);
+  const soon = addDays(today, soonDays);
   const open = tasks.filter((task) => !isDone(task)).sort(byDate);
   const within = (satisfies: (due: string) => boolean): Task[] =>
     open.filter(({ due }) => due !== undefined && satisfies(due));
@@ -209,12 +207,6 @@ function headOf(task: TaskDetails, { timezone, now }: ToolContext): string {
     `${whose}. Created ${minuteOf(new Date(created), timezone)}, changed ${minuteOf(new Date(updated), timezone)}.`,
     url,
   ].join("\n");
-}
-
-function daysAfter(day: string, days: number): string {
-  const date = new Date(`${day}T00:00:00Z`);
-  date.setUTCDate(date.getUTCDate() + days);
-  return date.toISOString().slice(0, 10);
 }
 
 const plural = (count: number): string => (count === 1 ? "task" : "tasks");

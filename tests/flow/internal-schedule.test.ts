@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Config, Job } from "../../lib/config/config.ts";
 import { askForDueJobs, type EachMinute, tick } from "../../lib/jobs/tick.ts";
-import { dueSlot } from "../../lib/jobs/slots.ts";
+import { dueSlot } from "../../lib/time/slots.ts";
 import { createLog } from "../../lib/log.ts";
 import { Locks } from "../../lib/queue/locks.ts";
 import { startWorker, type Tasks } from "../../lib/queue/worker.ts";

@@ -1,7 +1,7 @@
 /** The three jobs over real sources, to an encrypted room of a real Synapse and to Telegram's stand-in. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { dueSlot } from "../../lib/jobs/slots.ts";
+import { dueSlot } from "../../lib/time/slots.ts";
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
 import type { Answer, ScriptedRequest } from "../support/model-server.ts";
 import { type PlaneApi, startPlaneApi } from "../support/plane-api.ts";

@@ -78,7 +78,7 @@ const rules: [string, string, ...string[]][] = [
   ["ipaddr.js", "ipaddr.js", "lib/http"],
   ["htmlparser2", "htmlparser2", "lib/http"],
   ["@modelcontextprotocol/sdk", "@modelcontextprotocol/sdk", "lib/mcp"],
-  ["croner", "croner", "lib/jobs"],
+  ["croner", "croner", "lib/time"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
   ["tsdav", "tsdav", "lib/sources"],
   ["node-ical", "node-ical", "lib/sources/ics-expand.ts"],

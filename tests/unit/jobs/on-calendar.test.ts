@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { onCalendar } from "../../../lib/jobs/on-calendar.ts";
-import type { Timetable } from "../../../lib/jobs/slots.ts";
+import type { Timetable } from "../../../lib/time/slots.ts";
 import { changes, dayMs, expressions, slotsFrom, zones } from "./support.ts";
 
 const now = new Date("2026-11-24T00:00Z");

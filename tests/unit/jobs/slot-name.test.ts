@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseSlot, slotName } from "../../../lib/jobs/slot-name.ts";
-import { dueSlot } from "../../../lib/jobs/slots.ts";
+import { dueSlot } from "../../../lib/time/slots.ts";
 
 const job = (schedule: string, timezone: string) => ({ name: "news", schedule, timezone });
 

@@ -1,6 +1,6 @@
 /** Zones, schedules and slots for properties; the slots are found by Intl and by looking at every minute. */
 import fc from "fast-check";
-import { nextSlot, type Timetable } from "../../../lib/jobs/slots.ts";
+import { nextSlot, type Timetable } from "../../../lib/time/slots.ts";
 
 export const minuteMs = 60_000;
 export const dayMs = 1_440 * minuteMs;

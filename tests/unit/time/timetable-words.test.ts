@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { instantOf } from "../../../lib/jobs/local-time.ts";
-import { timetableWords } from "../../../lib/jobs/words.ts";
+import { instantOf } from "../../../lib/time/wall-clock.ts";
+import { timetableWords } from "../../../lib/time/timetable-words.ts";
 import { instantWords } from "../../../lib/time/names.ts";
 
 const timezone = "Europe/Berlin";

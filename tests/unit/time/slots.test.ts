@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { dueSlot, isSlot, lastSlot, nextSlot, type Timetable } from "../../../lib/jobs/slots.ts";
+import { dueSlot, isSlot, lastSlot, nextSlot, type Timetable } from "../../../lib/time/slots.ts";
 import {
   changes,
   dayMs,
@@ -13,7 +13,7 @@ import {
   timetable,
   wallOf,
   zones,
-} from "./support.ts";
+} from "../jobs/support.ts";
 
 const at = (text: string): Date => new Date(text);
 const iso = (date: Date | undefined): string | undefined => date?.toISOString().replace(/:00\.000Z$/, "Z");
