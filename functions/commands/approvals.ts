@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { visible, shownArguments } from "../../lib/conversation/visible.ts";
 import { shortTime } from "../../lib/conversation/question.ts";
-import { connect, type Sql } from "../../lib/db/client.ts";
-import { runningDatabase } from "../../lib/db/database.ts";
+import type { Sql } from "../../lib/db/client.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { decideApproval, findApproval, listApprovals, type StoredApproval } from "../../lib/ledger/approvals.ts";
 import { createKeyring, type Sealer } from "../../lib/seal.ts";
 import type { CommandContext } from "./context.ts";
+import { withDatabase } from "./database.ts";
 
 /** `--all` shows so many. */
 const most = 200;
@@ -68,12 +68,8 @@ interface Opened {
 
 async function withApprovals(context: CommandContext, work: (opened: Opened) => Promise<void>): Promise<void> {
   const config = await context.loadConfig();
-  const sql = connect(await runningDatabase(config), { max: 1, name: "openclaw claw" });
-  try {
-    await work({ sql, bodies: createKeyring(config.key.reveal()).bodies, timezone: config.timezone });
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  const { bodies } = createKeyring(config.key.reveal());
+  await withDatabase(config, (sql) => work({ sql, bodies, timezone: config.timezone }));
 }
 
 async function existing(sql: Sql, bodies: Sealer, code: string): Promise<StoredApproval> {

@@ -1,12 +1,11 @@
 import type { Command } from "commander";
 import type { Principal } from "../../lib/channel/types.ts";
 import type { Config } from "../../lib/config/config.ts";
-import { connect } from "../../lib/db/client.ts";
-import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
 import { type Budget, dailyBudget, jobBudget, principalBudget } from "../../lib/policy/budget.ts";
 import type { CommandContext } from "./context.ts";
+import { withDatabase } from "./database.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
 
 /** Adds `claw budgets`: what was used of a day's budgets. */
@@ -24,14 +23,12 @@ export function register(program: Command, context: CommandContext): void {
         throw new ClawError("bad_request", `--day ${day}: write a day as 2026-11-24`);
       const config = await context.loadConfig();
       const asked = day ?? dayOf(new Date(), config.timezone);
-      const sql = connect(await runningDatabase(config), { max: 1, name: "openclaw claw" });
-      try {
-        const rows = budgetRows(dailyBudgets(config, asked), await budgetsOfDay(sql, asked));
-        if (json) context.out(JSON.stringify({ day: asked, timezone: config.timezone, budgets: rows }, undefined, 2));
-        else for (const line of render(rows, asked, config.timezone)) context.out(line);
-      } finally {
-        await sql.end({ timeout: 1 });
-      }
+      const rows = budgetRows(
+        dailyBudgets(config, asked),
+        await withDatabase(config, (sql) => budgetsOfDay(sql, asked)),
+      );
+      if (json) context.out(JSON.stringify({ day: asked, timezone: config.timezone, budgets: rows }, undefined, 2));
+      else for (const line of render(rows, asked, config.timezone)) context.out(line);
     });
 }
 

@@ -3,8 +3,6 @@ import { z } from "zod";
 import type { Config, Job } from "../../lib/config/config.ts";
 import { suggest } from "../../lib/config/nearest.ts";
 import { visible } from "../../lib/conversation/visible.ts";
-import { connect, type Sql } from "../../lib/db/client.ts";
-import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { slotName } from "../../lib/jobs/slot-name.ts";
 import { nextSlot } from "../../lib/time/slots.ts";
@@ -12,6 +10,7 @@ import { type JobSlot, latestSlots, slotsOf } from "../../lib/ledger/job-slots.t
 import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { askGateway } from "./ask-gateway.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
+import { withDatabase } from "./database.ts";
 import { localName } from "../../lib/time/wall-clock.ts";
 
 const usualLimit = 20;
@@ -132,15 +131,6 @@ function dryLines({ sources, messages }: z.infer<typeof dryAnswer>): string[] {
 
 /** What models write cannot move the terminal's cursor. */
 const shownLines = (text: string): string[] => text.split("\n").map(visible);
-
-async function withDatabase<Of>(config: Config, work: (sql: Sql) => Promise<Of>): Promise<Of> {
-  const sql = connect(await runningDatabase(config), { max: 1, name: "openclaw claw" });
-  try {
-    return await work(sql);
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
-}
 
 interface Listed {
   readonly job: Job;

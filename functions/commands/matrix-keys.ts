@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { type Agent, type Config, matrixUserId } from "../../lib/config/config.ts";
-import { connect, type Sql } from "../../lib/db/client.ts";
-import { runningDatabase } from "../../lib/db/database.ts";
+import type { Sql } from "../../lib/db/client.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type DeviceStatus, deviceStatuses, resetDevice } from "../../lib/ledger/matrix-devices.ts";
 import { type KnownIdentity, knownIdentities, trustDevice, trustIdentity } from "../../lib/ledger/matrix-identities.ts";
@@ -9,20 +8,21 @@ import { newDeviceId } from "../../lib/matrix/client.ts";
 import { queryOwnKeys } from "../../lib/matrix/crypto/own-keys.ts";
 import { asked } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
+import { withDatabase } from "./database.ts";
 
 /** Adds `claw matrix keys`, `trust` and `reset`. */
 export function registerKeys(matrix: Command, context: CommandContext): void {
   matrix
     .command("keys")
     .description("Each agent's device, fingerprint, cross-signing, one-time keys left and last pull; whom they know.")
-    .action(() => withDatabase(context, (sql, config) => showKeys(context, sql, config)));
+    .action(() => withMatrix(context, (sql, config) => showKeys(context, sql, config)));
   matrix
     .command("trust")
     .argument("<principal>", "matrix:@name:server")
     .description("Believes the identity, or the unsigned session, that was refused last for a person.")
     .option("--yes", "without asking")
     .action((principal: string, options: { yes?: boolean }) =>
-      withDatabase(context, (sql) => trust(context, sql, principal, options.yes === true)),
+      withMatrix(context, (sql) => trust(context, sql, principal, options.yes === true)),
     );
   matrix
     .command("reset")
@@ -31,23 +31,18 @@ export function registerKeys(matrix: Command, context: CommandContext): void {
     .option("--identity", "a new cross-signing identity too: whoever verified the agent is warned")
     .option("--yes", "without asking")
     .action((name: string, options: { identity?: boolean; yes?: boolean }) =>
-      withDatabase(context, (sql, config) => reset(context, sql, config, name, options)),
+      withMatrix(context, (sql, config) => reset(context, sql, config, name, options)),
     );
 }
 
 /** Runs a command beside the gateway, on its database. */
-export async function withDatabase(
+export async function withMatrix(
   context: CommandContext,
   work: (sql: Sql, config: Config) => Promise<void>,
 ): Promise<void> {
   const config = await context.loadConfig();
   if (!config.matrix) throw new ClawError("config_invalid", `${config.file} has no [matrix]`);
-  const sql = connect(await runningDatabase(config), { max: 1, name: "openclaw claw" });
-  try {
-    await work(sql, config);
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  await withDatabase(config, (sql) => work(sql, config));
 }
 
 /** The agent of that name and its full user id. */

@@ -13,7 +13,7 @@ import {
 import { agentsFor } from "../../lib/policy/access.ts";
 import { asked } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
-import { agentOnMatrix, userOf, withDatabase } from "./matrix-keys.ts";
+import { agentOnMatrix, userOf, withMatrix } from "./matrix-keys.ts";
 
 /** Adds `claw matrix verify` and `claw matrix selftest`. */
 export function registerVerify(matrix: Command, context: CommandContext): void {
@@ -24,7 +24,7 @@ export function registerVerify(matrix: Command, context: CommandContext): void {
     .option("--with <principal>", "matrix:@name:server (default: the only person who may use the agent)")
     .option("--room <id>", "an encrypted room both are in (default: their direct chat, else any)")
     .action((name: string, options: { with?: string; room?: string }) =>
-      withDatabase(context, (sql, config) => verify(context, sql, config, name, options)),
+      withMatrix(context, (sql, config) => verify(context, sql, config, name, options)),
     );
   matrix
     .command("selftest")
@@ -32,7 +32,7 @@ export function registerVerify(matrix: Command, context: CommandContext): void {
     .option("--from <agent>", "default: the first agent on Matrix")
     .option("--to <agent>", "default: the second")
     .action((options: { from?: string; to?: string }) =>
-      withDatabase(context, (sql, config) => selftest(context, sql, config, options)),
+      withMatrix(context, (sql, config) => selftest(context, sql, config, options)),
     );
 }
 

@@ -1,7 +1,5 @@
 import type { Command } from "commander";
 import type { McpServer, McpToolFacts } from "../../lib/config/mcp.ts";
-import { connect } from "../../lib/db/client.ts";
-import { runningDatabase } from "../../lib/db/database.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
 import { createMcpPins, type McpPin, type McpPins } from "../../lib/ledger/mcp-pins.ts";
 import { createLog } from "../../lib/log.ts";
@@ -11,6 +9,7 @@ import { offerOf, type Shape, shapeHash } from "../../lib/mcp/shape.ts";
 import { visible } from "../../lib/conversation/visible.ts";
 import { asked } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
+import { withDatabase } from "./database.ts";
 
 /** Adds `claw mcp list` and `claw mcp pin`. */
 export function register(program: Command, context: CommandContext): void {
@@ -57,12 +56,7 @@ async function withServers(
         ? `${config.file} has no [mcp.<name>] section`
         : `there is no mcp.${name}; ${config.file} has ${all.map((server) => server.name).join(", ")}`,
     );
-  const sql = connect(await runningDatabase(config), { max: 1, name: "openclaw claw" });
-  try {
-    await work(servers, createMcpPins(sql));
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  await withDatabase(config, (sql) => work(servers, createMcpPins(sql)));
 }
 
 /** What a server offers now, asked over a connection of our own, which then ends. */
