@@ -1,7 +1,7 @@
 import type { RecordedEvent } from "../agent/events.ts";
 import type { PastTurn } from "../agent/history.ts";
 import type { ImagePart, ModelMessage } from "../agent/model.ts";
-import type { Attachment, Destination, Presence } from "../channel/types.ts";
+import type { Attachment, Destination, Presence, Principal } from "../channel/types.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { roomOf } from "../channel/room.ts";
 import type { Budget } from "../policy/budget.ts";
@@ -31,6 +31,10 @@ export interface RunSetup {
 /** What is otherwise in a run that no person asked for. */
 export interface JobSetup {
   readonly scope: JobScope;
+  /** Whose own things its tools read and write: the job has none. Grants nothing. */
+  readonly person: Principal | undefined;
+  /** Whose clocks its tools go by. */
+  readonly timezone: string;
   /** The job's own, besides those of its agent. */
   readonly budgets: (day: string) => readonly Budget[];
   /** Why the model may not call a tool though config grants it to the job. */

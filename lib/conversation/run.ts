@@ -133,7 +133,8 @@ export function prepare(
   };
   const reach = { sendFile, sendMessage, askAgent: ask, look: createLook(model, config, consulted) };
   const place = scope.job || scope.caller ? undefined : { lane, destination };
-  const tools = { scope, runId, conversationId, shared, place, request, taint, exhausted, reach };
+  const { person: principal = open.run.principal, timezone = config.timezone } = job ?? {};
+  const tools = { scope, principal, timezone, runId, conversationId, shared, place, request, taint, exhausted, reach };
   const offered = registry.specs(
     offeredTools(
       scope,

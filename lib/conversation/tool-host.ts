@@ -1,3 +1,4 @@
+import type { Principal } from "../channel/types.ts";
 import type { Answer, ToolHost } from "../agent/tool-call.ts";
 import { approvalOf } from "../ledger/approvals.ts";
 import type { Sql } from "../db/client.ts";
@@ -11,6 +12,9 @@ import type { ToolRegistry } from "../tools/registry.ts";
 /** What the tools of one run are run with. */
 export interface ToolHostSetup {
   readonly scope: Scope;
+  /** Whose own things the tools read and write. */
+  readonly principal: Principal;
+  readonly timezone: string;
   readonly runId: string;
   readonly conversationId: string;
   /** True in rooms with others. */
@@ -34,6 +38,8 @@ export interface ToolHostSetup {
 export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHostSetup): ToolHost {
   const {
     scope,
+    principal,
+    timezone,
     runId,
     conversationId,
     shared,
@@ -80,12 +86,12 @@ export function createToolHost(sql: Sql, registry: ToolRegistry, setup: ToolHost
     },
 
     context: (callSeq, signal) => ({
-      principal: scope.job?.for ?? scope.principal,
+      principal,
       agent: scope.agent.name,
       conversationId,
       shared,
       place,
-      timezone: scope.config.timezone,
+      timezone,
       now: () => new Date(),
       callKey: `${runId}:${callSeq}`,
       signal,

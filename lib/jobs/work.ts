@@ -45,7 +45,14 @@ export async function workOf(
     if (dry && tool.labels.some((label) => label === "act" || label === "egress")) return "a dry run changes nothing";
     return undefined;
   };
-  return { config, job, agent, fn, places, setup: { scope: jobScope(job), budgets, withholds, asks: !dry } };
+  return {
+    config,
+    job,
+    agent,
+    fn,
+    places,
+    setup: { scope: jobScope(job), person: job.for, timezone: job.timezone, budgets, withholds, asks: !dry },
+  };
 }
 
 /** The run of an attempt, before it is begun. */

@@ -28,8 +28,6 @@ export interface JobScope {
   readonly tools: readonly string[];
   /** Where it speaks, by `roomOf`: less in any of these is less for the job. */
   readonly rooms: readonly string[];
-  /** Whose own things its tools read and write: the job has none. Grants nothing. */
-  readonly for?: Principal;
 }
 
 /** One call, as far as policy looks at it. */

@@ -2,11 +2,8 @@
 import type { Agent, Config, Job } from "../config/config.ts";
 import type { JobScope, Scope } from "./decide.ts";
 
-/** A job's own list, where it speaks and for whom. */
-export const jobScope = ({ name, tools, deliver, for: person }: Job): JobScope => ({
-  ...{ name, tools, rooms: deliver.filter(isRoom) },
-  ...(person !== undefined && { for: person }),
-});
+/** A job's own list, and where it speaks. */
+export const jobScope = ({ name, tools, deliver }: Job): JobScope => ({ name, tools, rooms: deliver.filter(isRoom) });
 
 /** A private Telegram chat is no room. */
 const isRoom = (place: string): boolean => place.startsWith("matrix:") || place.startsWith("telegram:-");

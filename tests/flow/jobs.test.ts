@@ -407,6 +407,28 @@ test("a call that needs a yes is asked in the operator's place, and the job goes
   assert.equal(sources[0].reads, 1);
 });
 
+test("its tools see the person whose things are meant, and go by the job's clocks", async () => {
+  const restore = reconfigured((toml) =>
+    toml
+      .replace("[jobs.news]\n", '[jobs.news]\ntimezone = "Asia/Tokyo"\n')
+      .replace('tools = ["source_*", "commitments_*"]', 'tools = ["source_*", "commitments_list", "time_now"]'),
+  );
+  const { sql } = stage.gateway;
+  const [mine] = await sql<{ count: number }[]>`
+    select count(*)::int as count from commitments where principal = 'telegram:1001' and completed_at is null`;
+  stage.model.setScript(({ messages }) => {
+    const results = messages.filter(({ role }) => role === "tool").map(({ content }) => String(content));
+    const calls = ["time_now", "commitments_list"].map((name) => ({ name, arguments: {} }));
+    return results.length === 0 ? { toolCalls: calls } : { text: results.join(" / ") };
+  });
+  const { body } = await run();
+  restore();
+  assert.equal(body.state, "done");
+  assert.match(texts(first)[0] ?? "", /Asia\/Tokyo/);
+  assert.equal((texts(first)[0] ?? "").match(/#\d+ buy oil/g)?.length, mine?.count);
+  assert.ok((mine?.count ?? 0) > 0);
+});
+
 test("an agent that is asked in a job may do what the job may, and draws on its budget", async () => {
   const restore = reconfigured((toml) =>
     toml
