@@ -3,7 +3,6 @@ import type { AgentFunction } from "../agent/function.ts";
 import type { RunEvent, RunJournal } from "../agent/events.ts";
 import { type LoopOptions, type LoopResult, runAgent } from "../agent/loop.ts";
 import type { ImagePart, ModelAnswer, ModelMessage } from "../agent/model.ts";
-import { RunWaiting } from "../agent/waiting.ts";
 import type { LinkPolicy } from "../channel/links.ts";
 import { applyEvent, emptyTranscript, type Transcript } from "../agent/transcript.ts";
 import type { Presence } from "../channel/types.ts";
@@ -11,20 +10,19 @@ import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { laneOf } from "../ledger/lane.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import { isCancelRequested } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
 import type { ToolHost } from "../agent/tool-call.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
+import { attempt, limitOf } from "./attempt.ts";
 import { budgetMeter } from "./budget.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { type Ending, endRun, failureOf } from "./ending.ts";
+import { endRun, failureOf } from "./ending.ts";
 import { createLook } from "./look.ts";
 import { linkPolicyOf } from "./link-policy.ts";
 import { createSendMessage } from "./message.ts";
-import { park } from "./park.ts";
 import { type EndSetup, inputMessages, requestOf, type RunSetup, scopeOf, taintOfInput } from "./run-setup.ts";
 import { toFileEntry } from "./reply.ts";
 import { createToolHost } from "./tool-host.ts";
@@ -39,32 +37,14 @@ export async function runToEnd(
   setup: RunSetup,
   signal: AbortSignal,
 ): Promise<ClaimedMessage | undefined> {
-  const { agent, open } = setup;
   const transcript = emptyTranscript();
-  const began = performance.now();
-  const stop = new AbortController();
-  const timer = limited(limitOf(agent), stop);
-  let ending: Ending;
   const taint = new Taint(taintOfInput(setup.input));
-  try {
-    const either = AbortSignal.any([signal, stop.signal]);
-    const result = await deps.cancellations.during(open.run.id, stop, async () => {
-      // Asked once this process can be told: a wish from before is in the run's row.
-      if (setup.input.kind === "past" && (await isCancelRequested(deps.sql, open.run.id)))
-        throw new ClawError("cancelled", `run ${open.run.id} was stopped by a person`, { say: "Stopped." });
-      return execute(deps, setup, transcript, taint, either);
-    });
-    ending = { state: "done", text: result.text, closing: result.closing };
-  } catch (thrown) {
-    if (thrown instanceof RunWaiting && !stop.signal.aborted) {
-      await park(deps, setup, thrown, taint);
-      return undefined;
-    }
-    ending = failureOf(thrown, stop.signal, signal);
-  } finally {
-    clearTimeout(timer);
-  }
-  return endRun(deps, setup, transcript, taint, ending, performance.now() - began);
+  const began = performance.now();
+  const limit = limitOf(setup.agent);
+  const ending = await attempt(deps, setup, { limit, taint, signal }, (either) =>
+    execute(deps, setup, transcript, taint, either),
+  );
+  return ending && endRun(deps, setup, transcript, taint, ending, performance.now() - began);
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
@@ -247,23 +227,3 @@ const withImages = (messages: readonly ModelMessage[], images: readonly ImagePar
   messages.map((message, index) =>
     index === messages.length - 1 && message.role === "user" && images.length > 0 ? { ...message, images } : message,
   );
-
-/** How long a run may take, and where that is written. */
-export interface TimeLimit {
-  readonly seconds: number;
-  readonly key: string;
-}
-
-export const limitOf = ({ name, limits }: Agent): TimeLimit => ({
-  seconds: limits.seconds,
-  key: `agents.${name}.limits.seconds`,
-});
-
-/** Has the controller abort when the time is up. */
-export const limited = (limit: TimeLimit, stop: AbortController): NodeJS.Timeout =>
-  setTimeout(() => stop.abort(tooSlow(limit)), limit.seconds * 1000);
-
-const tooSlow = ({ seconds, key }: TimeLimit): ClawError =>
-  new ClawError("limit_reached", `the run took longer than ${seconds} s (${key})`, {
-    say: `I stopped: this took longer than ${seconds} seconds.`,
-  });

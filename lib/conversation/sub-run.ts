@@ -6,10 +6,11 @@ import { ClawError } from "../errors.ts";
 import { beginRun, endedRun, resumeRun } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
 import type { AgentRequest } from "../tools/define.ts";
+import { limited, limitOf } from "./attempt.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { endRun, failureOf } from "./ending.ts";
 import { park } from "./park.ts";
-import { execute, limited, limitOf } from "./run.ts";
+import { execute } from "./run.ts";
 import { type RunSetup, taintOfInput } from "./run-setup.ts";
 
 /** Agents that ask agents that ask agents: further down it is refused. */

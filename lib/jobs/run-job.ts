@@ -1,21 +1,17 @@
 /** One attempt's run: begun, or taken up where it was left, and committed with what is to be said. */
-import type { RecordedEvent } from "../agent/events.ts";
-import { RunWaiting } from "../agent/waiting.ts";
 import { emptyTranscript } from "../agent/transcript.ts";
 import { linksAlsoTo } from "../channel/links.ts";
 import { checkpoint } from "../checkpoint.ts";
+import { attempt } from "../conversation/attempt.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
-import { type Ending, endRun, failureOf } from "../conversation/ending.ts";
+import { endRun } from "../conversation/ending.ts";
 import { linkPolicyOf } from "../conversation/link-policy.ts";
-import { park } from "../conversation/park.ts";
 import { toEntries } from "../conversation/reply.ts";
 import { interruptedTooOften } from "../conversation/resume.ts";
-import { limited } from "../conversation/run.ts";
 import { type EndSetup, type NewInput, type RunSetup, taintOfInput } from "../conversation/run-setup.ts";
-import { ClawError } from "../errors.ts";
 import { lastDelivered, type JobSlot } from "../ledger/job-slots.ts";
 import type { OutboxEntry } from "../ledger/outbox.ts";
-import { beginRun, isCancelRequested, resumeRun } from "../ledger/runs.ts";
+import { beginRun, resumeRun } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
 import { perform, type Performed } from "./perform.ts";
 import { lastSlot } from "../time/slots.ts";
@@ -69,39 +65,21 @@ export async function executeJob(
   const transcript = emptyTranscript();
   const taint = new Taint(taintOfInput(setup.input));
   const began = performance.now();
-  const stop = new AbortController();
-  const timer = limited(timeLimitOf(work), stop);
+  const limit = timeLimitOf(work);
   let performed: Performed | undefined;
-  let ending: Ending;
   let outbox: readonly OutboxEntry[] = [];
-  try {
-    const either = AbortSignal.any([signal, stop.signal]);
-    performed = await deps.cancellations.during(run.id, stop, async () => {
-      if (setup.input.kind === "past") await mustGoOn(deps, run.id, setup.input.past);
-      return perform(deps, work, setup, occurrence, { transcript, taint }, either);
-    });
+  const ending = await attempt(deps, setup, { limit, taint, signal }, async (either) => {
+    const tooOften = setup.input.kind === "past" ? interruptedTooOften(run.id, setup.input.past) : undefined;
+    if (tooOften) throw tooOften;
+    performed = await perform(deps, work, setup, occurrence, { transcript, taint }, either);
     if (performed.text !== "") outbox = say(deps, work, run.id, performed, taint);
-    ending = { state: "done", text: performed.text, closing: performed.closing };
-  } catch (thrown) {
-    if (thrown instanceof RunWaiting && !stop.signal.aborted) {
-      await park(deps, setup, thrown, taint);
-      return undefined;
-    }
-    ending = failureOf(thrown, stop.signal, signal);
-  } finally {
-    clearTimeout(timer);
-  }
+    return performed;
+  });
+  if (!ending) return undefined;
   const { config, open, preface, input } = setup;
   const over: EndSetup = { config, open, preface, input, destination: undefined, outbox };
   await endRun(deps, over, transcript, taint, ending, performance.now() - began);
   return ending.state === "done" ? performed : undefined;
-}
-
-async function mustGoOn({ sql }: ConversationDeps, id: string, past: readonly RecordedEvent[]): Promise<void> {
-  if (await isCancelRequested(sql, id))
-    throw new ClawError("cancelled", `run ${id} was stopped by a person`, { say: "Stopped." });
-  const tooOften = interruptedTooOften(id, past);
-  if (tooOften) throw tooOften;
 }
 
 /** The message in every place, each part under a key that begins with its run and place. */

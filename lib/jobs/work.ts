@@ -2,7 +2,7 @@
 import type { JobFunction } from "../agent/job-function.ts";
 import type { Agent, Config, Job } from "../config/config.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
-import type { TimeLimit } from "../conversation/run.ts";
+import type { TimeLimit } from "../conversation/attempt.ts";
 import type { JobSetup, RunSetup } from "../conversation/run-setup.ts";
 import { derivedId } from "../derived-id.ts";
 import { ClawError, messageOf } from "../errors.ts";
