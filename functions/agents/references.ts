@@ -1,4 +1,5 @@
 /** How a model refers to what it was given, by numbers in brackets or by ids: it never writes an address itself. */
+import { linked } from "../../lib/channel/markdown-link.ts";
 
 /** Code, which is left as it is; or a blank, numbers in brackets such as [12] or [3, 5], and an address put behind them. */
 const pattern = /(```[\s\S]*?(?:```|$)|`[^`\n]+`)|([ \t]?)((?:\[\d{1,4}(?:\s*[,;]\s*\d{1,4})*\])+)(?:\([^()\s]*\))?/g;
@@ -29,16 +30,16 @@ const elsewhere = /```[\s\S]*?(?:```|$)|`[^`\n]+`|\[[^\]\n]*\]\([^)\n]*\)|<[^>\n
 
 /** The text with each id that stands by itself linked to its target, by `linkTarget`. An id is letters, digits and dashes. */
 export function withLinkedIds(text: string, targets: ReadonlyMap<string, string>): string {
-  const linked = (plain: string): string =>
+  const withLinks = (plain: string): string =>
     plain.replaceAll(/(?<![\w-])[A-Za-z0-9]+-\d+(?![\w-])/g, (id) => {
       const target = targets.get(id);
-      return target === undefined ? id : `[${id}](<${target}>)`;
+      return target === undefined ? id : linked(id, target);
     });
   let from = 0;
   let made = "";
   for (const { 0: left, index } of text.matchAll(elsewhere)) {
-    made += linked(text.slice(from, index)) + left;
+    made += withLinks(text.slice(from, index)) + left;
     from = index + left.length;
   }
-  return made + linked(text.slice(from));
+  return made + withLinks(text.slice(from));
 }

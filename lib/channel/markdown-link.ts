@@ -19,6 +19,10 @@ const longestTarget = 2_000;
 export const escapeMarkdown = (words: string): string =>
   words.replaceAll(/[\\`*_[\]<>~|]/g, "\\$&").replaceAll(/&(?=#?\w+;)/g, "&amp;");
 
+/** Words of Markdown linked to a target (by `linkTarget`). */
+export const linked = (words: string, target: string): string =>
+  `[${words}](<${target.replaceAll(/&(?=#?\w+;)/g, "&amp;")}>)`;
+
 /**
  * A title linked to its target (by `linkTarget`), with its host behind it. Where the title looks like an address itself, the
  * link is beside it: a title must not pass for the place it leads to.
@@ -27,8 +31,7 @@ export function titleLink(title: string, target: string): string {
   const { hostname } = new URL(target);
   const host = `\`${hostname.replace(/^www\./, "")}\``;
   const words = escapeMarkdown(title);
-  const address = `<${target.replaceAll(/&(?=#?\w+;)/g, "&amp;")}>`;
   return title === "" || findLinks(title, noLinks).length > 0
-    ? `${words} [open](${address}) ${host}`.trimStart()
-    : `[${words}](${address}) ${host}`;
+    ? `${words} ${linked("open", target)} ${host}`.trimStart()
+    : `${linked(words, target)} ${host}`;
 }

@@ -1,19 +1,12 @@
 /** What a job reads before any model is asked, and the same as its journal has it. */
 import type { RecordedEvent, RunEvent, StartedJob } from "../agent/events.ts";
 import type { FixedCall, JobContext, Reading } from "../agent/job-function.ts";
-import type { ToolHost } from "../agent/tool-call.ts";
 import type { Agent, Job } from "../config/config.ts";
-import { type MadeCall, makeCalls } from "./calls.ts";
-
-export interface GatherOptions {
-  readonly host: ToolHost;
-  readonly signal: AbortSignal;
-  readonly clock: () => number;
-}
+import { type CallOptions, type MadeCall, makeCalls } from "./calls.ts";
 
 /** Reads all sources side by side. One that fails is a reading that says so. Throws only when the signal aborts. */
 export async function readSources(
-  options: GatherOptions,
+  options: Pick<CallOptions, "host" | "signal" | "clock">,
   calls: readonly FixedCall[],
 ): Promise<{ readonly readings: readonly Reading[]; readonly events: readonly RunEvent[] }> {
   const refuses = ({ name, labels }: { name: string; labels: readonly string[] }): string | undefined =>

@@ -4,6 +4,7 @@ import type { AlertsService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import { askService, authHeaders, jsonOf, type Service } from "./service.ts";
 import { oneLine } from "../one-line.ts";
+import { instant } from "./plain.ts";
 
 /** One alert. Instants are ISO strings. */
 export interface Alert {
@@ -32,19 +33,13 @@ export interface AlertsLook {
 
 const summaryLimit = 300;
 
-const instant = z.string().transform((text, context) => {
-  const at = new Date(text);
-  // Go's zero time: not known.
-  if (at.getUTCFullYear() <= 1) return undefined;
-  if (!Number.isNaN(at.getTime())) return at.toISOString();
-  context.addIssue({ code: "custom", message: "is no time" });
-  return z.NEVER;
-});
+/** Go's zero time is that of nothing. */
+const known = instant.transform((iso) => (new Date(iso).getUTCFullYear() <= 1 ? undefined : iso));
 
 const wireAlert = z.object({
   fingerprint: z.string().min(1).max(200),
-  startsAt: instant,
-  endsAt: instant.optional().catch(undefined),
+  startsAt: known,
+  endsAt: known.optional().catch(undefined),
   generatorURL: z.string().optional().catch(undefined),
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.string()).catch({}),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { FeedsService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import type { TransportAnswer } from "../http/exchange.ts";
-import { webUrl } from "./plain.ts";
+import { instant, webUrl } from "./plain.ts";
 import { askService, jsonOf, type Service, type ServiceRequest } from "./service.ts";
 import { oneLine } from "../one-line.ts";
 
@@ -81,12 +81,7 @@ const entrySchema = z
     id: z.int().positive(),
     title: z.string(),
     url: named,
-    published_at: z.string().transform((text, context) => {
-      const date = new Date(text);
-      if (!Number.isNaN(date.getTime())) return date.toISOString();
-      context.addIssue("must be a date");
-      return z.NEVER;
-    }),
+    published_at: instant,
     content: named,
     feed: z
       .object({ title: named, category: z.object({ title: named }).catch({ title: "" }) })

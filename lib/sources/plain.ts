@@ -1,4 +1,13 @@
 /** Strings of strangers, as they may stand among our own words. */
+import { z } from "zod";
+
+/** A point in time however a service writes it, as ISO 8601 in UTC. */
+export const instant = z.string().transform((text, context) => {
+  const date = new Date(text);
+  if (!Number.isNaN(date.getTime())) return date.toISOString();
+  context.addIssue("must be a date");
+  return z.NEVER;
+});
 
 /** The URL as written where it is one of the web and of a usual length; otherwise undefined. */
 export function webUrl(text: string): string | undefined {

@@ -1,6 +1,7 @@
 /** What Plane's API (v1, as Community Edition 1.3 has it) answers, and what of it becomes our words. */
 import { z } from "zod";
 import { groups, priorities, type Task, type TaskComment } from "./tracker.ts";
+import { instant } from "./plain.ts";
 import { oneLine } from "../one-line.ts";
 
 /** One page of a list; a few lists of older servers are bare arrays. */
@@ -31,13 +32,6 @@ export const stateSchema = z.object({
   group: z.enum(groups).catch("backlog"),
 });
 export type State = z.output<typeof stateSchema>;
-
-const instant = z.string().transform((text, context) => {
-  const date = new Date(text);
-  if (!Number.isNaN(date.getTime())) return date.toISOString();
-  context.addIssue("must be a date");
-  return z.NEVER;
-});
 
 const person = z.object({ id: z.string(), display_name: z.string().catch(""), first_name: z.string().catch("") });
 

@@ -3,23 +3,14 @@ import { z } from "zod";
 import type { FeedsService, Services } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import { cutTo, fairShare } from "../sources/fair-share.ts";
-import { type Entries, type EntryQuery, findEntries, markRead } from "../sources/miniflux.ts";
+import { type Entries, type Entry, type EntryQuery, findEntries, markRead } from "../sources/miniflux.ts";
 import { textOfHtml } from "../sources/plain.ts";
 import { defineTool, type Tool, type ToolOutput } from "./define.ts";
 import { instantInput } from "./dates.ts";
 import { minuteOf } from "../time/wall-clock.ts";
 
 /** An entry as `data` has it. */
-export interface FeedEntry {
-  /** For feeds_mark_read. */
-  readonly id: number;
-  readonly title: string;
-  /** http or https; left out where it has none. */
-  readonly url?: string;
-  readonly feed: string;
-  readonly category: string;
-  /** ISO, in UTC. */
-  readonly published: string;
+export interface FeedEntry extends Omit<Entry, "content"> {
   /** Its content, cut by the budget of all of them. */
   readonly text: string;
 }

@@ -233,7 +233,7 @@ ${job("task-review", "review", "0 9 * * 1", ["tasks_mine", "commitments_list"])}
     assert.doesNotMatch(telegram, /Not mine/);
   });
 
-  test("with any source down the job names it and goes on with the rest, and tells nothing where there is nothing else", async () => {
+  test("with any source down the job names it and goes on with the rest, or says that alone", async () => {
     down.add("calendar");
     await restart();
     assert.equal((await ask("morning-briefing", "?rerun=1&wait=1")).state, "done");
