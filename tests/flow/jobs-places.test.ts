@@ -1,6 +1,9 @@
 /** A job whose message goes to a Matrix room and a Telegram chat, of which one is away for a while. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { roomOf } from "../../lib/channel/room.ts";
+import { placesOf } from "../../lib/jobs/places.ts";
+import { createMatrixRooms } from "../../lib/ledger/matrix-rooms.ts";
 import "../support/jobs/function.ts";
 import { type EncryptedStage, startEncryptedStage } from "../support/encrypted-stage.ts";
 import { ask, attemptsOf, first, withJob } from "../support/jobs/jobs.ts";
@@ -68,4 +71,17 @@ test("is known in the room's conversation with the agent", async () => {
       ["telegram", true, 2],
     ],
   );
+});
+
+test("goes to the room that replaced the one in the config, which still stands for it in the policy", async () => {
+  const { holder, sql } = on.stage.gateway;
+  const job = holder.current.jobs.get("news");
+  assert.ok(job);
+  const rooms = createMatrixRooms(sql);
+  await rooms.set(matrixAgent, room, "leave");
+  await rooms.set(matrixAgent, "!next:home.example", "join", { origin: room });
+  const [place] = await placesOf(sql, holder.current, job);
+  assert.deepEqual([place.name, roomOf(place.destination)], [`matrix:${room}`, `matrix:${room}`]);
+  assert.deepEqual([place.destination.channel === "matrix" && place.destination.room], ["!next:home.example"]);
+  assert.equal(place.lane, `matrix:${matrixAgent}|!next:home.example`);
 });

@@ -296,6 +296,23 @@ describe("delivery", () => {
     assert.deepEqual([sources[0].marks, texts(first).length, stage.model.requests.length], [["1"], 1, 1]);
   });
 
+  test("ends, and the operator is told, where what is to follow it has failed for a day", async () => {
+    sources[0].unmarkable = true;
+    const slot = freshSlot();
+    const { body } = await post(`slot=${slot}`);
+    const { sql } = stage.gateway;
+    await until(
+      async () => (await sql`select 1 from job_slots where not_before > now() and state = 'delivering'`).length === 1,
+    );
+    await sql`update runs set started_at = now() - interval '25 hours' where parent_run_id = ${body.run}`;
+    await hurryAll(sql);
+    await until(async () => (await attemptsOf(sql, body.slot))[0]?.state === "done");
+    assert.equal((await attemptsOf(sql, body.slot))[0]?.reason, "source_mark failed for a day");
+    await until(() => Promise.resolve(texts(operator).length === 1));
+    assert.match(texts(operator)[0] ?? "", /news does after its delivery was not done: source_mark failed for a day/);
+    assert.deepEqual([sources[0].marks, texts(first).length], [[], 1]);
+  });
+
   test("is known to the conversations it went to, with its taint", async () => {
     const person = stage.person();
     const restore = reconfigured((toml) => toml.replace(/deliver = .*/, `deliver = ["telegram:${person}"]`));
