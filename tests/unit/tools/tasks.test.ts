@@ -95,8 +95,7 @@ test("those due before a date come alone, and a date that is none is refused", a
   for (const item of household) plane.add(item);
   assert.deepEqual(await shown({ due_before: "2026-03-29" }), ["HOME-1"]);
   assert.deepEqual(await shown({ due_before: "2026-03-30" }), ["HOME-1", "HOME-2"]);
-  for (const due_before of ["2026-02-30", "tomorrow"])
-    assert.throws(() => call(mine, { due_before }), /must be a day/);
+  for (const due_before of ["2026-02-30", "tomorrow"]) assert.throws(() => call(mine, { due_before }), /must be a day/);
 });
 
 test("today is that of the config's time zone", async (t) => {
