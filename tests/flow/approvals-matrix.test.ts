@@ -208,9 +208,10 @@ for (const encrypted of [false, true])
       const kid = await on.person(matrixKid);
       on.homeserver.createRoom({ id: chat, members: [matrixKid], encrypted });
       await on.homeserver.invite(chat, matrixAgent, matrixKid, { isDirect: true });
-      await until(
-        () => sql()`select 1 from matrix_rooms where room_id = ${chat} and membership = 'join' and direct`,
-        ({ length }) => length === 1,
+      // The row is there before the agent is, and what nobody could count yet is no private chat.
+      await on.homeserver.waitFor(
+        ({ type, room_id, state_key, content }) =>
+          type === "m.room.member" && room_id === chat && state_key === matrixAgent && content["membership"] === "join",
       );
       await (encrypted ? kid.say(chat, "add feed the cat") : on.homeserver.say(chat, matrixKid, "add feed the cat"));
       const { code } = await pendingOf(sql(), `matrix:${matrixKid}`);
