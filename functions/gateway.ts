@@ -13,6 +13,7 @@ import { isJobLane, passJob } from "../lib/jobs/pass.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
+import { asApp } from "../lib/db/roles.ts";
 import { watchAlerts } from "../lib/jobs/alert-watch.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
@@ -91,9 +92,10 @@ const hourMs = 3_600_000;
 
 /** Starts everything; resolves when it listens and works. Throws ClawError where a part cannot start. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, onConfig, ownTools = [], databaseUrl, log } = options;
+  const { config, onConfig, ownTools = [], log } = options;
   const settings = config();
-  await migrate(databaseUrl);
+  await migrate(options.databaseUrl);
+  const databaseUrl = await asApp(options.databaseUrl);
   const keyring = createKeyring(settings.key.reveal());
   const sql = connect(databaseUrl, { max: settings.database.pool });
   await checkKey(sql, keyring);

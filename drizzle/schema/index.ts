@@ -1,4 +1,5 @@
 export * from "./approvals.ts";
+export * from "./audit.ts";
 export * from "./budgets.ts";
 export * from "./commitments.ts";
 export * from "./conversations.ts";

@@ -36,7 +36,16 @@ export interface ModelRequest {
 export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Part of the input. */
   readonly cachedTokens: number | undefined;
+  /** Part of the output: spent on thinking. */
+  readonly reasoningTokens?: number | undefined;
+}
+
+/** What a call cost, and who says so: the provider itself, the config's price, or the list prices this version knows. */
+export interface Cost {
+  readonly amount: number;
+  readonly source: "provider" | "config" | "list";
 }
 
 export interface ModelAnswer {
@@ -45,8 +54,14 @@ export interface ModelAnswer {
   /** `stop`, `tool_calls`, `length`, `content_filter` or the provider's own word. */
   readonly finishReason: string;
   readonly usage: Usage | undefined;
+  /** Undefined: its price or its usage is unknown. */
+  readonly cost?: Cost | undefined;
+  /** The model declined to answer. */
+  readonly refusal?: boolean | undefined;
   /** The backend's name in the config that answered (a fallback, perhaps). */
   readonly backend: string;
+  /** The model that was asked for. */
+  readonly requestModel?: string | undefined;
   /** The model as the provider names it. */
   readonly model: string;
   readonly responseId: string | undefined;

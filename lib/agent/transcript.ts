@@ -2,7 +2,7 @@
 import type { RecordedEvent } from "./events.ts";
 import type { Decision } from "../policy/decide.ts";
 import type { TaintSource } from "../policy/taint.ts";
-import type { ModelMessage, ToolCall, Usage } from "./model.ts";
+import type { Cost, ModelMessage, ToolCall, Usage } from "./model.ts";
 
 /** A tool call of the last answer, and how far it had come. */
 export interface CallState {
@@ -27,8 +27,8 @@ export interface Transcript {
   /** Model calls answered. */
   steps: number;
   readonly usage: RunUsage;
-  /** Who answered each step, and the tokens it cost; for the price. */
-  readonly answers: { readonly backend: string; readonly usage: Usage | undefined }[];
+  /** Who answered each step, and what it took. */
+  readonly answers: { readonly backend: string; readonly usage: Usage | undefined; readonly cost: Cost | undefined }[];
   /** The final text, when the last answer had no calls. */
   text: string | undefined;
   /** How the last answer ended. */
@@ -41,13 +41,14 @@ export interface RunUsage {
   inputTokens: number | undefined;
   outputTokens: number | undefined;
   cachedTokens: number | undefined;
+  reasoningTokens: number | undefined;
 }
 
 export const emptyTranscript = (): Transcript => ({
   messages: [],
   calls: [],
   steps: 0,
-  usage: { inputTokens: undefined, outputTokens: undefined, cachedTokens: undefined },
+  usage: { inputTokens: undefined, outputTokens: undefined, cachedTokens: undefined, reasoningTokens: undefined },
   answers: [],
   text: undefined,
   finishReason: undefined,
@@ -61,7 +62,7 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
       const { answer } = event;
       transcript.steps += 1;
       addUsage(transcript.usage, answer.usage);
-      transcript.answers.push({ backend: answer.backend, usage: answer.usage });
+      transcript.answers.push({ backend: answer.backend, usage: answer.usage, cost: answer.cost });
       transcript.finishReason = answer.finishReason;
       transcript.calls = answer.toolCalls.map((call) => ({ call }));
       if (answer.toolCalls.length > 0)
@@ -72,7 +73,7 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
     }
     case "llm.consulted":
       addUsage(transcript.usage, event.answer.usage);
-      transcript.answers.push({ backend: event.answer.backend, usage: event.answer.usage });
+      transcript.answers.push({ backend: event.answer.backend, usage: event.answer.usage, cost: event.answer.cost });
       break;
     case "tool.requested": {
       const state = transcript.calls.find(({ call }) => call.id === event.call.id);
@@ -116,4 +117,5 @@ function addUsage(total: RunUsage, usage: Usage | undefined): void {
   total.inputTokens = (total.inputTokens ?? 0) + usage.inputTokens;
   total.outputTokens = (total.outputTokens ?? 0) + usage.outputTokens;
   if (usage.cachedTokens !== undefined) total.cachedTokens = (total.cachedTokens ?? 0) + usage.cachedTokens;
+  if (usage.reasoningTokens !== undefined) total.reasoningTokens = (total.reasoningTokens ?? 0) + usage.reasoningTokens;
 }

@@ -31,7 +31,11 @@ export function assemble(
     key: secret("key"),
     dataDir: resolve(dirname(file), raw.data_dir),
     listen: { public: raw.listen.public, private: raw.listen.private },
-    database: { url: secrets.get("database.url") ?? databaseUrl, pool: raw.database.pool },
+    database: {
+      url: secrets.get("database.url") ?? databaseUrl,
+      ownerUrl: secrets.get("database.owner_url"),
+      pool: raw.database.pool,
+    },
     workers: raw.workers,
     logLevel: raw.log_level,
     media: raw.media,
@@ -39,6 +43,15 @@ export function assemble(
     approvals: raw.approvals,
     budget: raw.budget,
     rate: raw.rate,
+    audit: {
+      ...raw.audit,
+      checkpoint_file:
+        raw.audit.checkpoint_file === undefined
+          ? resolve(dirname(file), raw.data_dir, "checkpoints.jsonl")
+          : resolve(dirname(file), raw.audit.checkpoint_file),
+    },
+    drift: raw.drift,
+    ops: raw.ops,
     backends: mapOf(raw.backends, ({ api_key: _, ...settings }, name): Backend => {
       return { ...settings, name, apiKey: secrets.get(`backends.${name}.api_key`) };
     }),

@@ -20,6 +20,16 @@ export function crossCheck(draft: Draft, tools: readonly ToolFacts[], problems: 
   checkMessage(draft, problems);
   checkPrices(draft, problems);
   checkJobs(draft, tools, problems);
+  checkAudit(draft, problems);
+}
+
+function checkAudit({ audit }: Draft, problems: Problems): void {
+  if (audit?.gateway_retention_days === undefined || audit.recipient !== undefined) return;
+  problems.add(
+    "audit.gateway_retention_days",
+    "nobody could open a run after it: there is no audit.recipient",
+    'make an identity with `age-keygen -o audit.key`, keep it elsewhere, and set audit.recipient to its "age1..." line',
+  );
 }
 
 function checkListeners({ listen }: Draft, problems: Problems): void {

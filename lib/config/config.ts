@@ -66,8 +66,8 @@ export interface Config {
   /** Absolute path. */
   readonly dataDir: string;
   readonly listen: Omit<RawConfig["listen"], "token">;
-  /** `url` undefined: the embedded PostgreSQL. */
-  readonly database: { readonly url: Secret | undefined; readonly pool: number };
+  /** `url` undefined: the embedded PostgreSQL. `ownerUrl` undefined: the same. */
+  readonly database: { readonly url: Secret | undefined; readonly ownerUrl: Secret | undefined; readonly pool: number };
   readonly workers: number;
   readonly logLevel: RawConfig["log_level"];
   readonly media: RawConfig["media"];
@@ -75,6 +75,10 @@ export interface Config {
   readonly approvals: RawConfig["approvals"];
   readonly budget: RawConfig["budget"];
   readonly rate: RawConfig["rate"];
+  /** `checkpoint_file` is absolute. */
+  readonly audit: RawConfig["audit"] & { readonly checkpoint_file: string };
+  readonly drift: RawConfig["drift"];
+  readonly ops: RawConfig["ops"];
   readonly backends: ReadonlyMap<string, Backend>;
   readonly groups: ReadonlyMap<string, Group>;
   /** By `roomOf`. */

@@ -67,6 +67,7 @@ const restartKeys: readonly (readonly [string, (config: Config) => unknown])[] =
   ["listen.public", (config) => config.listen.public],
   ["listen.private", (config) => config.listen.private],
   ["database.url", (config) => reveal(config.database.url)],
+  ["database.owner_url", (config) => reveal(config.database.ownerUrl)],
   ["database.pool", (config) => config.database.pool],
   ["workers", (config) => config.workers],
   ["tools_dir", (config) => config.toolsDir],

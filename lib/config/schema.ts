@@ -21,6 +21,7 @@ import { linkHosts } from "./sections/links.ts";
 import { messageSettings } from "./sections/message.ts";
 import { notesSettings } from "./sections/notes.ts";
 import { agentBudget, budget, groupLimits, rate } from "./sections/budget.ts";
+import { audit, drift, ops } from "./sections/evidence.ts";
 import { jobsSection, scheduler } from "./sections/jobs.ts";
 import { mcpSection } from "./sections/mcp.ts";
 import { alertsSection, calendarSection, feedsSection, scheduleSection, tasksSection } from "./sections/services.ts";
@@ -170,6 +171,9 @@ export const configSchema = z.strictObject({
       url: secretRef
         .optional()
         .describe("Left out: DATABASE_URL where it is set, else an embedded PostgreSQL in data_dir."),
+      owner_url: secretRef
+        .optional()
+        .describe("Who owns the tables and migrates them, where that is another user; left out, the same."),
       pool: z.int().min(2).max(100).default(10).describe("Connections."),
     })
     .prefault({})
@@ -201,6 +205,9 @@ export const configSchema = z.strictObject({
     .describe("Questions to approvers."),
   budget,
   rate,
+  audit,
+  drift,
+  ops,
   backends: z.record(name, backend).describe("LLM endpoints, by name."),
   groups: z.record(name, group).describe("Who may do what, by name."),
   rooms: z.record(roomName, room).default({}).describe("What is less in a room, by room."),

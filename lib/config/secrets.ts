@@ -41,6 +41,7 @@ function secretRefs(draft: Draft): [string, SecretRef][] {
   const refs: [string, SecretRef | undefined][] = [
     ["key", draft.key],
     ["database.url", draft.database?.url],
+    ["database.owner_url", draft.database?.owner_url],
     ["matrix.as_token", draft.matrix?.as_token],
     ["matrix.hs_token", draft.matrix?.hs_token],
   ];
@@ -104,7 +105,7 @@ function checkValues(secrets: Secrets, problems: Problems): void {
   for (const [key, secret] of secrets) {
     const value = secret.reveal();
     if (key === "key") checkKey(value, problems);
-    if (key === "database.url") checkDatabaseUrl(key, value, problems);
+    if (key === "database.url" || key === "database.owner_url") checkDatabaseUrl(key, value, problems);
     if (key.endsWith(".webhook_secret")) checkWebhookSecret(key, value, problems);
     if (key === "listen.token" && value.length < 32)
       problems.add(key, "is shorter than 32 characters", "make one with `openssl rand -hex 32`");

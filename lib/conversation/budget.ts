@@ -4,7 +4,7 @@ import { checkpoint } from "../checkpoint.ts";
 import type { Agent, Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { type BudgetState, type Exceeded, markWarned, reserve, settle, type Spend } from "../ledger/budgets.ts";
-import type { Run } from "../ledger/run-chain.ts";
+import type { Run } from "../ledger/run.ts";
 import type { Meter } from "../llm/meter.ts";
 import { type Budget, budgetsOf } from "../policy/budget.ts";
 import { OncePer } from "../rate-limit.ts";

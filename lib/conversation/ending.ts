@@ -8,7 +8,6 @@ import { ClawError } from "../errors.ts";
 import { cancelApprovals } from "../ledger/approvals.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
 import { endChildren, shortId } from "../ledger/runs.ts";
-import { costOf } from "../llm/price.ts";
 import type { Taint } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { linkPolicyOf } from "./link-policy.ts";
@@ -86,10 +85,7 @@ async function close(
     ...unfinished,
     { role: "assistant", text, toolCalls: [] },
   ];
-  const costs = transcript.answers.map(({ backend, usage }) => {
-    const settings = config.backends.get(backend);
-    return settings && costOf(settings, usage);
-  });
+  const costs = transcript.answers.map(({ cost }) => cost?.amount);
   return open.close(
     [
       ...ending.closing,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { connect, type Sql } from "./client.ts";
+import { grantRoles, rolesGranted } from "./roles.ts";
 
 /** Any number, the same for every gateway: one at a time migrates, the others wait. */
 const migrationLock = 7_301_001;
@@ -11,8 +12,11 @@ const migrationsFolder = fileURLToPath(new URL("../../drizzle/migrations", impor
 export async function migrate(url: string): Promise<void> {
   const sql = connect(url, { max: 1, name: "openclaw migrations" });
   try {
-    if (await isCurrent(sql)) return;
+    const current = await isCurrent(sql);
+    // Roles are not in a dump: a database that was restored lacks them.
+    if (current && (await rolesGranted(sql))) return;
     await sql`select pg_advisory_lock(${migrationLock})`;
+    if (current) return void (await grantRoles(sql));
     const [{ drizzle }, { migrate: applyDrizzle }, { runMigrations: migrateQueue }] = await Promise.all([
       import("drizzle-orm/postgres-js"),
       import("drizzle-orm/postgres-js/migrator"),
@@ -20,6 +24,7 @@ export async function migrate(url: string): Promise<void> {
     ]);
     await applyDrizzle(drizzle(sql), { migrationsFolder });
     await migrateQueue({ connectionString: url });
+    await grantRoles(sql);
   } finally {
     await sql.end();
   }

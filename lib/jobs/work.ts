@@ -7,7 +7,7 @@ import type { JobSetup, RunSetup } from "../conversation/run-setup.ts";
 import { derivedId } from "../derived-id.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import { jobLane, type JobSlot } from "../ledger/job-slots.ts";
-import type { Run } from "../ledger/run-chain.ts";
+import type { Run } from "../ledger/run.ts";
 import { jobBudget } from "../policy/budget.ts";
 import { jobScope } from "../policy/job-scope.ts";
 import type { Tool } from "../tools/define.ts";

@@ -5,7 +5,7 @@
 import type { Lane, Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import type { Sealer } from "../seal.ts";
-import type { Run } from "./run-chain.ts";
+import type { Run } from "./run.ts";
 
 /** A question to be written. */
 export interface NewApproval {

@@ -4,11 +4,19 @@ import type { RecordedEvent, RunEvent } from "../agent/events.ts";
 import { ClawError } from "../errors.ts";
 import { taintColumn, taintSources } from "../policy/taint.ts";
 import type { Sealer } from "../seal.ts";
+import type { Run } from "./run.ts";
 
 /** The queryable part of a row, under the column names of drizzle/schema/runs.ts. */
 export interface JournalColumns {
   readonly type: RunEvent["type"];
   readonly operation_name?: "chat" | "execute_tool" | "invoke_agent";
+  readonly conversation_id?: string;
+  readonly agent_name?: string;
+  readonly principal?: string;
+  readonly trigger?: string;
+  readonly job?: string;
+  readonly policy_hash?: string;
+  readonly prompt_hash?: string;
   readonly provider_name?: string;
   readonly request_model?: string;
   readonly response_model?: string;
@@ -24,6 +32,11 @@ export interface JournalColumns {
   readonly input_tokens?: number;
   readonly output_tokens?: number;
   readonly cached_tokens?: number;
+  readonly reasoning_tokens?: number;
+  readonly cost?: number;
+  readonly cost_source?: "provider" | "config" | "list";
+  readonly refusal?: boolean;
+  readonly answer_length?: number;
   readonly error_type?: string;
   readonly duration_ms?: number;
 }
@@ -49,12 +62,13 @@ export const journalSeal = (runId: string, seq: number): string => `journal:${ru
  * SHA-256(sealed payload)): payloads can be erased without breaking the chain.
  */
 export function toJournalRow(
-  place: { runId: string; seq: number; at: Date; previous: Uint8Array },
+  place: { run: Run; seq: number; at: Date; previous: Uint8Array },
   event: RunEvent,
   seal: Sealer,
 ): { row: JournalRow; hash: Uint8Array } {
-  const { runId, seq, previous } = place;
-  const { columns, payload } = columnsOf(event);
+  const { run, seq, previous } = place;
+  const runId = run.id;
+  const { columns, payload } = columnsOf(event, run);
   const sealed = payload === undefined ? undefined : seal.sealJson(payload, journalSeal(runId, seq));
   const facts = { ...columns, run_id: runId, seq, at: place.at.toISOString() };
   const hash = chainHash(previous, facts, sealed);
@@ -72,11 +86,11 @@ export function chainHash(previous: Uint8Array, facts: object, sealed: Uint8Arra
   return createHash("sha256").update(previous).update(canonical).update(payload).digest();
 }
 
-function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknown } {
+function columnsOf(event: RunEvent, run: Run): { columns: JournalColumns; payload?: unknown } {
   switch (event.type) {
     case "run.started": {
       const { type, taint, ...payload } = event;
-      return { columns: { type, operation_name: "invoke_agent", ...tainted(taint) }, payload };
+      return { columns: { type, operation_name: "invoke_agent", ...whatItIs(run), ...tainted(taint) }, payload };
     }
     case "run.resumed":
       return { columns: { type: event.type, operation_name: "invoke_agent", rule: `policy ${event.policyHash}` } };
@@ -88,18 +102,22 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
       };
     case "llm.answered":
     case "llm.consulted": {
-      const { text, toolCalls, usage, ...answer } = event.answer;
+      const { text, toolCalls, usage, cost, ...answer } = event.answer;
       return {
         columns: {
           type: event.type,
           operation_name: "chat",
           provider_name: answer.backend,
+          ...(answer.requestModel !== undefined && { request_model: answer.requestModel }),
           response_model: answer.model,
           ...(answer.responseId !== undefined && { response_id: answer.responseId }),
           ...(answer.requestId !== undefined && { provider_request_id: answer.requestId }),
           finish_reason: answer.finishReason,
           ...(usage && { input_tokens: usage.inputTokens, output_tokens: usage.outputTokens }),
           ...(usage?.cachedTokens !== undefined && { cached_tokens: usage.cachedTokens }),
+          ...(usage?.reasoningTokens !== undefined && { reasoning_tokens: usage.reasoningTokens }),
+          ...(cost && { cost: cost.amount, cost_source: cost.source }),
+          ...(answer.refusal && { refusal: true }),
           duration_ms: Math.round(answer.milliseconds),
         },
         payload: { text, toolCalls },
@@ -160,12 +178,24 @@ function columnsOf(event: RunEvent): { columns: JournalColumns; payload?: unknow
           type: event.type,
           operation_name: "invoke_agent",
           finish_reason: event.state,
+          answer_length: event.text.length,
           ...(event.errorType && { error_type: event.errorType }),
         },
         payload: { text: event.text },
       };
   }
 }
+
+/** The run as it began: its row in `runs` can be changed, this cannot. */
+const whatItIs = (run: Run): Partial<JournalColumns> => ({
+  conversation_id: run.conversationId,
+  agent_name: run.agent,
+  principal: run.principal,
+  trigger: run.trigger,
+  ...(run.job && { job: run.job.name }),
+  policy_hash: run.policyHash,
+  prompt_hash: run.promptHash,
+});
 
 const tainted = (sources: readonly string[]): { taint?: string } => {
   const taint = taintColumn(sources);
@@ -225,7 +255,12 @@ function eventOf(row: StoredJournalRow, payload: Record<string, never>): RunEven
                   inputTokens: row.input_tokens,
                   outputTokens: row.output_tokens ?? 0,
                   cachedTokens: row.cached_tokens ?? undefined,
+                  ...(typeof row.reasoning_tokens === "number" && { reasoningTokens: row.reasoning_tokens }),
                 },
+          ...(typeof row.cost === "number" &&
+            row.cost_source && { cost: { amount: row.cost, source: row.cost_source } }),
+          ...(row.refusal && { refusal: true }),
+          ...(typeof row.request_model === "string" && { requestModel: row.request_model }),
           backend: text(row.provider_name),
           model: text(row.response_model),
           responseId: row.response_id ?? undefined,

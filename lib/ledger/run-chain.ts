@@ -2,7 +2,6 @@
 import type { RunEvent } from "../agent/events.ts";
 import type { ModelMessage } from "../agent/model.ts";
 import type { RunUsage } from "../agent/transcript.ts";
-import type { Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { type TaintSource, taintColumn } from "../policy/taint.ts";
@@ -10,23 +9,8 @@ import type { Keyring, Sealer } from "../seal.ts";
 import { approvalInsert, approvalRow, type NewApproval } from "./approvals.ts";
 import { type JournalRow, toJournalRow } from "./journal-row.ts";
 import { type ClaimedMessage, type OutboxEntry, outboxRow } from "./outbox.ts";
+import type { Run } from "./run.ts";
 import { turnSeal } from "./turns.ts";
-
-/** What is known of a run from its beginning. */
-export interface Run {
-  readonly id: string;
-  readonly conversationId: string;
-  readonly lane: string;
-  readonly agent: string;
-  readonly principal: Principal;
-  readonly trigger: "chat" | "agent" | "job";
-  /** The occurrence of a job that it is an attempt at. */
-  readonly job?: { readonly name: string; readonly slot: Date; readonly attempt: number } | undefined;
-  /** The run that called this one. */
-  readonly parentRunId?: string | undefined;
-  readonly policyHash: string;
-  readonly promptHash: string;
-}
 
 /** An inbox row as it was read. */
 export interface InboxRevision {
@@ -63,16 +47,20 @@ export interface Parking {
 
 /** `insert into journal` from one JSON parameter. */
 const journalInsert = (sql: Sql, rows: readonly JournalRow[], only = sql``) => sql`
-  insert into journal (run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
-    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, taint, approver, input_tokens, output_tokens, cached_tokens,
+  insert into journal (run_id, seq, type, at, operation_name, conversation_id, agent_name, principal, trigger, job, policy_hash, prompt_hash,
+    provider_name, request_model, response_model, response_id, finish_reason, provider_request_id, tool_name, tool_call_id, decision,
+    rule, taint, approver, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost, cost_source, refusal, answer_length,
     error_type, duration_ms, payload, prev_hash, hash)
-  select run_id, seq, type, at, operation_name, provider_name, request_model, response_model, response_id,
-    finish_reason, provider_request_id, tool_name, tool_call_id, decision, rule, taint, approver, input_tokens, output_tokens, cached_tokens,
+  select run_id, seq, type, at, operation_name, conversation_id, agent_name, principal, trigger, job, policy_hash, prompt_hash,
+    provider_name, request_model, response_model, response_id, finish_reason, provider_request_id, tool_name, tool_call_id, decision,
+    rule, taint, approver, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost, cost_source, refusal, answer_length,
     error_type, duration_ms, decode(payload, 'base64'), decode(prev_hash, 'base64'), decode(hash, 'base64')
   from jsonb_to_recordset(${sql.json(rows as never)}) as row (run_id uuid, seq int, type text, at timestamptz, operation_name text,
-    provider_name text, request_model text, response_model text, response_id text, finish_reason text,
-    provider_request_id text, tool_name text, tool_call_id text, decision text, rule text, taint text, approver text, input_tokens bigint,
-    output_tokens bigint, cached_tokens bigint, error_type text, duration_ms int, payload text, prev_hash text, hash text)
+    conversation_id text, agent_name text, principal text, trigger text, job text, policy_hash text, prompt_hash text,
+    provider_name text, request_model text, response_model text, response_id text, finish_reason text, provider_request_id text,
+    tool_name text, tool_call_id text, decision text, rule text, taint text, approver text, input_tokens bigint, output_tokens bigint,
+    cached_tokens bigint, reasoning_tokens bigint, cost float8, cost_source text, refusal boolean, answer_length int, error_type text,
+    duration_ms int, payload text, prev_hash text, hash text)
   ${only}`;
 
 /** The end of a run's chain, held by its one owner. */
@@ -151,7 +139,8 @@ export class Chain {
       ), ended as (
         update runs set state = ${ending.state}, error = ${ending.error ?? null}, steps = ${ending.steps},
           input_tokens = ${ending.usage.inputTokens ?? null}, output_tokens = ${ending.usage.outputTokens ?? null},
-          cached_tokens = ${ending.usage.cachedTokens ?? null}, cost = ${ending.cost ?? null}, taint = ${taint}, finished_at = now()
+          cached_tokens = ${ending.usage.cachedTokens ?? null}, reasoning_tokens = ${ending.usage.reasoningTokens ?? null},
+          cost = ${ending.cost ?? null}, taint = ${taint}, finished_at = now()
         where id = ${id}
       ), replies as (
         select *, first and ${sender}::text is not null and not exists (
@@ -210,7 +199,7 @@ export class Chain {
     const at = new Date();
     const rows = events.map((event) => {
       const { row, hash } = toJournalRow(
-        { runId: this.#run.id, seq: this.#seq, at, previous: this.#hash },
+        { run: this.#run, seq: this.#seq, at, previous: this.#hash },
         event,
         this.#seal,
       );

@@ -8,7 +8,8 @@ import { type TaintSource, taintSources } from "../policy/taint.ts";
 import { type Keyring, Sealer } from "../seal.ts";
 import { fromJournalRow, noHash, type StoredJournalRow } from "./journal-row.ts";
 import type { ClaimedMessage } from "./outbox.ts";
-import { Chain, type InboxRevision, type Parking, type Run, type RunEnding } from "./run-chain.ts";
+import type { Run } from "./run.ts";
+import { Chain, type InboxRevision, type Parking, type RunEnding } from "./run-chain.ts";
 
 /** A run's journal, open for its one owner. */
 export interface OpenRun extends RunJournal {

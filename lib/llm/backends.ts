@@ -6,6 +6,7 @@ import { completeChat } from "./chat.ts";
 import { type Client, createClient, loadOpenAI } from "./client.ts";
 import { completeResponse } from "./responses.ts";
 import { type Meter, metered } from "./meter.ts";
+import { priced } from "./price.ts";
 import { type RetryDeps, firstAnswer, systemRetry } from "./retry.ts";
 import { type Recording, transcribe } from "./transcribe.ts";
 import { createFetch } from "./transport.ts";
@@ -52,7 +53,7 @@ export function createBackends({
             async (backend, watch) => {
               const client = await clientOf(backend);
               const complete = backend.api === "chat" ? completeChat : completeResponse;
-              const call = (): Promise<ModelAnswer> => complete(client, request, watch);
+              const call = async (): Promise<ModelAnswer> => priced(backend, await complete(client, request, watch));
               return meter ? metered(meter, backend, request, watch, call) : call();
             },
             deps,

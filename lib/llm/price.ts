@@ -1,5 +1,15 @@
-import type { Usage } from "../agent/model.ts";
+import type { ModelAnswer, Usage } from "../agent/model.ts";
 import type { Backend } from "../config/config.ts";
+
+/** The answer with what it cost, where that is known, and the model that was asked for. */
+export function priced(backend: Backend, answer: ModelAnswer): ModelAnswer {
+  const amount = costOf(backend, answer.usage);
+  return {
+    ...answer,
+    requestModel: backend.model,
+    ...(amount !== undefined && { cost: { amount, source: "config" } }),
+  };
+}
 
 /** What a call cost in the currency of `price` (per million tokens); undefined where tokens or price are unknown. */
 export function costOf(backend: Backend, usage: Usage | undefined): number | undefined {

@@ -67,7 +67,7 @@ test("the example loads with every option switched on", (t) => {
   cpSync(join(root, "prompts"), join(directory, "prompts"), { recursive: true });
   writeFileSync(join(directory, "database-url"), "postgres://claw@localhost/claw\n");
   const file = join(directory, "openclaw.toml");
-  writeFileSync(file, everything.replace("/run/credentials/openclaw.service/", `${directory}/`));
+  writeFileSync(file, everything.replaceAll("/run/credentials/openclaw.service/", `${directory}/`));
   const config = loadConfig(file, { env: new Environment(secrets), tools });
   assert.deepEqual(config.telegram.get("home")?.chats, [-1001234567890]);
 });

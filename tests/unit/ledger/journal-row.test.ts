@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunEvent } from "../../../lib/agent/events.ts";
 import { fromJournalRow, noHash, type StoredJournalRow, toJournalRow } from "../../../lib/ledger/journal-row.ts";
+import type { Run } from "../../../lib/ledger/run.ts";
 import { Sealer } from "../../../lib/seal.ts";
 import { answer, call } from "../agent/support.ts";
 
@@ -24,6 +25,15 @@ const events: RunEvent[] = [
   { type: "llm.requested", backend: "main", model: "m" },
   { type: "llm.answered", answer: answer({ text: "canary", toolCalls: [someCall], responseId: "r", requestId: "q" }) },
   { type: "llm.answered", answer: answer({ usage: undefined }) },
+  {
+    type: "llm.answered",
+    answer: answer({
+      usage: { inputTokens: 5, outputTokens: 4, cachedTokens: 3, reasoningTokens: 2 },
+      cost: { amount: 0.1 + 0.2, source: "config" },
+      requestModel: "m",
+      refusal: true,
+    }),
+  },
   { type: "llm.consulted", answer: answer({ text: "canary", responseId: "r", requestId: "q" }) },
   { type: "llm.failed", errorType: "backend_failed", reason: "canary" },
   { type: "tool.requested", call: someCall, known: true, decision: "ask", rule: "r", taint: ["quoted"] },
@@ -43,7 +53,17 @@ const events: RunEvent[] = [
   { type: "run.finished", state: "failed", errorType: "limit_reached", text: "canary" },
 ];
 
-const place = (seq: number) => ({ runId: "run", seq, at, previous: noHash });
+const run: Run = {
+  id: "run",
+  conversationId: "c",
+  lane: "l",
+  agent: "ops",
+  principal: "telegram:1",
+  trigger: "chat",
+  policyHash: "0f",
+  promptHash: "1e",
+};
+const place = (seq: number) => ({ run, seq, at, previous: noHash });
 
 for (const [seq, event] of events.entries())
   test(`${event.type} (${seq}) is read back from its row as it was written, and only its payload holds what was said`, () => {
@@ -56,7 +76,7 @@ for (const [seq, event] of events.entries())
 test("a hash changes with every column, with the payload and with what went before", () => {
   const hashes = new Set<string>();
   const add = (previous: Uint8Array, seq: number, event: RunEvent): void =>
-    void hashes.add(toJournalRow({ runId: "run", seq, at, previous }, event, seal).row.hash);
+    void hashes.add(toJournalRow({ run, seq, at, previous }, event, seal).row.hash);
   add(noHash, 0, { type: "llm.requested", backend: "main", model: "m" });
   add(noHash, 1, { type: "llm.requested", backend: "main", model: "m" });
   add(noHash, 0, { type: "llm.requested", backend: "main", model: "n" });
