@@ -63,18 +63,20 @@ ALTER TABLE "runs" ADD COLUMN "checkpoint" integer;--> statement-breakpoint
 CREATE INDEX "checkpoint_heads_number" ON "checkpoint_heads" USING btree ("number");--> statement-breakpoint
 CREATE INDEX "ops_sessions_expiry" ON "ops_sessions" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "journal_at" ON "journal" USING btree ("at");--> statement-breakpoint
-CREATE INDEX "journal_tool" ON "journal" USING btree ("tool_name","at") WHERE "journal"."tool_name" is not null;--> statement-breakpoint
-CREATE INDEX "journal_decision" ON "journal" USING btree ("decision","at") WHERE "journal"."decision" in ('deny', 'ask');--> statement-breakpoint
+CREATE INDEX "journal_tool" ON "journal" USING btree ("tool_name","at","run_id") WHERE "journal"."tool_name" is not null;--> statement-breakpoint
+CREATE INDEX "journal_decision" ON "journal" USING btree ("decision","at","run_id","tool_name") WHERE "journal"."decision" in ('deny', 'ask');--> statement-breakpoint
 CREATE INDEX "journal_llm" ON "journal" USING btree ("at") WHERE "journal"."type" in ('llm.answered', 'llm.consulted');--> statement-breakpoint
 CREATE INDEX "journal_request" ON "journal" USING btree ("provider_request_id") WHERE "journal"."provider_request_id" is not null;--> statement-breakpoint
 CREATE INDEX "journal_response" ON "journal" USING btree ("response_id") WHERE "journal"."response_id" is not null;--> statement-breakpoint
 CREATE INDEX "run_keys_retention" ON "run_keys" USING btree ("created_at") WHERE "run_keys"."wrapped" is not null;--> statement-breakpoint
+CREATE INDEX "runs_state" ON "runs" USING btree ("state","started_at","id");--> statement-breakpoint
 CREATE INDEX "runs_agent" ON "runs" USING btree ("agent","started_at","id");--> statement-breakpoint
 CREATE INDEX "runs_principal" ON "runs" USING btree ("principal","started_at","id");--> statement-breakpoint
 CREATE INDEX "runs_job" ON "runs" USING btree ("job","started_at","id") WHERE "runs"."job" is not null;--> statement-breakpoint
 CREATE INDEX "runs_parent" ON "runs" USING btree ("parent_run_id") WHERE "runs"."parent_run_id" is not null;--> statement-breakpoint
 CREATE INDEX "runs_unchecked" ON "runs" USING btree ("finished_at") WHERE "runs"."checkpoint" is null and "runs"."finished_at" is not null;--> statement-breakpoint
-CREATE INDEX "runs_started" ON "runs" USING btree ("started_at","id");--> statement-breakpoint
+CREATE INDEX "runs_started" ON "runs" USING btree ("started_at","id");
+--> statement-breakpoint
 create function checkpoints_are_append_only() returns trigger language plpgsql as $$
 begin
   raise exception 'checkpoints are append-only: % refused', tg_op using errcode = 'insufficient_privilege';

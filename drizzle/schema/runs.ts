@@ -58,6 +58,7 @@ export const runs = pgTable(
       .on(table.lane)
       .where(sql`${table.state} = 'running'`),
     index("runs_started").on(table.startedAt, table.id),
+    index("runs_state").on(table.state, table.startedAt, table.id),
     index("runs_agent").on(table.agent, table.startedAt, table.id),
     index("runs_principal").on(table.principal, table.startedAt, table.id),
     index("runs_job")
@@ -166,10 +167,10 @@ export const journal = pgTable(
     primaryKey({ columns: [table.runId, table.seq] }),
     index("journal_at").on(table.at),
     index("journal_tool")
-      .on(table.toolName, table.at)
+      .on(table.toolName, table.at, table.runId)
       .where(sql`${table.toolName} is not null`),
     index("journal_decision")
-      .on(table.decision, table.at)
+      .on(table.decision, table.at, table.runId, table.toolName)
       .where(sql`${table.decision} in ('deny', 'ask')`),
     index("journal_llm")
       .on(table.at)
