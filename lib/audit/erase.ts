@@ -11,9 +11,9 @@ export interface ErasableRun {
   readonly principal: string;
   readonly trigger: string;
   readonly startedAt: Date;
-  /** Null: never, or not yet. */
+  readonly parentRunId: string | null;
+  /** Null: never. */
   readonly erasedAt: Date | null;
-  readonly open: boolean;
 }
 
 /** What erasing a run comes to. */
@@ -21,7 +21,7 @@ export interface Erasure {
   readonly run: ErasableRun;
   /** What it asked for by agent_ask, what followed its delivery, its replays: they hold what it was given. */
   readonly below: readonly ErasableRun[];
-  /** Later runs of its conversation, which may have been shown its turn, and so hold it in what they began with. */
+  /** Later runs of the conversations it spoke in, which may have been shown its turn, and so hold it in what they began with. */
   readonly later: readonly ErasableRun[];
 }
 
@@ -40,14 +40,18 @@ export async function planErasure(sql: Sql, id: string): Promise<Erasure> {
   const known = [run, ...below].map((each) => each.id);
   const later = await sql<ErasableRun[]>`
     select ${columns(sql)} join runs it on it.id = ${run.id}
-    where r.conversation_id = it.conversation_id and r.started_at >= it.finished_at and r.id <> all(${known}::uuid[])
-      and r.trigger <> 'job' and k.erased_at is null
+    where r.conversation_id in (
+        select it.conversation_id union
+        select c.id from conversations c join outbox o on o.lane = c.lane
+        where c.agent = it.agent and o.run_id = it.id and starts_with(o.key, it.id || ':')
+      )
+      and r.trigger <> 'job' and r.started_at >= it.finished_at and r.id <> all(${known}::uuid[]) and k.erased_at is null
     order by r.started_at, r.id`;
   return { run, below, later };
 }
 
 const columns = (sql: Sql) => sql`r.id, r.agent, r.principal, r.trigger, r.started_at as "startedAt",
-  k.erased_at as "erasedAt", r.state in ('running', 'waiting') as open from runs r left join run_keys k on k.run_id = r.id`;
+  r.parent_run_id as "parentRunId", k.erased_at as "erasedAt" from runs r left join run_keys k on k.run_id = r.id`;
 
 async function runOf(sql: Sql, id: string): Promise<ErasableRun> {
   const wanted = id.trim().toLowerCase();
