@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { isAgeRecipient } from "../../../lib/config/age-recipient.ts";
+import { problemsOf, valid } from "./support.ts";
 
 test("every recipient that age makes is one", async () => {
   for (let made = 0; made < 50; made++) assert.ok(isAgeRecipient(await identityToRecipient(await generateIdentity())));
@@ -29,3 +30,21 @@ test("an identity, an SSH key and a post-quantum recipient are none", async () =
   ])
     assert.ok(!isAgeRecipient(text), text);
 });
+
+for (const [what, audit, problem] of [
+  [
+    "a mistyped recipient",
+    'recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8q"',
+    /^audit\.recipient: must be a whole age recipient/,
+  ],
+  [
+    "a retention without a recipient",
+    "gateway_retention_days = 30",
+    /^audit\.gateway_retention_days: nobody could open a run after it/,
+  ],
+] as const)
+  test(`${what} is refused with what to do`, (t) => {
+    const [found, ...more] = problemsOf(t, `${valid}\n[audit]\n${audit}\n`);
+    assert.match(found ?? "", problem);
+    assert.deepEqual(more, []);
+  });
