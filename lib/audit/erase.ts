@@ -41,7 +41,7 @@ export async function planErasure(sql: Sql, id: string): Promise<Erasure> {
   const later = await sql<ErasableRun[]>`
     select ${columns(sql)} join runs it on it.id = ${run.id}
     where r.conversation_id in (
-        select it.conversation_id union
+        select it.conversation_id where it.trigger <> 'job' union
         select c.id from conversations c join outbox o on o.lane = c.lane
         where c.agent = it.agent and o.run_id = it.id and starts_with(o.key, it.id || ':')
       )
@@ -57,8 +57,10 @@ async function runOf(sql: Sql, id: string): Promise<ErasableRun> {
   const wanted = id.trim().toLowerCase();
   if (!/^[0-9a-f-]{8,36}$/.test(wanted))
     throw new ClawError("bad_request", "a run is named by its whole id, or by the last 8 characters of it");
-  const found = await sql<ErasableRun[]>`
-    select ${columns(sql)} where right(r.id::text, ${wanted.length}) = ${wanted} order by r.started_at limit 2`;
+  const named = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted)
+    ? sql`r.id = ${wanted}::uuid`
+    : sql`right(r.id::text, ${wanted.length}) = ${wanted}`;
+  const found = await sql<ErasableRun[]>`select ${columns(sql)} where ${named} order by r.started_at limit 2`;
   const [run, other] = found;
   if (!run) throw new ClawError("not_found", `there is no run ${wanted}; \`claw audit list\` shows them`);
   if (other) throw new ClawError("bad_request", `more than one run's id ends in ${wanted}: give the whole id`);
