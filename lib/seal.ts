@@ -73,12 +73,20 @@ export class Sealer {
   }
 }
 
+/** Seals runs' data keys for the operator: lib/audit/audit-keys.ts. */
+export interface AuditWrap {
+  /** Undefined: there is no recipient. */
+  wrap(runId: string, key: Uint8Array): { readonly keyId: string; readonly wrapped: Uint8Array } | undefined;
+}
+
 /** The gateway's keys, each derived by HKDF-SHA-256 from OPENCLAW_KEY for one purpose. */
 export interface Keyring {
   /** Inbox, outbox, history, commitments. */
   readonly bodies: Sealer;
   /** Wraps each run's data key. */
   readonly runKeys: Sealer;
+  /** Left out: runs are sealed for the gateway alone. */
+  readonly audit?: AuditWrap;
   /** Agents' private cross-signing keys. */
   readonly matrixIdentities: Sealer;
   /** 32 bytes that encrypt the crypto store of one agent's user. */

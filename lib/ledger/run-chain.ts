@@ -19,6 +19,12 @@ export interface InboxRevision {
   readonly revision: string;
 }
 
+/** A run's data key as it is kept: sealed with the gateway's key, and with an audit key where there is one. */
+export interface WrappedKeys {
+  readonly wrapped: Uint8Array;
+  readonly audit: { readonly keyId: string; readonly wrapped: Uint8Array } | undefined;
+}
+
 /** How a run ended, written in one transaction with its last journal entries. */
 export interface RunEnding {
   readonly state: "done" | "failed" | "cancelled";
@@ -82,7 +88,7 @@ export class Chain {
     this.#hash = hash;
   }
 
-  async begin(events: readonly RunEvent[], wrapped: Uint8Array, inbox: readonly InboxRevision[]): Promise<number> {
+  async begin(events: readonly RunEvent[], keys: WrappedKeys, inbox: readonly InboxRevision[]): Promise<number> {
     const sql = this.#sql;
     const run = this.#run;
     const { first, rows } = this.#extend(events);
@@ -98,7 +104,10 @@ export class Chain {
         update inbox set state = 'running', run_id = ${run.id}
         where id in (select id from fresh) and (select count(*) from fresh) = ${ids.length} returning id
       ), entries as (${journalInsert(sql, rows, agreed)}
-      ), keyed as (insert into run_keys (run_id, wrapped) select ${run.id}::uuid, ${wrapped}::bytea ${agreed})
+      ), keyed as (
+        insert into run_keys (run_id, wrapped, audit_wrapped, audit_key_id)
+        select ${run.id}::uuid, ${keys.wrapped}::bytea, ${keys.audit?.wrapped ?? null}::bytea, ${keys.audit?.keyId ?? null}::uuid
+        ${agreed})
       insert into runs (id, conversation_id, lane, agent, principal, trigger, job, slot, attempt, parent_run_id, state, policy_hash,
         prompt_hash)
       select ${run.id}::uuid, ${run.conversationId}::uuid, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger},

@@ -23,12 +23,16 @@ export interface OpenRun extends RunJournal {
 /** The run's id as a person is shown it: enough to find it by, in `runs`. */
 export const shortId = (id: string): string => id.slice(-8);
 
+/** The associated data of a run's data key as the gateway's key seals it. */
+export const runKeySeal = (runId: string): string => `run:${runId}`;
+
 /** Throws ClawError `config_invalid` where the database was sealed with another OPENCLAW_KEY. */
 export async function checkKey(sql: Sql, keyring: Keyring): Promise<void> {
-  const [row] = await sql<{ run_id: string; wrapped: Uint8Array }[]>`select run_id, wrapped from run_keys limit 1`;
+  const [row] = await sql<{ run_id: string; wrapped: Uint8Array }[]>`
+    select run_id, wrapped from run_keys where wrapped is not null limit 1`;
   if (!row) return;
   try {
-    keyring.runKeys.open(row.wrapped, `run:${row.run_id}`);
+    keyring.runKeys.open(row.wrapped, runKeySeal(row.run_id));
   } catch (cause) {
     throw new ClawError(
       "config_invalid",
@@ -41,7 +45,7 @@ export async function checkKey(sql: Sql, keyring: Keyring): Promise<void> {
 /** A new run; it and its key are written with its first entries, and the inbox rows it answers become its own. */
 export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly InboxRevision[]): OpenRun {
   const key = randomBytes(32);
-  const wrapped = keyring.runKeys.seal(key, `run:${run.id}`);
+  const keys = { wrapped: keyring.runKeys.seal(key, runKeySeal(run.id)), audit: keyring.audit?.wrap(run.id, key) };
   const chain = new Chain(sql, keyring, run, new Sealer(key), 0, noHash);
   let begun = false;
   return {
@@ -49,12 +53,12 @@ export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly I
     append: async (events) => {
       if (begun) return chain.append(events);
       begun = true;
-      return chain.begin(events, wrapped, inbox);
+      return chain.begin(events, keys, inbox);
     },
     park: (parking) => chain.park(parking),
     close: async (events, ending) => {
       // One that fails before its first entry is begun all the same: its messages must end with it.
-      if (!begun) await chain.begin([], wrapped, inbox);
+      if (!begun) await chain.begin([], keys, inbox);
       begun = true;
       return chain.close(events, ending);
     },
@@ -73,7 +77,7 @@ export async function resumeRun(
     from runs r left join run_keys k on k.run_id = r.id where r.id = ${id} and r.state = 'running'`;
   if (!row) return undefined;
   if (!row.wrapped) throw new ClawError("environment", `run ${id}: its key was erased, so it cannot be resumed`);
-  const seal = new Sealer(keyring.runKeys.open(row.wrapped, `run:${id}`));
+  const seal = new Sealer(keyring.runKeys.open(row.wrapped, runKeySeal(id)));
   const rows = await sql<
     (StoredJournalRow & { hash: Uint8Array })[]
   >`select * from journal where run_id = ${id} order by seq`;
@@ -104,18 +108,24 @@ export async function resumeRun(
   };
 }
 
-/** How a run ended: its last words and what had tainted it. Undefined where it has not, or never was. */
+/**
+ * How a run ended: its last words and what had tainted it. Undefined where it has not, or never was. Throws ClawError
+ * `environment` where its key is gone.
+ */
 export async function endedRun(
   sql: Sql,
   keyring: Keyring,
   id: string,
 ): Promise<{ state: string; text: string; taint: readonly TaintSource[] } | undefined> {
-  const [row] = await sql<(StoredJournalRow & { state: string; run_taint: string | null; wrapped: Uint8Array })[]>`
+  const [row] = await sql<
+    (StoredJournalRow & { state: string; run_taint: string | null; wrapped: Uint8Array | null })[]
+  >`
     select j.*, r.state, r.taint as run_taint, k.wrapped from runs r
-    join run_keys k on k.run_id = r.id join journal j on j.run_id = r.id and j.type = 'run.finished'
+    left join run_keys k on k.run_id = r.id join journal j on j.run_id = r.id and j.type = 'run.finished'
     where r.id = ${id} and r.state in ('done', 'failed', 'cancelled')`;
   if (!row) return undefined;
-  const { event } = fromJournalRow(id, row, new Sealer(keyring.runKeys.open(row.wrapped, `run:${id}`)));
+  if (!row.wrapped) throw new ClawError("environment", `run ${id}: its key was erased, so its end cannot be read`);
+  const { event } = fromJournalRow(id, row, new Sealer(keyring.runKeys.open(row.wrapped, runKeySeal(id))));
   return {
     state: row.state,
     text: event.type === "run.finished" ? event.text : "",
@@ -123,11 +133,11 @@ export async function endedRun(
   };
 }
 
-/** All that the journal of a run holds, whatever became of the run; undefined where there is none, or its key was erased. */
+/** All that the journal of a run holds, whatever became of it; undefined where there is none, or the gateway's wrap of its key is gone. */
 export async function journalOf(sql: Sql, keyring: Keyring, id: string): Promise<RecordedEvent[] | undefined> {
-  const [key] = await sql<{ wrapped: Uint8Array }[]>`select wrapped from run_keys where run_id = ${id}`;
-  if (!key) return undefined;
-  const seal = new Sealer(keyring.runKeys.open(key.wrapped, `run:${id}`));
+  const [key] = await sql<{ wrapped: Uint8Array | null }[]>`select wrapped from run_keys where run_id = ${id}`;
+  if (!key?.wrapped) return undefined;
+  const seal = new Sealer(keyring.runKeys.open(key.wrapped, runKeySeal(id)));
   const rows = await sql<StoredJournalRow[]>`select * from journal where run_id = ${id} order by seq`;
   return rows.map((stored) => fromJournalRow(id, stored, seal));
 }

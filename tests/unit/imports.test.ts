@@ -82,6 +82,7 @@ const rules: [string, string, ...string[]][] = [
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
   ["tsdav", "tsdav", "lib/sources"],
   ["node-ical", "node-ical", "lib/sources/ics-expand.ts"],
+  ["age-encryption", "age-encryption", "lib/audit"],
 ];
 for (const [name, specifier, ...where] of rules)
   test(`${name} is imported by ${where.join(", ")} alone`, () => {
@@ -160,7 +161,7 @@ test("the environment is read in one place", () => {
   assert.deepEqual(readers, ["lib/config/environment.ts"]);
 });
 
-test("undici, ipaddr.js, htmlparser2 and tsdav are loaded on first use: no import at start leads to them", () => {
+test("undici, ipaddr.js, htmlparser2, tsdav and age-encryption are loaded on first use: no import at start leads to them", () => {
   const reached = new Set<string>();
   const visit = (file: string): void => {
     if (reached.has(file)) return;
@@ -177,7 +178,15 @@ test("undici, ipaddr.js, htmlparser2 and tsdav are loaded on first use: no impor
   };
   visit("functions/gateway.ts");
   assert.ok(reached.has("lib/tools/http.ts") && reached.has("lib/http/guarded.ts") && reached.has("hono"));
-  for (const late of ["lib/http/dial.ts", "lib/http/html.ts", "undici", "ipaddr.js", "htmlparser2", "tsdav"])
+  for (const late of [
+    "lib/http/dial.ts",
+    "lib/http/html.ts",
+    "undici",
+    "ipaddr.js",
+    "htmlparser2",
+    "tsdav",
+    "age-encryption",
+  ])
     assert.ok(!reached.has(late), late);
 });
 
