@@ -6,7 +6,7 @@ import type { TaintSource } from "../../lib/policy/taint.ts";
 /** The chances of one run, from the load's seed. */
 export interface Choice {
   readonly random: () => number;
-  of<Value>(values: readonly Value[]): Value;
+  readonly of: <Value>(values: readonly Value[]) => Value;
 }
 
 /** A run's events, and what its row in `runs` says of them. */
