@@ -6,6 +6,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createPrivateKey,
   createSecretKey,
   hkdfSync,
   type KeyObject,
@@ -93,7 +94,12 @@ export interface Keyring {
   matrixStore(user: string): Uint8Array;
   /** HMAC-SHA-256 (hex) of a note's title: finds it, and says nothing without the key, nor of who has the same. */
   titleHash(owner: string, title: string): string;
+  /** The private Ed25519 key that checkpoints of the audit trail are signed with. */
+  checkpointKey(): KeyObject;
 }
+
+/** What stands before the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410, section 7). */
+const ed25519Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** Throws ClawError `config_invalid` where `key` is not 32 bytes in base64. */
 export function createKeyring(key: string): Keyring {
@@ -111,6 +117,8 @@ export function createKeyring(key: string): Keyring {
       createHmac("sha256", noteTitles)
         .update(JSON.stringify([owner, title]))
         .digest("hex"),
+    checkpointKey: () =>
+      createPrivateKey({ key: Buffer.concat([ed25519Prefix, derive("checkpoints")]), format: "der", type: "pkcs8" }),
   };
 }
 

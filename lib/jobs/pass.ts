@@ -78,8 +78,8 @@ async function advance(
 /** How the attempt's run ended, if it has. */
 async function ended(deps: ConversationDeps, slot: OpenSlot): Promise<{ state: string; text: string } | undefined> {
   const end = await endedRun(deps.sql, deps.keyring, slot.runId ?? "");
-  if (end) return end;
-  // Given up without a last entry.
+  // Given up: without last words, and at first without a last entry.
+  if (end && (end.state === "done" || end.text !== "")) return end;
   return slot.runState === "failed" || slot.runState === "cancelled"
     ? { state: slot.runState, text: "its run was given up; the log says why" }
     : undefined;

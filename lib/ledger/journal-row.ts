@@ -1,5 +1,5 @@
 /** A run's event as a row of the journal: what may be queried in columns, what was said in the sealed payload. */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import type { RecordedEvent, RunEvent } from "../agent/events.ts";
 import { ClawError } from "../errors.ts";
 import { taintColumn, taintSources } from "../policy/taint.ts";
@@ -71,20 +71,23 @@ export function toJournalRow(
   const { columns, payload } = columnsOf(event, run);
   const sealed = payload === undefined ? undefined : seal.sealJson(payload, journalSeal(runId, seq));
   const facts = { ...columns, run_id: runId, seq, at: place.at.toISOString() };
-  const hash = chainHash(previous, facts, sealed);
+  const linked = chainHash(previous, facts, sealed);
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-  const row = { ...facts, payload: sealed ? base64(sealed) : null, prev_hash: base64(previous), hash: base64(hash) };
-  return { row, hash };
+  const row = { ...facts, payload: sealed ? base64(sealed) : null, prev_hash: base64(previous), hash: base64(linked) };
+  return { row, hash: linked };
 }
 
 /** The hash of one row over its predecessor's; `facts` holds the columns that are not null. */
-export function chainHash(previous: Uint8Array, facts: object, sealed: Uint8Array | undefined): Uint8Array {
-  const canonical = JSON.stringify(facts, Object.keys(facts).sort());
-  const payload = createHash("sha256")
-    .update(sealed ?? new Uint8Array())
-    .digest();
+export const chainHash = (previous: Uint8Array, facts: object, sealed: Uint8Array | undefined): Uint8Array =>
+  linkHash(previous, JSON.stringify(facts, Object.keys(facts).sort()), sealed);
+
+/** The same where the facts are JSON already, keys sorted. */
+export function linkHash(previous: Uint8Array, canonical: string, sealed: Uint8Array | undefined): Buffer {
+  const payload = hash("sha256", sealed ?? noBytes, "buffer");
   return createHash("sha256").update(previous).update(canonical).update(payload).digest();
 }
+
+const noBytes = new Uint8Array();
 
 function columnsOf(event: RunEvent, run: Run): { columns: JournalColumns; payload?: unknown } {
   switch (event.type) {

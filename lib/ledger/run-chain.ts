@@ -52,7 +52,7 @@ export interface Parking {
 }
 
 /** `insert into journal` from one JSON parameter. */
-const journalInsert = (sql: Sql, rows: readonly JournalRow[], only = sql``) => sql`
+export const journalInsert = (sql: Sql, rows: readonly JournalRow[], only = sql``) => sql`
   insert into journal (run_id, seq, type, at, operation_name, conversation_id, agent_name, principal, trigger, job, policy_hash, prompt_hash,
     provider_name, request_model, response_model, response_id, finish_reason, provider_request_id, tool_name, tool_call_id, decision,
     rule, taint, approver, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost, cost_source, refusal, answer_length,
@@ -78,6 +78,7 @@ export class Chain {
   #seq: number;
   #hash: Uint8Array;
   #last: Promise<unknown> = Promise.resolve();
+  #ended = false;
 
   constructor(sql: Sql, keyring: Keyring, run: Run, seal: Sealer, seq: number, hash: Uint8Array) {
     this.#sql = sql;
@@ -121,15 +122,29 @@ export class Chain {
   append(events: readonly RunEvent[]): Promise<number> {
     // One after the other, whoever asks: a later row must never be kept without those before it.
     const written = this.#last.then(async () => {
+      this.#mustBeOpen();
       const { first, rows } = this.#extend(events);
       await this.#write(journalInsert(this.#sql, rows));
       return first;
     });
-    this.#last = written.catch(() => undefined);
+    // After a write that failed nobody knows where the chain ends: whoever takes the run up reads it.
+    this.#last = written.catch(() => (this.#ended = true));
     return written;
   }
 
+  /** A tool that has not heard of the end may still append: what is being written is waited for, what comes later is refused. */
+  async #end(): Promise<void> {
+    await this.#last;
+    this.#mustBeOpen();
+    this.#ended = true;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#ended) throw new ClawError("ledger_conflict", `run ${this.#run.id}: its journal is closed`);
+  }
+
   async close(events: readonly RunEvent[], ending: RunEnding): Promise<ClaimedMessage | undefined> {
+    await this.#end();
     const sql = this.#sql;
     const { id, conversationId, principal } = this.#run;
     const { rows } = this.#extend(events);
@@ -177,6 +192,7 @@ export class Chain {
   }
 
   async park({ taint, questions, outbox }: Parking): Promise<void> {
+    await this.#end();
     const sql = this.#sql;
     const { id } = this.#run;
     const { rows } = this.#extend([{ type: "run.waiting" }]);

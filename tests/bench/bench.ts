@@ -12,6 +12,7 @@ import { startCluster } from "./cluster.ts";
 import type { Bench, Row } from "./context.ts";
 import { describeMachine } from "./machine.ts";
 import type { LoadCalls, StandInCalls } from "./protocol.ts";
+import { auditRows } from "./rows-audit.ts";
 import { encryptedRows } from "./rows-encrypted.ts";
 import { ingestRows } from "./rows-ingest.ts";
 import { installRow } from "./rows-install.ts";
@@ -23,6 +24,8 @@ import { startArguments } from "./shipped.ts";
 import { printTable } from "./table.ts";
 
 const allParts = ["install", "start", "memory", "keys", "turns", "encrypted", "synapse", "ingest"];
+/** Measured where they are asked for. */
+const otherParts = ["audit"];
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: allParts.join(",") },
@@ -37,7 +40,7 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(`npm run bench -- [options]
-  --only PARTS        of ${allParts.join(",")}
+  --only PARTS        of ${allParts.join(",")}; beside these ${otherParts.join(",")}
   --no-install        download nothing: no installation, and Synapse only where it is already
   --soak TURNS        turns of the memory row (2000)
   --quick             a fifth of the turns and of the time
@@ -75,6 +78,7 @@ try {
     encrypted: () => encryptedRows(bench),
     synapse: () => synapseRows(bench, download),
     ingest: () => ingestRows(bench),
+    audit: () => auditRows(bench),
   };
   for (const part of parts) {
     const run = measure[part];

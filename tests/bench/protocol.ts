@@ -133,3 +133,20 @@ export type CryptoStoreCalls = {
   readonly fill: (plan: StorePlan & { rooms: number }) => Promise<{ room: string; event: string }>;
   readonly load: (plan: StorePlan & { room: string; event: string }) => Promise<StoreTimes>;
 };
+
+/** What reading a whole journal took. */
+export interface AuditRead {
+  readonly rows: number;
+  readonly seconds: number;
+  /** Resident memory at the most, and what it was before. */
+  readonly peakMb: number;
+  readonly beforeMb: number;
+}
+
+/** Calls of audit.ts. */
+export type AuditCalls = {
+  /** `claw audit verify` on a database. */
+  readonly verify: (database: { url: string }) => Promise<AuditRead>;
+  /** The same rows in the same order, and nothing done with them. */
+  readonly read: (database: { url: string }) => Promise<AuditRead>;
+};

@@ -20,13 +20,13 @@ export async function prepareTemplate(admin: string): Promise<void> {
   await migrate(withDatabase(admin, template));
 }
 
-/** A fresh, migrated database in the run's cluster. Run tests by `npm test`, which starts it. */
-export async function createTestDatabase(options: { max?: number } = {}): Promise<TestDatabase> {
+/** A fresh, migrated database in the run's cluster, or a copy of `template`, which nobody may be connected to. Run tests by `npm test`, which starts it. */
+export async function createTestDatabase(options: { max?: number; template?: string } = {}): Promise<TestDatabase> {
   const admin = process.env["OPENCLAW_TEST_POSTGRES"];
   if (!admin) throw new Error("no test cluster: run tests by `npm test [-- file …]`, which starts it");
   const name = `test_${randomBytes(6).toString("hex")}`;
   const maintenance = connect(admin, { max: 1 });
-  await maintenance.unsafe(`create database ${name} template ${template}`);
+  await maintenance.unsafe(`create database ${name} template ${options.template ?? template}`);
   await maintenance.end();
   const url = withDatabase(admin, name);
   const sql = connect(url, { max: options.max ?? 4 });
