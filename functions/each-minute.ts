@@ -1,4 +1,5 @@
 /** What the gateway's own clock does each minute. */
+import { keepCheckpoints } from "../lib/audit/checkpoints.ts";
 import { createRetention } from "../lib/audit/retention.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { askForSlot } from "../lib/jobs/ask.ts";
@@ -6,9 +7,9 @@ import { fireDue, type ReminderDeps } from "../lib/jobs/reminders.ts";
 import { askForDueJobs, type EachMinute } from "../lib/jobs/tick.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
 
-/** Jobs of the config where it keeps their time (`scheduler = "internal"`), and people's own schedules. */
+/** Jobs of the config where it keeps their time (`scheduler = "internal"`), people's own schedules, and the audit trail. */
 export const eachMinute = (
-  deps: Pick<ConversationDeps, "config" | "sql" | "keyring" | "wake" | "log">,
+  deps: Pick<ConversationDeps, "config" | "sql" | "keyring" | "wake" | "report" | "log">,
   { inbox, members }: Pick<ReminderDeps, "inbox" | "members">,
 ): EachMinute[] => [
   askForDueJobs({
@@ -16,6 +17,7 @@ export const eachMinute = (
     knownSince: (names) => knownSince(deps.sql, names),
     ask: (job, now) => askForSlot({ sql: deps.sql, wake: deps.wake, now: () => now }, { job, cause: "clock" }),
   }),
-  createRetention(deps),
   (now) => fireDue({ sql: deps.sql, keyring: deps.keyring, inbox, members, log: deps.log }, now),
+  keepCheckpoints(deps),
+  createRetention(deps),
 ];
