@@ -126,7 +126,13 @@ test("the MCP client is loaded on first use alone, and MCP servers are known to 
   assert.deepEqual(
     only(
       within("lib/mcp"),
-      within("lib/mcp", "functions/gateway.ts", "functions/commands/mcp.ts", "lib/ledger/mcp-pins.ts"),
+      within(
+        "lib/mcp",
+        "functions/gateway.ts",
+        "functions/commands/mcp.ts",
+        "functions/commands/tool-facts.ts",
+        "lib/ledger/mcp-pins.ts",
+      ),
     ),
     [],
   );
