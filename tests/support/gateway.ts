@@ -7,7 +7,8 @@ import { Environment } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { ConfigHolder } from "../../lib/config/reload.ts";
 import type { Sql } from "../../lib/db/client.ts";
-import { createLog } from "../../lib/log.ts";
+import { createLog, type Log } from "../../lib/log.ts";
+import type { Tracing } from "../../lib/trace/tracing.ts";
 import { knownTools } from "../../lib/tools/own.ts";
 import { newKey } from "../../lib/seal.ts";
 import { createTestDatabase } from "./database.ts";
@@ -38,7 +39,7 @@ export const testEnvironment: Record<string, string> = {
 /** Starts it with the given openclaw.toml; `[listen]` with free ports is put in front. */
 export async function startTestGateway(
   toml: string,
-  options: { environment?: Record<string, string> } = {},
+  options: { environment?: Record<string, string>; tracing?: (log: Log) => Promise<Tracing> } = {},
 ): Promise<TestGateway> {
   const directory = mkdtempSync(join(tmpdir(), "openclaw-gateway-"));
   const file = join(directory, "openclaw.toml");
@@ -56,8 +57,10 @@ export async function startTestGateway(
   const database = await createTestDatabase();
   let lines = "";
   const log = createLog("debug", { write: (line) => void (lines += line) });
+  const tracing = await options.tracing?.(log);
   const start = (): Promise<Gateway> =>
     startGateway({
+      tracing,
       config: () => holder.current,
       onConfig: (listener) => holder.onChange(listener),
       ownTools,

@@ -1,5 +1,7 @@
 /** A gateway between a stand-in Bot API and a scripted model, and people who write to it. */
 import type { Update } from "@grammyjs/types";
+import type { Log } from "../../lib/log.ts";
+import type { Tracing } from "../../lib/trace/tracing.ts";
 import { startBotApi, type BotApi } from "./bot-api.ts";
 import { startTestGateway, testEnvironment, type TestGateway } from "./gateway.ts";
 import { type ModelServer, type ModelServerOptions, type Script, startModelServer } from "./model-server.ts";
@@ -40,6 +42,8 @@ export interface StageOptions {
   readonly top?: string;
   /** Further secrets. */
   readonly environment?: Record<string, string>;
+  /** Started with the gateway. */
+  readonly tracing?: (log: Log) => Promise<Tracing>;
   /** The last word on the config. */
   readonly config?: (toml: string) => string;
 }
@@ -60,7 +64,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   ]);
   const plain = stageConfig({ modelUrl: model.url, botApiUrl: botApi.url, ...options });
   const toml = options.config?.(plain) ?? plain;
-  const gateway = await startTestGateway(toml, { environment: options.environment ?? {} });
+  const gateway = await startTestGateway(toml, {
+    environment: options.environment ?? {},
+    ...(options.tracing && { tracing: options.tracing }),
+  });
   return {
     ...actions(botApi, () => gateway.publicUrl),
     model,

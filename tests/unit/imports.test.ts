@@ -81,6 +81,7 @@ const rules: [string, string, ...string[]][] = [
   ["croner", "croner", "lib/time"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
   ["tsdav", "tsdav", "lib/sources"],
+  ["OpenTelemetry", "@opentelemetry", "lib/trace"],
   ["node-ical", "node-ical", "lib/sources/ics-expand.ts"],
   ["age-encryption", "age-encryption", "lib/audit"],
 ];
