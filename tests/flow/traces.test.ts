@@ -74,8 +74,9 @@ test("a run is a trace under its own id: model calls and tool calls within it, u
     ["invoke_agent", "ops", run["conversation_id"], "chat", "done"],
   );
   const [first] = spans.filter(({ name }) => name === "chat stand-in");
-  const [answered] = await stage.gateway.sql`
-    select * from journal where run_id = ${run.id} and type = 'llm.answered' order by seq`;
+  const [answered] = await stage.gateway.sql<{ id: string; input: number; cost: number }[]>`
+    select response_id as id, input_tokens as input, cost from journal
+    where run_id = ${run.id} and type = 'llm.answered' order by seq`;
   assert.deepEqual(
     {
       ...{ operation: first?.attributes["gen_ai.operation.name"], provider: first?.attributes["gen_ai.provider.name"] },
@@ -85,8 +86,8 @@ test("a run is a trace under its own id: model calls and tool calls within it, u
     },
     {
       ...{ operation: "chat", provider: "main", request: "stand-in", response: "stand-in" },
-      ...{ id: answered?.["response_id"], ends: ["tool_calls"] },
-      ...{ input: answered?.["input_tokens"], cost: answered?.["cost"] },
+      ...{ id: answered?.id, ends: ["tool_calls"] },
+      ...{ input: answered?.input, cost: answered?.cost },
     },
   );
   const tool = named(spans, "execute_tool time_now").attributes;

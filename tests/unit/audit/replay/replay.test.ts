@@ -32,7 +32,7 @@ const toolOf = (name: string, facts: Pick<Tool, "labels" | "effect"> & Partial<P
       ran += 1;
       throw new Error("a real tool was run");
     },
-  }) as Tool;
+  });
 
 const tools = [
   toolOf("page_read", { labels: ["untrusted"], effect: "idempotent" }),
