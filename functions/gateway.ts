@@ -47,6 +47,7 @@ import { createTelegramChannel } from "../lib/telegram/channel.ts";
 import { denialText, refusedTap } from "../lib/telegram/denial.ts";
 import type { Tool } from "../lib/tools/define.ts";
 import { ToolRegistry } from "../lib/tools/registry.ts";
+import type { Tracing } from "../lib/trace/tracing.ts";
 import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { storesIn, toolsOver } from "./builtin-tools.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
@@ -77,6 +78,8 @@ export interface GatewayOptions {
   /** Of who migrates it, where that is another user. */
   readonly ownerUrl?: string | undefined;
   readonly log: Log;
+  /** Stopped with the gateway. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** A running gateway. */
@@ -95,7 +98,7 @@ const hourMs = 3_600_000;
 
 /** Starts everything; resolves when it listens and works. Throws ClawError where a part cannot start. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, onConfig, ownTools = [], log } = options;
+  const { config, onConfig, ownTools = [], log, tracing } = options;
   const settings = config();
   await migrate(options.ownerUrl ?? options.databaseUrl, options.ownerUrl && options.databaseUrl);
   const databaseUrl = await asApp(options.databaseUrl);
@@ -173,6 +176,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     rates: new Rates(sql),
     report,
     metrics,
+    observe: tracing?.observe,
     log,
   };
 
@@ -286,6 +290,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await started.crypto?.stop();
       await inner.close();
       await listening.unlisten();
+      await tracing?.stop();
       await locks.close();
       await tables.end();
       await sql.end({ timeout: 5 });

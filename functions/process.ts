@@ -9,6 +9,7 @@ import { createLog, type Log } from "../lib/log.ts";
 import { configWarnings } from "../lib/policy/warnings.ts";
 import type { Tool } from "../lib/tools/define.ts";
 import { knownTools } from "../lib/tools/own.ts";
+import { startTracing } from "../lib/trace/tracing.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** The longest a stop may take: the gateway's own 20 s for runs under way, and some for closing. */
@@ -39,7 +40,7 @@ async function start(began: number): Promise<void> {
   for (const warning of configWarnings(holder.current)) log.warn({ warning }, "config");
   // Heard from the first moment on: unheard, a signal ends the process as it stands.
   process.on("SIGHUP", () => reload(holder, log));
-  const running = open(holder, ownTools, log);
+  const running = open(holder, ownTools, log, env.traces);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(running, signal, log));
   const { gateway, database } = await running;
   const { publicUrl, privateUrl } = gateway;
@@ -53,7 +54,7 @@ interface Running {
   readonly database: Database;
 }
 
-async function open(holder: ConfigHolder, ownTools: readonly Tool[], log: Log): Promise<Running> {
+async function open(holder: ConfigHolder, ownTools: readonly Tool[], log: Log, traces: boolean): Promise<Running> {
   const database = await openDatabase(holder.current);
   try {
     const gateway = await startGateway({
@@ -63,6 +64,7 @@ async function open(holder: ConfigHolder, ownTools: readonly Tool[], log: Log): 
       databaseUrl: database.url,
       ownerUrl: database.ownerUrl,
       log,
+      tracing: traces ? await startTracing(log) : undefined,
     });
     return { gateway, database };
   } catch (thrown) {

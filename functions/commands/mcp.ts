@@ -4,7 +4,7 @@ import { ClawError, messageOf } from "../../lib/errors.ts";
 import { createMcpPins, type McpPin, type McpPins } from "../../lib/ledger/mcp-pins.ts";
 import { createLog } from "../../lib/log.ts";
 import { Connection } from "../../lib/mcp/connection.ts";
-import { lineDiff } from "../../lib/mcp/line-diff.ts";
+import { lineDiff } from "../../lib/line-diff.ts";
 import { offerOf, type Shape, shapeHash } from "../../lib/mcp/shape.ts";
 import { visible } from "../../lib/conversation/visible.ts";
 import { asked } from "./ask.ts";

@@ -27,6 +27,11 @@ const modules: readonly CommandModule[] = [
     load: () => import("./matrix.ts"),
   },
   { name: "tools", summary: "list the tools, and try what they return", load: () => import("./tools.ts") },
+  {
+    name: "replay",
+    summary: "run recorded runs again on another model or prompt, touching nothing",
+    load: () => import("./replay.ts"),
+  },
   { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 

@@ -20,6 +20,12 @@ export class Environment {
   get databaseUrl(): string | undefined {
     return this.get("DATABASE_URL") || undefined;
   }
+
+  /** Whether traces are wanted: an OTLP endpoint is named, and OpenTelemetry is not switched off. */
+  get traces(): boolean {
+    const endpoint = this.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") || this.get("OTEL_EXPORTER_OTLP_ENDPOINT");
+    return Boolean(endpoint) && this.get("OTEL_SDK_DISABLED")?.toLowerCase() !== "true";
+  }
 }
 
 /** The environment of this process. */

@@ -9,6 +9,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Locks } from "../queue/locks.ts";
 import type { Keyring } from "../seal.ts";
+import type { RunObserver } from "../trace/tracing.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { AgentRequest } from "../tools/define.ts";
 import type { Asking } from "./sub-run.ts";
@@ -45,5 +46,7 @@ export interface ConversationDeps {
   /** Tells the operator. */
   readonly report: Report;
   readonly metrics: Metrics;
+  /** Hears of what is journalled; left out: nobody wants to. */
+  readonly observe?: RunObserver | undefined;
   readonly log: Log;
 }

@@ -86,25 +86,25 @@ async function close(
     { role: "assistant", text, toolCalls: [] },
   ];
   const costs = transcript.answers.map(({ cost }) => cost?.amount);
-  return open.close(
-    [
-      ...ending.closing,
-      { type: "run.finished", state: ending.state, ...(ending.error && { errorType: ending.error.code }), text },
-    ],
-    {
-      state: ending.state,
-      ...(ending.error && { error: ending.error.code }),
-      steps: transcript.steps,
-      usage: transcript.usage,
-      taint: taint.sources,
-      cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
-      turn: destination && { messages, tokens: estimateTokens(messages) },
-      outbox: channel
-        ? toEntries(channel, run.lane, destination, run.id, preface + text, linkPolicyOf(config, run.agent, taint))
-        : outbox,
-      sender: channel?.idempotentSend ? deps.worker : undefined,
-    },
-  );
+  const last: RunEvent[] = [
+    ...ending.closing,
+    { type: "run.finished", state: ending.state, ...(ending.error && { errorType: ending.error.code }), text },
+  ];
+  const claimed = await open.close(last, {
+    state: ending.state,
+    ...(ending.error && { error: ending.error.code }),
+    steps: transcript.steps,
+    usage: transcript.usage,
+    taint: taint.sources,
+    cost: costs.every((cost) => cost !== undefined) ? costs.reduce((sum, cost) => sum + cost, 0) : undefined,
+    turn: destination && { messages, tokens: estimateTokens(messages) },
+    outbox: channel
+      ? toEntries(channel, run.lane, destination, run.id, preface + text, linkPolicyOf(config, run.agent, taint))
+      : outbox,
+    sender: channel?.idempotentSend ? deps.worker : undefined,
+  });
+  deps.observe?.(run, last);
+  return claimed;
 }
 
 function report(

@@ -10,7 +10,7 @@ import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { laneOf } from "../ledger/lane.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
-import type { Metrics } from "../metrics.ts";
+import type { OpenRun } from "../ledger/runs.ts";
 import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
 import { Taint } from "../policy/taint.ts";
@@ -100,7 +100,7 @@ export function prepare(
       more: (day) => [...budgetsOfCallers(setup), ...(job?.budgets(day) ?? [])],
     }),
   );
-  const journal = counted(open, deps.metrics);
+  const journal = watched(open, deps);
   const consulted = async (answer: ModelAnswer): Promise<void> => {
     const event: RunEvent = { type: "llm.consulted", answer };
     applyEvent(transcript, { seq: await journal.append([event]), event });
@@ -199,13 +199,14 @@ function shownBy(presence: Presence): LoopOptions["onTool"] {
   };
 }
 
-/** Counts tool calls as their outcomes are journalled. */
-const counted = (journal: RunJournal, { toolCalls }: Metrics): RunJournal => ({
+/** Counts tool calls as their outcomes are journalled, and lets `observe` know. */
+const watched = (open: OpenRun, { metrics, observe }: ConversationDeps): RunJournal => ({
   async append(events) {
-    const first = await journal.append(events);
+    const first = await open.append(events);
+    observe?.(open.run, events);
     for (const event of events)
       if (event.type === "tool.finished")
-        toolCalls.inc({ tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
+        metrics.toolCalls.inc({ tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
     return first;
   },
 });

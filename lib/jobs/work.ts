@@ -10,8 +10,8 @@ import { jobLane, type JobSlot } from "../ledger/job-slots.ts";
 import type { Run } from "../ledger/run.ts";
 import { jobBudget } from "../policy/budget.ts";
 import { jobScope } from "../policy/job-scope.ts";
-import type { Tool } from "../tools/define.ts";
 import { type JobPlace, placesOf } from "./places.ts";
+import { withheldIn } from "./withheld.ts";
 
 export interface JobWork {
   readonly config: Config;
@@ -39,12 +39,7 @@ export async function workOf(
   const places = await placesOf(deps.sql, config, job);
   const fn = guarded(job, given);
   const budgets: JobSetup["budgets"] = (day) => jobBudget(job, day);
-  const own = new Set(fn.own);
-  const withholds = (tool: Tool): string | undefined => {
-    if (own.has(tool.name)) return `jobs.${job.name}.function calls ${tool.name} itself`;
-    if (dry && tool.labels.some((label) => label === "act" || label === "egress")) return "a dry run changes nothing";
-    return undefined;
-  };
+  const withholds = withheldIn(job, fn.own, dry);
   return {
     config,
     job,

@@ -21,7 +21,7 @@ export async function openCounts(sql: Sql): Promise<OpenCounts> {
       (select count(*)::int from outbox where state = 'unknown') as unknown,
       (select count(*)::int from job_slots where state in ('new', 'running', 'delivering')) as jobs,
       (select coalesce(extract(epoch from now() - min(received_at)), 0)::int from inbox i
-        where state = 'new' and kind <> 'encrypted' and not exists (select 1 from runs r where (r.lane = i.lane or r.principal = i.principal) and r.state = 'running')) as "oldestSeconds"`;
+        where state = 'new' and kind <> 'encrypted' and not exists (select 1 from runs r where (r.lane = i.lane or r.principal = i.principal) and r.state = 'running' and r.trigger <> 'replay')) as "oldestSeconds"`;
   if (!row) throw new Error("select without from returned no row");
   return row;
 }

@@ -61,6 +61,11 @@ export async function sweep(sql: Sql, patienceMs: number): Promise<SweepResult> 
   const holds = await sql<{ id: string }[]>`select id from budget_holds where ${dead(sql, sql`worker`)}`;
   for (const { id } of holds) await settle(sql, id, undefined);
 
+  // Nobody takes a replay up again. Its lane is the name of the process that is at it.
+  await sql`
+    update runs set state = 'failed', error = 'environment', finished_at = now()
+    where state = 'running' and trigger = 'replay' and ${dead(sql, sql`lane`)}`;
+
   const lanes = await sql<OpenLane[]>`
     select lane, bool_or(state = 'running') as interrupted from inbox i
     where kind = 'message' and state in ('new', 'running') and ${free(sql, sql`i.lane`)}

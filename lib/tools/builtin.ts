@@ -55,8 +55,8 @@ function nowhere(): never {
   throw new Error("this tool was made for its facts alone");
 }
 
-/** The built-in tools for their facts alone: what they do, throws. */
-export const unconnectedTools = (): Tool[] =>
+/** The built-in tools for their facts alone: what they do, throws. `destinations` as in builtinTools. */
+export const unconnectedTools = (destinations: readonly string[] = []): Tool[] =>
   builtinTools(
     {
       commitments: { list: nowhere, add: nowhere, complete: nowhere },
@@ -66,7 +66,7 @@ export const unconnectedTools = (): Tool[] =>
       schedules: { add: nowhere },
     },
     nowhere,
-    [],
+    destinations,
     nowhere,
   );
 

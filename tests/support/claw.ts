@@ -11,9 +11,12 @@ export interface ClawResult {
   readonly errors: string;
 }
 
-/** Runs one command with nothing in its environment but this. */
+/** Runs one command with nothing in its environment but this, and nobody to answer it. */
 export async function claw(env: Readonly<Record<string, string>>, ...argv: string[]): Promise<ClawResult> {
-  const child = spawn(process.execPath, [join(root, "functions/claw.ts"), ...argv], { cwd: root, env });
+  const child = spawn(process.execPath, [join(root, "functions/claw.ts"), ...argv], {
+    ...{ cwd: root, env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [out, errors] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));

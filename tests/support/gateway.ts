@@ -7,7 +7,8 @@ import { Environment } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { ConfigHolder } from "../../lib/config/reload.ts";
 import type { Sql } from "../../lib/db/client.ts";
-import { createLog } from "../../lib/log.ts";
+import { createLog, type Log } from "../../lib/log.ts";
+import type { Tracing } from "../../lib/trace/tracing.ts";
 import { knownTools } from "../../lib/tools/own.ts";
 import { newKey } from "../../lib/seal.ts";
 import { createTestDatabase } from "./database.ts";
@@ -37,6 +38,8 @@ export const testEnvironment: Record<string, string> = {
 
 export interface TestGatewayOptions {
   readonly environment?: Record<string, string>;
+  /** Started with the gateway. */
+  readonly tracing?: ((log: Log) => Promise<Tracing>) | undefined;
   /** By whom the gateway connects, given the URL of the tables' owner. */
   readonly connect?: ((ownerUrl: string) => Promise<{ databaseUrl: string; ownerUrl?: string }>) | undefined;
 }
@@ -60,8 +63,10 @@ export async function startTestGateway(toml: string, options: TestGatewayOptions
   const connection = (await options.connect?.(database.url)) ?? { databaseUrl: database.url };
   let lines = "";
   const log = createLog("debug", { write: (line) => void (lines += line) });
+  const tracing = await options.tracing?.(log);
   const start = (): Promise<Gateway> =>
     startGateway({
+      tracing,
       config: () => holder.current,
       onConfig: (listener) => holder.onChange(listener),
       ownTools,

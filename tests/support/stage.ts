@@ -41,6 +41,7 @@ export interface StageOptions {
   /** Further secrets. */
   readonly environment?: Record<string, string>;
   readonly connect?: TestGatewayOptions["connect"];
+  readonly tracing?: TestGatewayOptions["tracing"];
   /** The last word on the config. */
   readonly config?: (toml: string) => string;
 }
@@ -61,7 +62,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   ]);
   const plain = stageConfig({ modelUrl: model.url, botApiUrl: botApi.url, ...options });
   const toml = options.config?.(plain) ?? plain;
-  const gateway = await startTestGateway(toml, { environment: options.environment ?? {}, connect: options.connect });
+  const { environment = {}, connect, tracing } = options;
+  const gateway = await startTestGateway(toml, { environment, connect, tracing });
   return {
     ...actions(botApi, () => gateway.publicUrl),
     model,

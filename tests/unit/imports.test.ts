@@ -81,6 +81,7 @@ const rules: [string, string, ...string[]][] = [
   ["croner", "croner", "lib/time"],
   ["fake-indexeddb", "fake-indexeddb", "lib/matrix/crypto"],
   ["tsdav", "tsdav", "lib/sources"],
+  ["OpenTelemetry", "@opentelemetry", "lib/trace"],
   ["node-ical", "node-ical", "lib/sources/ics-expand.ts"],
   ["age-encryption", "age-encryption", "lib/audit"],
 ];
@@ -122,21 +123,41 @@ test("policy knows no SQL and no channel's code", () => {
   assert.deepEqual(foreign, []);
 });
 
+/** What is loaded with a file, before anything asks for more. */
+function loadedWith(file: string, early = new Set<string>()): Set<string> {
+  early.add(file);
+  for (const { to, typeOnly, late } of importsOf(file)) {
+    if (typeOnly || late || early.has(to)) continue;
+    if (to.endsWith(".ts")) loadedWith(to, early);
+    else early.add(to);
+  }
+  return early;
+}
+
+test("OpenTelemetry is loaded where traces are asked for, and not before", () => {
+  const early = [...loadedWith("functions/process.ts")];
+  assert.ok(early.includes("lib/trace/tracing.ts"));
+  assert.deepEqual(
+    early.filter((name) => isPackage(name, "@opentelemetry")),
+    [],
+  );
+});
+
 test("the MCP client is loaded on first use alone, and MCP servers are known to none but the gateway and its commands", () => {
   assert.deepEqual(
     only(
       within("lib/mcp"),
-      within("lib/mcp", "functions/gateway.ts", "functions/commands/mcp.ts", "lib/ledger/mcp-pins.ts"),
+      within(
+        "lib/mcp",
+        "functions/gateway.ts",
+        "functions/commands/mcp.ts",
+        "functions/commands/tool-facts.ts",
+        "lib/ledger/mcp-pins.ts",
+      ),
     ),
     [],
   );
-  const early = new Set<string>();
-  const visit = (file: string): void => {
-    if (early.has(file)) return;
-    early.add(file);
-    for (const { to, typeOnly, late } of importsOf(file)) if (!typeOnly && !late && to.endsWith(".ts")) visit(to);
-  };
-  visit("functions/gateway.ts");
+  const early = loadedWith("functions/gateway.ts");
   assert.ok(early.has("lib/mcp/connection.ts") && !early.has("lib/mcp/client.ts"));
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { lineDiff } from "../../../lib/mcp/line-diff.ts";
+import { lineDiff } from "../../../lib/line-diff.ts";
 import { offerOf, type Shape, shapeHash } from "../../../lib/mcp/shape.ts";
 import { cleanText } from "../../../lib/mcp/text.ts";
 
