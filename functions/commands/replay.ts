@@ -133,7 +133,7 @@ async function replayAll(
   try {
     const lane = `replay:${locks.worker}`;
     await locks.announce(lane);
-    const audit = createAuditKeys(sql);
+    const audit = createAuditKeys({ sql, log });
     await audit.use(config.audit.recipient);
     const keyring = { ...createKeyring(config.key.reveal()), audit };
     const deps: ReplayDeps = {
