@@ -7,6 +7,7 @@ export type RunKind = "chat" | "agent" | "schedule" | `job:${string}`;
 export interface RunFeatures {
   readonly id: string;
   readonly startedAt: Date;
+  readonly conversationId: string;
   readonly failed: boolean;
   readonly steps: number;
   /** Answers of a model, those beside the loop too. */

@@ -1,6 +1,7 @@
 /** Whether a number of each run has moved. */
-import { median, midRank, normalQuantile, varianceInflation } from "./statistics.ts";
-import { leastBaseline, leastChanged, leastRatio, levelThreshold, windowRuns } from "./thresholds.ts";
+import { likeness, Sittings } from "./sittings.ts";
+import { mean, median, midRank, normalQuantile } from "./statistics.ts";
+import { leastBaseline, leastChanged, leastRatio, leastSittings, levelThreshold, mostScore, windowRuns } from "./thresholds.ts";
 
 /** The likeliest change in a series. */
 export interface Change {
@@ -8,7 +9,7 @@ export interface Change {
   readonly score: number;
   /** The index in the series where it began. */
   readonly from: number;
-  /** The median or the share on each side. */
+  /** The median, the mean of small counts, or the share, on each side. */
   readonly before: number;
   readonly after: number;
 }
@@ -19,35 +20,74 @@ export function split(length: number, baselineRuns: number): { start: number; en
   return length - end < leastChanged ? undefined : { start: Math.max(0, end - baselineRuns), end };
 }
 
+/** How numbers are looked at. */
+export interface LevelOptions {
+  readonly baselineRuns: number;
+  /** What a side is told by. */
+  readonly middle: (values: readonly number[]) => number;
+  /** Names the runs that each is like; only what they do not explain is looked at. */
+  readonly like?: readonly string[];
+}
+
+/** Fewer runs of the baseline than this tell nothing of those like them. */
+const leastLike = 10;
+
+/** Numbers by how many times the median of the baseline's runs like it each is. */
+function amongLike(values: readonly number[], like: readonly string[], start: number, end: number): number[] {
+  const groups = Map.groupBy(
+    values.slice(start, end).map((value, index) => ({ value, like: like[start + index] })),
+    (each) => each.like,
+  );
+  const whole = median(values.slice(start, end));
+  const usual = new Map(
+    [...groups]
+      .filter(([, group]) => group.length >= leastLike)
+      .map(([name, group]) => [name, median(group.map(({ value }) => value))]),
+  );
+  return values.map((value, index) => value / (usual.get(like[index]) || whole || 1));
+}
+
 /**
  * The two-sample change-point scan on normal scores: each new value is ranked in the baseline, so that neither long tails
- * nor the scale matter, and for every number of newest runs their mean score is held against what chance, the baseline's
- * own length and its runs that are alike allow. Undefined: too short yet.
+ * nor the scale matter, and for every number of newest runs their mean score is held against what chance allows, by the
+ * baseline's own length and by how much runs of one sitting are alike. `sittings` names each value's. Undefined: too short yet.
  */
-export function levelChange(values: readonly number[], baselineRuns: number): Change | undefined {
-  const sides = split(values.length, baselineRuns);
+export function levelChange(
+  values: readonly number[],
+  sittings: readonly number[],
+  options: LevelOptions,
+): Change | undefined {
+  const sides = split(values.length, options.baselineRuns);
   if (!sides) return undefined;
-  const baseline = values.slice(sides.start, sides.end);
+  const compared = options.like ? amongLike(values, options.like, sides.start, sides.end) : values;
+  const baseline = compared.slice(sides.start, sides.end);
   const sorted = baseline.toSorted((a, b) => a - b);
   const size = baseline.length;
-  const score = (value: number): number => normalQuantile((midRank(sorted, value) + 0.5) / (size + 1));
+  const score = (value: number): number =>
+    Math.max(-mostScore, Math.min(mostScore, normalQuantile((midRank(sorted, value) + 0.5) / (size + 1))));
   const own = baseline.map(score);
-  const mean = own.reduce((sum, value) => sum + value, 0) / size;
-  const inflation = varianceInflation(own);
-  const before = median(baseline);
+  const usual = mean(own);
+  // Values that are all the same still vary by what a rank tells: what differs from them is seen by `isFelt`.
+  const unit = mean(own.map((value) => (value - usual) ** 2)) || 1;
+  const past = sittings.slice(sides.start, sides.end);
+  const alike = likeness(own, past);
+  const ofMean = Sittings.of(past).variance(alike) / size ** 2;
+  const before = options.middle(values.slice(sides.start, sides.end));
 
-  let best: Change = { score: 0, from: values.length, before, after: before };
+  let best = { deviations: 0, from: values.length };
   let sum = 0;
-  for (let count = 1; count <= values.length - sides.end; count++) {
-    const from = values.length - count;
-    sum += score(values[from] ?? 0) - mean;
-    if (count < leastChanged) continue;
-    const deviations = Math.abs(sum) / Math.sqrt(inflation * count * (1 + count / size));
-    if (deviations / levelThreshold > best.score)
-      best = { score: deviations / levelThreshold, from, before, after: before };
+  const recent = new Sittings();
+  for (let from = values.length - 1; from >= sides.end; from--) {
+    sum += score(compared[from] ?? 0) - usual;
+    recent.add(sittings[from] ?? 0);
+    const count = values.length - from;
+    if (count < leastChanged || recent.count < leastSittings) continue;
+    const deviations = Math.abs(sum) / Math.sqrt(unit * (recent.variance(alike) + count ** 2 * ofMean));
+    if (deviations > best.deviations) best = { deviations, from };
   }
-  const after = median(values.slice(best.from === values.length ? sides.end : best.from));
-  return { ...best, after, score: isFelt(before, after) ? best.score : Math.min(best.score, 0.5) };
+  const reached = best.deviations / levelThreshold;
+  const after = options.middle(values.slice(best.from === values.length ? sides.end : best.from));
+  return { score: isFelt(before, after) ? reached : Math.min(reached, 0.5), from: best.from, before, after };
 }
 
 const isFelt = (before: number, after: number): boolean =>

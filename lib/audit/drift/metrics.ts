@@ -11,6 +11,8 @@ export interface LevelMetric {
   readonly unit: Unit;
   /** Undefined: the run has none, and counts for no side. */
   readonly value: (run: RunFeatures) => number | undefined;
+  /** Of how many calls a run has and how far into its sitting it is, it is held against runs that are the same. */
+  readonly amongLike?: true;
 }
 
 /** Something that happens in a run or does not. */
@@ -35,6 +37,7 @@ export const levelMetrics: readonly LevelMetric[] = [
     title: "input tokens a call",
     unit: "tokens",
     value: (run) => perCall(run, run.inputTokens),
+    amongLike: true,
   },
   {
     name: "output_tokens",
@@ -66,7 +69,13 @@ export const levelMetrics: readonly LevelMetric[] = [
     unit: "money",
     value: (run) => (run.calls === 0 ? undefined : (run.cost ?? undefined)),
   },
-  { name: "cost_per_call", title: "cost a call", unit: "money", value: (run) => perCall(run, run.cost) },
+  {
+    name: "cost_per_call",
+    title: "cost a call",
+    unit: "money",
+    value: (run) => perCall(run, run.cost),
+    amongLike: true,
+  },
   {
     name: "answer_length",
     title: "answer length",

@@ -55,27 +55,9 @@ export const median = (values: readonly number[]): number =>
     0.5,
   );
 
-/** The longest lag at which values may still hang on each other. */
-const lags = 10;
-
-/**
- * By what the variance of a mean is greater than if the values did not hang on each other (Newey-West, Bartlett's weights);
- * 1 at the least. Talk about one subject and the rhythm of a day come in runs that are alike; they are no change.
- */
-export function varianceInflation(values: readonly number[]): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const covariance = (lag: number): number => {
-    let sum = 0;
-    for (let at = lag; at < values.length; at++) sum += ((values[at] ?? 0) - mean) * ((values[at - lag] ?? 0) - mean);
-    return sum;
-  };
-  const variance = covariance(0);
-  if (variance === 0) return 1;
-  const most = Math.min(lags, Math.floor(values.length / 10));
-  let inflation = 1;
-  for (let lag = 1; lag <= most; lag++) inflation += 2 * (1 - lag / (most + 1)) * (covariance(lag) / variance);
-  return Math.max(1, inflation);
-}
+/** The sum over the number; NaN where there is none. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** log Γ(x) for x > 0; Lanczos, relative error below 1e-13. */
 function logGamma(x: number): number {
