@@ -14,6 +14,8 @@ export interface MetricState {
   readonly unit: Unit;
   /** The tool that a change of the tool mix is about. */
   readonly tool?: string;
+  /** The model that a change of the served model is about. */
+  readonly model?: string;
   /** Median, mean of small counts, or share of the runs. */
   readonly before: number;
   readonly after: number;
@@ -47,7 +49,7 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
   };
   const sittings = sittingsOf(runs);
   const places = placesOf(sittings);
-  const levels = levelMetrics.flatMap(({ name, title, unit, value, amongLike }) => {
+  const levels = levelMetrics.flatMap(({ name, title, unit, value, perCall }) => {
     const start = begin(name);
     const counted = runs.slice(start).flatMap((run, offset) => {
       const number = value(run);
@@ -59,21 +61,35 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
       {
         baselineRuns,
         middle: unit === "count" ? mean : median,
-        ...(amongLike && { like: counted.map(({ run, at }) => `${Math.min(run.calls, 3)} ${places[at]}`) }),
+        ...(perCall && {
+          explained: counted.map(({ run, at }) => [1, Math.log(run.calls), Math.log1p(places[at] ?? 0)]),
+        }),
       },
     );
     if (!change) return [];
     const after = counted.slice(change.from).toSorted((a, b) => b.number - a.number);
     const shown = change.after > change.before ? after.slice(0, 2) : after.slice(-2);
     const from = counted[change.from]?.at ?? runs.length;
-    return [stateOf({ metric: name, title, unit }, { ...change, from }, shown.map(({ run }) => run))];
+    return [
+      stateOf(
+        { metric: name, title, unit },
+        { ...change, from },
+        shown.map(({ run }) => run),
+      ),
+    ];
   });
   const rates = rateMetrics.flatMap(({ name, title, hit }) => {
     const start = begin(name);
     const counted = runs.slice(start);
     const hits = counted.map(hit);
     const own = sittings.slice(start);
-    const options = { baselineRuns, bothWays: false, threshold: rateThreshold, among: 1, alike: likeness(hits.map(Number), own) };
+    const options = {
+      baselineRuns,
+      bothWays: false,
+      threshold: rateThreshold,
+      among: 1,
+      alike: likeness(hits.map(Number), own),
+    };
     const change = rateChange(hits, own, options);
     if (!change) return [];
     const shown = counted.slice(change.from).filter(hit).slice(-2);

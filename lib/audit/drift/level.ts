@@ -1,7 +1,15 @@
 /** Whether a number of each run has moved. */
 import { likeness, Sittings } from "./sittings.ts";
-import { mean, median, midRank, normalQuantile } from "./statistics.ts";
-import { leastBaseline, leastChanged, leastRatio, leastSittings, levelThreshold, mostScore, windowRuns } from "./thresholds.ts";
+import { dot, leastSquares, mean, midRank, normalQuantile } from "./statistics.ts";
+import {
+  leastBaseline,
+  leastChanged,
+  leastRatio,
+  leastSittings,
+  levelThreshold,
+  mostScore,
+  windowRuns,
+} from "./thresholds.ts";
 
 /** The likeliest change in a series. */
 export interface Change {
@@ -25,26 +33,15 @@ export interface LevelOptions {
   readonly baselineRuns: number;
   /** What a side is told by. */
   readonly middle: (values: readonly number[]) => number;
-  /** Names the runs that each is like; only what they do not explain is looked at. */
-  readonly like?: readonly string[];
+  /** Of each, what explains a part of its logarithm: only the rest is looked at. */
+  readonly explained?: readonly (readonly number[])[];
 }
 
-/** Fewer runs of the baseline than this tell nothing of those like them. */
-const leastLike = 10;
-
-/** Numbers by how many times the median of the baseline's runs like it each is. */
-function amongLike(values: readonly number[], like: readonly string[], start: number, end: number): number[] {
-  const groups = Map.groupBy(
-    values.slice(start, end).map((value, index) => ({ value, like: like[start + index] })),
-    (each) => each.like,
-  );
-  const whole = median(values.slice(start, end));
-  const usual = new Map(
-    [...groups]
-      .filter(([, group]) => group.length >= leastLike)
-      .map(([name, group]) => [name, median(group.map(({ value }) => value))]),
-  );
-  return values.map((value, index) => value / (usual.get(like[index]) || whole || 1));
+/** What `explained` leaves of the logarithms, by the baseline from `start` to `end`. */
+function unexplained(values: readonly number[], explained: readonly (readonly number[])[], start: number, end: number) {
+  const logs = values.map((value) => Math.log(Math.max(value, Number.EPSILON)));
+  const weights = leastSquares(explained.slice(start, end), logs.slice(start, end));
+  return logs.map((log, at) => log - dot(explained[at] ?? [], weights));
 }
 
 /**
@@ -59,7 +56,7 @@ export function levelChange(
 ): Change | undefined {
   const sides = split(values.length, options.baselineRuns);
   if (!sides) return undefined;
-  const compared = options.like ? amongLike(values, options.like, sides.start, sides.end) : values;
+  const compared = options.explained ? unexplained(values, options.explained, sides.start, sides.end) : values;
   const baseline = compared.slice(sides.start, sides.end);
   const sorted = baseline.toSorted((a, b) => a - b);
   const size = baseline.length;

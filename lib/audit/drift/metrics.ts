@@ -11,8 +11,8 @@ export interface LevelMetric {
   readonly unit: Unit;
   /** Undefined: the run has none, and counts for no side. */
   readonly value: (run: RunFeatures) => number | undefined;
-  /** Of how many calls a run has and how far into its sitting it is, it is held against runs that are the same. */
-  readonly amongLike?: true;
+  /** Depends on how many calls a run has and how far into its sitting it is, which is allowed for. */
+  readonly perCall?: true;
 }
 
 /** Something that happens in a run or does not. */
@@ -22,7 +22,7 @@ export interface RateMetric {
   readonly hit: (run: RunFeatures) => boolean;
 }
 
-const perCall = (run: RunFeatures, sum: number | null): number | undefined =>
+const callMean = (run: RunFeatures, sum: number | null): number | undefined =>
   sum === null || run.calls === 0 ? undefined : sum / run.calls;
 
 /**
@@ -36,8 +36,8 @@ export const levelMetrics: readonly LevelMetric[] = [
     name: "input_tokens_per_call",
     title: "input tokens a call",
     unit: "tokens",
-    value: (run) => perCall(run, run.inputTokens),
-    amongLike: true,
+    value: (run) => callMean(run, run.inputTokens),
+    perCall: true,
   },
   {
     name: "output_tokens",
@@ -49,7 +49,7 @@ export const levelMetrics: readonly LevelMetric[] = [
     name: "model_ms_per_call",
     title: "model time a call",
     unit: "milliseconds",
-    value: (run) => perCall(run, run.modelMs),
+    value: (run) => callMean(run, run.modelMs),
   },
   {
     name: "model_ms_per_token",
@@ -73,8 +73,8 @@ export const levelMetrics: readonly LevelMetric[] = [
     name: "cost_per_call",
     title: "cost a call",
     unit: "money",
-    value: (run) => perCall(run, run.cost),
-    amongLike: true,
+    value: (run) => callMean(run, run.cost),
+    perCall: true,
   },
   {
     name: "answer_length",

@@ -19,13 +19,13 @@ export function sittingsOf(runs: readonly Pick<RunFeatures, "conversationId" | "
   });
 }
 
-/** How far into its sitting each run is, roughly: what was said before is read again at each. */
-export function placesOf(sittings: readonly number[]): ("first" | "early" | "late")[] {
+/** How many runs of its sitting were before each: what was said in them is read again. */
+export function placesOf(sittings: readonly number[]): number[] {
   const counts = new Map<number, number>();
   return sittings.map((sitting) => {
     const before = counts.get(sitting) ?? 0;
     counts.set(sitting, before + 1);
-    return before === 0 ? "first" : before < 4 ? "early" : "late";
+    return before;
   });
 }
 

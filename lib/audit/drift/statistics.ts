@@ -59,6 +59,27 @@ export const median = (values: readonly number[]): number =>
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
+/** The sum of the products. */
+export const dot = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+
+/** The weights by which `rows` come nearest to `values`; 0 for a column that is another's multiple. By Gauss-Jordan. */
+export function leastSquares(rows: readonly (readonly number[])[], values: readonly number[]): number[] {
+  const columns = (rows[0] ?? []).map((_, column) => rows.map((row) => row[column] ?? 0));
+  const system = columns.map((one) => [...columns.map((other) => dot(one, other)), dot(one, values)]);
+  system.forEach((row, column) => {
+    const pivot = row[column] ?? 0;
+    const scale = pivot > 1e-9 * rows.length ? 1 / pivot : 0;
+    row.forEach((value, at) => (row[at] = value * scale));
+    for (const other of system) {
+      if (other === row) continue;
+      const factor = other[column] ?? 0;
+      row.forEach((value, at) => (other[at] = (other[at] ?? 0) - factor * value));
+    }
+  });
+  return system.map((row) => row.at(-1) ?? 0);
+}
+
 /** log Γ(x) for x > 0; Lanczos, relative error below 1e-13. */
 function logGamma(x: number): number {
   const series = [

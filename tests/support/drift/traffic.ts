@@ -72,7 +72,12 @@ const dayMs = 86_400_000;
 export function traffic({ seed, runs, shape, fault, ids = false }: TrafficOptions): RecordedRun[] {
   const random = randomOf(seed);
   let at = Date.UTC(2026, 8, 1) + random.next() * dayMs;
-  const people = Array.from({ length: shape === "job" ? 1 : 4 }, () => ({ left: 0, subject: 0, history: 0, id: randomUUID() }));
+  const people = Array.from({ length: shape === "job" ? 1 : 4 }, () => ({
+    left: 0,
+    subject: 0,
+    history: 0,
+    id: randomUUID(),
+  }));
   let [who, downUntil, goesOn] = [0, 0, false];
   return Array.from({ length: runs }, (_, index): RecordedRun => {
     const since = fault && index >= fault.from ? index - fault.from : -1;
