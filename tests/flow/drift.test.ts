@@ -76,7 +76,7 @@ test("an agent that begins to use another tool after its prompt was changed is t
   assert.equal(holder.reload().taken, true);
   await talk(people(12));
   await minute();
-  await until(() => reports().length > 0);
+  await until(async () => reports().length > 0);
   const [told = ""] = reports();
   assert.match(told, /ops behaves otherwise than before.*in chats/);
   assert.match(told, /runs that use .?time_now.?: 0 % → 100 %/);

@@ -43,7 +43,7 @@ function newestOf(sql: Sql, agent: string, kind: RunKind) {
   const only =
     kind === "schedule" ? sql`trigger = 'job' and (job is null or job like 'schedule:%')` : sql`trigger = ${kind}`;
   return sql`select * from (
-    select * from runs where agent = ${agent} order by started_at desc, id desc limit ${mostScanned}) as some where ${only}`;
+    select * from runs where agent = ${agent} order by started_at desc, id desc limit ${mostScanned}) as newest where ${only}`;
 }
 
 /** The kinds of an agent that ended runs since `since`, with how many. */

@@ -10,10 +10,10 @@ export const windowRuns = 60;
 export const leastChanged = 10;
 
 /** And they must be of so many sittings: one person's afternoon is no change either. */
-export const leastSittings = 6;
+export const leastSittings = 4;
 
 /** A conversation that rested for so long goes on as another sitting. */
-export const sittingMs = 30 * 60_000;
+export const sittingMs = 3 * 3_600_000;
 
 /** In standard deviations of the mean of the runs since the change. */
 export const levelThreshold = 4.9;
