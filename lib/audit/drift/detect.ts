@@ -82,15 +82,9 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
     const start = begin(name);
     const counted = runs.slice(start);
     const hits = counted.map(hit);
-    const own = sittings.slice(start);
-    const options = {
-      baselineRuns,
-      bothWays: false,
-      threshold: rateThreshold,
-      among: 1,
-      alike: likeness(hits.map(Number), own),
-    };
-    const change = rateChange(hits, own, options);
+    // What goes wrong does not go by subject; that it takes some sittings is what keeps an outage from being drift.
+    const options = { baselineRuns, bothWays: false, threshold: rateThreshold, among: 1, alike: 0 };
+    const change = rateChange(hits, sittings.slice(start), options);
     if (!change) return [];
     const shown = counted.slice(change.from).filter(hit).slice(-2);
     return [stateOf({ metric: name, title, unit: "share" }, { ...change, from: start + change.from }, shown)];

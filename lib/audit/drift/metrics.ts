@@ -30,8 +30,8 @@ const callMean = (run: RunFeatures, sum: number | null): number | undefined =>
  * in them. Milliseconds a token tell one model from another where answers of all lengths are mixed.
  */
 export const levelMetrics: readonly LevelMetric[] = [
-  { name: "steps", title: "steps", unit: "count", value: (run) => run.steps },
-  { name: "tool_calls", title: "tool calls", unit: "count", value: (run) => run.tools.length },
+  { name: "steps", title: "steps", unit: "count", value: (run) => (run.failed ? undefined : run.steps) },
+  { name: "tool_calls", title: "tool calls", unit: "count", value: (run) => (run.failed ? undefined : run.tools.length) },
   {
     name: "input_tokens_per_call",
     title: "input tokens a call",

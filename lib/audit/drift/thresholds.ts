@@ -16,7 +16,7 @@ export const leastSittings = 4;
 export const sittingMs = 3 * 3_600_000;
 
 /** In standard deviations of the mean of the runs since the change. */
-export const levelThreshold = 4.9;
+export const levelThreshold = 5.1;
 
 /** No run counts for more than one so many standard deviations away. */
 export const mostScore = 2;
@@ -25,7 +25,7 @@ export const mostScore = 2;
 export const leastRatio = 1.15;
 
 /** In powers of ten of the chance. */
-export const rateThreshold = 4;
+export const rateThreshold = 4.2;
 
 /** The same for the use of tools, over all of an agent's tools: it goes by what is talked about, and so varies more. */
 export const toolThreshold = 6;

@@ -53,8 +53,6 @@ export interface TrafficOptions {
   readonly runs: number;
   readonly shape: "chat" | "job";
   readonly fault?: { readonly kind: Fault; readonly from: number };
-  /** Run ids that are the database's to keep. */
-  readonly ids?: boolean;
 }
 
 const subjects: readonly Readonly<Record<string, number>>[] = [
@@ -69,7 +67,7 @@ const price = { input: 0.4e-6, output: 1.6e-6 };
 const dayMs = 86_400_000;
 
 /** The traffic, oldest first. */
-export function traffic({ seed, runs, shape, fault, ids = false }: TrafficOptions): RecordedRun[] {
+export function traffic({ seed, runs, shape, fault }: TrafficOptions): RecordedRun[] {
   const random = randomOf(seed);
   let at = Date.UTC(2026, 8, 1) + random.next() * dayMs;
   const people = Array.from({ length: shape === "job" ? 1 : 4 }, () => ({
@@ -121,7 +119,7 @@ export function traffic({ seed, runs, shape, fault, ids = false }: TrafficOption
     person.history = Math.min(person.history + 250, 2_500);
     const output = calls.reduce((sum, call) => sum + call.output, 0);
     return {
-      id: ids ? randomUUID() : `${index}`,
+      id: randomUUID(),
       startedAt: new Date(at),
       conversationId: person.id,
       calls,
