@@ -5,7 +5,7 @@ import { levelMetrics, rateMetrics, type Unit } from "./metrics.ts";
 import { rateChange } from "./rate.ts";
 import { likeness, placesOf, sittingsOf } from "./sittings.ts";
 import { mean, median } from "./statistics.ts";
-import { rateThreshold, toolThreshold } from "./thresholds.ts";
+import { leastFaults, leastUses, rateThreshold, toolThreshold } from "./thresholds.ts";
 
 /** How a metric stands. */
 export interface MetricState {
@@ -35,9 +35,6 @@ export interface DetectOptions {
   readonly since?: (metric: string) => Date | undefined;
 }
 
-/** A tool that is used for the first time must be used so often: one question about something new is no habit. */
-const leastUses = 5;
-
 /** Every metric that has enough history, in the order of lib/audit/drift/metrics.ts. `runs`: of one kind, oldest first. */
 export function detect(runs: readonly RunFeatures[], options: DetectOptions): MetricState[] {
   const { baselineRuns } = options;
@@ -49,7 +46,7 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
   };
   const sittings = sittingsOf(runs);
   const places = placesOf(sittings);
-  const levels = levelMetrics.flatMap(({ name, title, unit, value, perCall }) => {
+  const levels = levelMetrics.flatMap(({ name, title, unit, value, explained }) => {
     const start = begin(name);
     const counted = runs.slice(start).flatMap((run, offset) => {
       const number = value(run);
@@ -61,9 +58,7 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
       {
         baselineRuns,
         middle: unit === "count" ? mean : median,
-        ...(perCall && {
-          explained: counted.map(({ run, at }) => [1, Math.log(run.calls), Math.log1p(places[at] ?? 0)]),
-        }),
+        ...(explained && { explained: counted.map(({ run, at }) => explained(run, places[at] ?? 0)) }),
       },
     );
     if (!change) return [];
@@ -83,7 +78,7 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
     const counted = runs.slice(start);
     const hits = counted.map(hit);
     // What goes wrong does not go by subject; that it takes some sittings is what keeps an outage from being drift.
-    const options = { baselineRuns, bothWays: false, threshold: rateThreshold, among: 1, alike: 0 };
+    const options = { baselineRuns, bothWays: false, threshold: rateThreshold, among: 1, alike: 0, least: leastFaults };
     const change = rateChange(hits, sittings.slice(start), options);
     if (!change) return [];
     const shown = counted.slice(change.from).filter(hit).slice(-2);
@@ -115,7 +110,7 @@ function toolMix(
       bothWays: true,
       threshold: toolThreshold,
       among: tools.length,
-      leastHits: leastUses,
+      least: leastUses,
       alike: Math.max(alike, usual),
     });
     if (!change) return [];

@@ -68,7 +68,8 @@ export function levelChange(
   const unit = mean(own.map((value) => (value - usual) ** 2)) || 1;
   const past = sittings.slice(sides.start, sides.end);
   const alike = likeness(own, past);
-  const ofMean = Sittings.of(past).variance(alike) / size ** 2;
+  const usualSittings = Sittings.of(past);
+  const ofMean = usualSittings.variance(alike) / size ** 2;
   const before = options.middle(values.slice(sides.start, sides.end));
 
   let best = { deviations: 0, from: values.length };
@@ -82,7 +83,7 @@ export function levelChange(
     const deviations = Math.abs(sum) / Math.sqrt(unit * (recent.variance(alike) + count ** 2 * ofMean));
     if (deviations > best.deviations) best = { deviations, from };
   }
-  const reached = best.deviations / levelThreshold;
+  const reached = best.deviations / levelThreshold(usualSittings.count);
   const after = options.middle(values.slice(best.from === values.length ? sides.end : best.from));
   return { score: isFelt(before, after) ? reached : Math.min(reached, 0.5), from: best.from, before, after };
 }

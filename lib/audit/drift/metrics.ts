@@ -11,8 +11,8 @@ export interface LevelMetric {
   readonly unit: Unit;
   /** Undefined: the run has none, and counts for no side. */
   readonly value: (run: RunFeatures) => number | undefined;
-  /** Depends on how many calls a run has and how far into its sitting it is, which is allowed for. */
-  readonly perCall?: true;
+  /** What else explains a part of it and is allowed for, by the logarithm; `place`: how many runs of its sitting were before. */
+  readonly explained?: (run: RunFeatures, place: number) => readonly number[];
 }
 
 /** Something that happens in a run or does not. */
@@ -21,6 +21,8 @@ export interface RateMetric {
   readonly title: string;
   readonly hit: (run: RunFeatures) => boolean;
 }
+
+const length = (run: RunFeatures): number => Math.log(Math.max(1, (run.outputTokens ?? 1) / Math.max(1, run.calls)));
 
 const callMean = (run: RunFeatures, sum: number | null): number | undefined =>
   sum === null || run.calls === 0 ? undefined : sum / run.calls;
@@ -31,13 +33,18 @@ const callMean = (run: RunFeatures, sum: number | null): number | undefined =>
  */
 export const levelMetrics: readonly LevelMetric[] = [
   { name: "steps", title: "steps", unit: "count", value: (run) => (run.failed ? undefined : run.steps) },
-  { name: "tool_calls", title: "tool calls", unit: "count", value: (run) => (run.failed ? undefined : run.tools.length) },
+  {
+    name: "tool_calls",
+    title: "tool calls",
+    unit: "count",
+    value: (run) => (run.failed ? undefined : run.tools.length),
+  },
   {
     name: "input_tokens_per_call",
     title: "input tokens a call",
     unit: "tokens",
     value: (run) => callMean(run, run.inputTokens),
-    perCall: true,
+    explained: (run, place) => [1, Math.log(run.calls), Math.log1p(place)],
   },
   {
     name: "output_tokens",
@@ -56,6 +63,7 @@ export const levelMetrics: readonly LevelMetric[] = [
     title: "model time an output token",
     unit: "milliseconds",
     value: (run) => (run.outputTokens ? run.modelMs / run.outputTokens : undefined),
+    explained: (run) => [1, length(run)],
   },
   {
     name: "seconds",
@@ -74,7 +82,7 @@ export const levelMetrics: readonly LevelMetric[] = [
     title: "cost a call",
     unit: "money",
     value: (run) => callMean(run, run.cost),
-    perCall: true,
+    explained: (run, place) => [1, Math.log(run.calls), Math.log1p(place), length(run)],
   },
   {
     name: "answer_length",

@@ -2,7 +2,7 @@
 import { type Change, split } from "./level.ts";
 import { Sittings } from "./sittings.ts";
 import { chanceOf } from "./statistics.ts";
-import { leastChanged, leastHits, leastHitSittings, leastSittings } from "./thresholds.ts";
+import { leastChanged, leastSittings } from "./thresholds.ts";
 
 /** How a share is looked at. */
 export interface RateOptions {
@@ -13,7 +13,8 @@ export interface RateOptions {
   readonly threshold: number;
   /** How many such series are looked at as one. */
   readonly among: number;
-  readonly leastHits?: number;
+  /** What there must be of it since the change. */
+  readonly least: { readonly hits: number; readonly sittings: number };
   /** How much runs of one sitting are alike in it, 0 to 1. */
   readonly alike: number;
 }
@@ -32,7 +33,7 @@ export function rateChange(
   const baseline = hits.slice(sides.start, sides.end);
   const past = { hits: baseline.filter(Boolean).length, of: baseline.length };
   const before = past.hits / past.of;
-  const least = options.leastHits ?? leastHits;
+  const { least } = options;
 
   let best: Change = { score: 0, from: hits.length, before, after: before };
   const [recent, having] = [new Sittings(), new Sittings()];
@@ -45,7 +46,7 @@ export function rateChange(
     const share = having.size / runs;
     const up = share > before;
     // The best number of runs begins with one that has it or, where it became rare, after one that has.
-    if (up && (!hits[from] || having.size < least || having.count < leastHitSittings)) continue;
+    if (up && (!hits[from] || having.size < least.hits || having.count < least.sittings)) continue;
     if (!up && (!options.bothWays || !hits[from - 1])) continue;
     const chance = Math.min(1, chanceOf(having.size, runs, past, up) * options.among);
     const alike = past.hits === 0 ? 0 : options.alike;

@@ -15,8 +15,8 @@ export const leastSittings = 4;
 /** A conversation that rested for so long goes on as another sitting. */
 export const sittingMs = 3 * 3_600_000;
 
-/** In standard deviations of the mean of the runs since the change. */
-export const levelThreshold = 5.1;
+/** In standard deviations of the mean of the runs since the change; more where it is known from few sittings what is usual. */
+export const levelThreshold = (sittings: number): number => 4.9 * (1 + 4 / sittings);
 
 /** No run counts for more than one so many standard deviations away. */
 export const mostScore = 2;
@@ -30,9 +30,11 @@ export const rateThreshold = 4.2;
 /** The same for the use of tools, over all of an agent's tools: it goes by what is talked about, and so varies more. */
 export const toolThreshold = 6;
 
-/** How often it happened since the change, at the least, and in how many sittings. */
-export const leastHits = 4;
-export const leastHitSittings = 3;
+/** How often something went wrong since the change, at the least, and in how many sittings: an outage is no change. */
+export const leastFaults = { hits: 4, sittings: 3 };
+
+/** The same of a tool that is used more: one question about something new is no habit. */
+export const leastUses = { hits: 5, sittings: 2 };
 
 /** What hangs together with a change that is told: at this part of the threshold. */
 export const alsoScore = 0.7;

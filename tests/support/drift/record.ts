@@ -44,7 +44,14 @@ export async function record(
       calls.reduce((total, call) => total + value(call), 0);
     const state = failed ? "failed" : "done";
     await open.close(
-      [{ type: "run.finished", state, text: "x".repeat(recorded.answerLength), ...(failed && { errorType: "backend_failed" }) }],
+      [
+        {
+          type: "run.finished",
+          state,
+          text: "x".repeat(recorded.answerLength),
+          ...(failed && { errorType: "backend_failed" }),
+        },
+      ],
       {
         state,
         ...(failed && { error: "backend_failed" }),

@@ -36,7 +36,9 @@ describe("what is read of runs", () => {
   test("is what their journals hold", async () => {
     const runs = traffic({ seed: 1, runs: 120, shape: "chat" });
     await record(database.sql, keyring, runs, { agent: "read" });
-    const expected = runs.map(featuresOf).map((run) => ({ ...run, cost: run.cost === null ? null : Number(run.cost.toFixed(6)) }));
+    const expected = runs
+      .map(featuresOf)
+      .map((run) => ({ ...run, cost: run.cost === null ? null : Number(run.cost.toFixed(6)) }));
     assert.deepEqual(await readRuns(database.sql, "read", "chat", 500), expected);
     assert.deepEqual(await readRuns(database.sql, "read", "chat", 7), expected.slice(-7));
     const [failures, denials] = [expected.filter(({ failed }) => failed), expected.filter((run) => run.toolErrors > 0)];
@@ -80,7 +82,10 @@ describe("a look", () => {
     const now = after5(runs[329]?.startedAt);
     const notices = await watched(now);
     assert.equal(notices.length, 1);
-    assert.match(notices[0]?.text ?? "", /\*\*habit behaves otherwise than before\*\*, in chats:\n\n- runs that use `http_post`: 0 % → \d+(\.\d)? %/);
+    assert.match(
+      notices[0]?.text ?? "",
+      /\*\*habit behaves otherwise than before\*\*, in chats:\n\n- runs that use `http_post`: 0 % → \d+(\.\d)? %/,
+    );
     const shown = [...(notices[0]?.text ?? "").matchAll(/claw audit show ([0-9a-f-]{36})/g)].map(([, id]) => id);
     const having = runs.filter(({ tools }) => tools.some(({ name }) => name === "http_post")).map(({ id }) => id);
     assert.equal(shown.length, 2);
@@ -88,7 +93,11 @@ describe("a look", () => {
     assert.deepEqual(await watched(now), []);
     const look = await lookAt(database.sql, { agent: "habit", kind: "chat", baselineRuns: 300, now });
     assert.deepEqual([look.fresh, look.joined], [[], []]);
-    assert.equal(look.states.find(({ metric }) => metric === "tools"), undefined, "its baseline begins anew");
+    assert.equal(
+      look.states.find(({ metric }) => metric === "tools"),
+      undefined,
+      "its baseline begins anew",
+    );
     assert.ok(look.alerts.some(({ finding }) => finding.tool === "http_post"));
   });
 
