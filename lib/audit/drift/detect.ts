@@ -5,7 +5,7 @@ import { levelMetrics, rateMetrics, type Unit } from "./metrics.ts";
 import { rateChange } from "./rate.ts";
 import { likeness, placesOf, sittingsOf } from "./sittings.ts";
 import { mean, median } from "./statistics.ts";
-import { leastFaults, leastUses, rateThreshold, toolThreshold } from "./thresholds.ts";
+import { leastFaults, leastSittings, leastUses, rateThreshold, toolThreshold } from "./thresholds.ts";
 
 /** How a metric stands. */
 export interface MetricState {
@@ -46,7 +46,7 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
   };
   const sittings = sittingsOf(runs);
   const places = placesOf(sittings);
-  const levels = levelMetrics.flatMap(({ name, title, unit, value, explained }) => {
+  const levels = levelMetrics.flatMap(({ name, title, unit, value, explained, sittings: least = leastSittings }) => {
     const start = begin(name);
     const counted = runs.slice(start).flatMap((run, offset) => {
       const number = value(run);
@@ -58,6 +58,7 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
       {
         baselineRuns,
         middle: unit === "count" ? mean : median,
+        leastSittings: least,
         ...(explained && { explained: counted.map(({ run, at }) => explained(run, places[at] ?? 0)) }),
       },
     );

@@ -1,15 +1,7 @@
 /** Whether a number of each run has moved. */
 import { likeness, Sittings } from "./sittings.ts";
 import { dot, leastSquares, mean, midRank, normalQuantile } from "./statistics.ts";
-import {
-  leastBaseline,
-  leastChanged,
-  leastRatio,
-  leastSittings,
-  levelThreshold,
-  mostScore,
-  windowRuns,
-} from "./thresholds.ts";
+import { leastBaseline, leastChanged, leastRatio, levelThreshold, mostScore, windowRuns } from "./thresholds.ts";
 
 /** The likeliest change in a series. */
 export interface Change {
@@ -33,6 +25,8 @@ export interface LevelOptions {
   readonly baselineRuns: number;
   /** What a side is told by. */
   readonly middle: (values: readonly number[]) => number;
+  /** In how many sittings a change must be seen. */
+  readonly leastSittings: number;
   /** Of each, what explains a part of its logarithm: only the rest is looked at. */
   readonly explained?: readonly (readonly number[])[];
 }
@@ -79,7 +73,7 @@ export function levelChange(
     sum += score(compared[from] ?? 0) - usual;
     recent.add(sittings[from] ?? 0);
     const count = values.length - from;
-    if (count < leastChanged || recent.count < leastSittings) continue;
+    if (count < leastChanged || recent.count < options.leastSittings) continue;
     const deviations = Math.abs(sum) / Math.sqrt(unit * (recent.variance(alike) + count ** 2 * ofMean));
     if (deviations > best.deviations) best = { deviations, from };
   }

