@@ -31,7 +31,7 @@ describe("in clean traffic", () => {
 // Of what is rare 30 runs show little: from 1 % to 15 % there are four or five cases, and by chance fewer.
 describe("within 30 runs is told", () => {
   for (const [kind, shape, least] of [
-    ["new tool", "chat", 10],
+    ["new tool", "chat", 9],
     ["new tool", "job", 10],
     ["model behind the same name", "chat", 9],
     ["model behind the same name", "job", 10],
