@@ -1,5 +1,6 @@
 /** What the gateway's own clock does each minute. */
 import { keepCheckpoints } from "../lib/audit/checkpoints.ts";
+import { watchDrift } from "../lib/audit/drift/watch.ts";
 import { createRetention } from "../lib/audit/retention.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { askForSlot } from "../lib/jobs/ask.ts";
@@ -7,7 +8,7 @@ import { fireDue, type ReminderDeps } from "../lib/jobs/reminders.ts";
 import { askForDueJobs, type EachMinute } from "../lib/jobs/tick.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
 
-/** Jobs of the config where it keeps their time (`scheduler = "internal"`), people's own schedules, and the audit trail. */
+/** Jobs of the config where it keeps their time (`scheduler = "internal"`), people's own schedules, the audit trail, agents that changed. */
 export const eachMinute = (
   deps: Pick<ConversationDeps, "config" | "sql" | "keyring" | "wake" | "report" | "log">,
   { inbox, members }: Pick<ReminderDeps, "inbox" | "members">,
@@ -20,4 +21,5 @@ export const eachMinute = (
   (now) => fireDue({ sql: deps.sql, keyring: deps.keyring, inbox, members, log: deps.log }, now),
   keepCheckpoints(deps),
   createRetention(deps),
+  watchDrift(deps),
 ];
