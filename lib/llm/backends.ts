@@ -53,7 +53,8 @@ export function createBackends({
             async (backend, watch) => {
               const client = await clientOf(backend);
               const complete = backend.api === "chat" ? completeChat : completeResponse;
-              const call = async (): Promise<ModelAnswer> => priced(backend, await complete(client, request, watch));
+              const call = async (): Promise<ModelAnswer> =>
+                priced(backend, config.budget.currency, await complete(client, request, watch));
               return meter ? metered(meter, backend, request, watch, call) : call();
             },
             deps,

@@ -32,7 +32,10 @@ export function backendOf(name: string, settings: Partial<Backend> & { base_url:
 
 /** As much of a config as lib/llm reads. */
 export const configOf = (...backends: Backend[]): Config =>
-  ({ backends: new Map(backends.map((backend) => [backend.name, backend])) }) as unknown as Config;
+  ({
+    backends: new Map(backends.map((backend) => [backend.name, backend])),
+    budget: { currency: "USD" },
+  }) as unknown as Config;
 
 export interface Harness {
   readonly backends: Backends;
