@@ -3,6 +3,7 @@ import type { Principal } from "../../lib/channel/types.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
+import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { type Budget, dailyBudget, jobBudget, principalBudget } from "../../lib/policy/budget.ts";
 import type { CommandContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -79,8 +80,5 @@ function render(rows: readonly BudgetRow[], day: string, timezone: string): stri
     ["SCOPE", "TOKENS", "HELD", "LIMIT", "MONEY", "HELD", "LIMIT"],
     ...rows.map(({ scope, tokens, money }) => [scope, ...cells(tokens), ...cells(money)]),
   ];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join("  ");
-  return [`Budgets of ${day} (${timezone})`, ...table.map(line)];
+  return [`Budgets of ${day} (${timezone})`, ...alignedLines(table, 1)];
 }
