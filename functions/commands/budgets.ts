@@ -4,7 +4,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
 import { alignedLines } from "../../lib/policy/aligned-lines.ts";
-import { type Budget, dailyBudget, jobBudget, principalBudget } from "../../lib/policy/budget.ts";
+import { type Budget, namedBudgets, principalBudget } from "../../lib/policy/budget.ts";
 import type { CommandContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
@@ -43,14 +43,7 @@ interface BudgetRow {
 /** The daily budgets that the config sets. */
 function dailyBudgets(config: Config, day: string): Budget[] {
   const people = new Set([...config.groups.values()].flatMap(({ members }) => members as Principal[]));
-  return [
-    ...dailyBudget("all", "budget", config.budget, day),
-    ...[...config.agents.values()].flatMap(({ name, limits }) =>
-      dailyBudget(`agent:${name}`, `agents.${name}.limits`, limits, day),
-    ),
-    ...[...config.jobs.values()].flatMap((job) => jobBudget(job, day)),
-    ...[...people].flatMap((person) => principalBudget(config, person, day)),
-  ];
+  return [...namedBudgets(config, day), ...[...people].flatMap((person) => principalBudget(config, person, day))];
 }
 
 function budgetRows(budgets: readonly Budget[], states: readonly BudgetState[]): BudgetRow[] {

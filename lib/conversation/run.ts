@@ -10,9 +10,11 @@ import type { Agent } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { laneOf } from "../ledger/lane.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
+import type { OpenRun } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
+import { ruleKind } from "../policy/rule-kind.ts";
 import { Taint } from "../policy/taint.ts";
 import type { ToolHost } from "../agent/tool-call.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
@@ -199,13 +201,17 @@ function shownBy(presence: Presence): LoopOptions["onTool"] {
   };
 }
 
-/** Counts tool calls as their outcomes are journalled. */
-const counted = (journal: RunJournal, { toolCalls }: Metrics): RunJournal => ({
+/** Counts tool calls and denials as they are journalled. */
+const counted = (journal: OpenRun, { toolCalls, denials }: Metrics): RunJournal => ({
   async append(events) {
     const first = await journal.append(events);
-    for (const event of events)
+    const { agent } = journal.run;
+    for (const event of events) {
       if (event.type === "tool.finished")
-        toolCalls.inc({ tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
+        toolCalls.inc({ agent, tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
+      if (event.type === "tool.requested" && event.decision === "deny")
+        denials.inc({ agent, rule: ruleKind(event.rule) });
+    }
     return first;
   },
 });
