@@ -90,7 +90,6 @@ test("/metrics counts runs, calls, tokens, tools, sends and pushes, labelled by 
     'openclaw_outbox{channel="telegram",state="pending"} 0',
     'openclaw_outbox_age_seconds{channel="matrix"} 0',
     "openclaw_queue_age_seconds 0",
-    "openclaw_unchecked_age_seconds 0",
     'openclaw_drift_alerts{agent="ops"} 0',
     'openclaw_part_ok{part="database"} 1',
     'openclaw_part_ok{part="jobs"} 1',
