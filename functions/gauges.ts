@@ -10,6 +10,8 @@ import type { Metrics } from "../lib/metrics.ts";
 import { namedBudgets } from "../lib/policy/budget.ts";
 import { dayOf } from "../lib/time/wall-clock.ts";
 
+const channels = ["telegram", "matrix"];
+
 /** Brings the gauges up to date. Each is set anew, so that what is gone from config or database is gone from them. */
 export function createRefresh(deps: {
   readonly config: () => Config;
@@ -32,36 +34,31 @@ export function createRefresh(deps: {
 }
 
 /** A counter that is first seen at 1 has not risen for Prometheus: those that are alerted on are there from the start. */
-function beginAtZero(
-  { runs, jobs, attemptsFailed, modelCalls, denials, decryptFailures }: Metrics,
-  config: Config,
-): void {
-  for (const agent of config.agents.keys()) {
+function beginAtZero(metrics: Metrics, { agents, jobs: known, backends }: Config): void {
+  const { runs, jobs, attemptsFailed, modelCalls, denials, decryptFailures, sends, budgetRefusals } = metrics;
+  for (const agent of agents.keys()) {
     for (const state of ["done", "failed", "cancelled"]) runs.inc({ agent, state }, 0);
     for (const rule of ["grant", "argument", "taint", "limit", "unasked", "no_tool"]) denials.inc({ agent, rule }, 0);
     for (const outcome of ["unreadable", "disbelieved"]) decryptFailures.inc({ agent, outcome }, 0);
   }
-  for (const job of config.jobs.keys()) for (const state of ["done", "quiet", "failed"]) jobs.inc({ job, state }, 0);
-  for (const backend of config.backends.keys()) {
+  for (const job of known.keys()) for (const state of ["done", "quiet", "failed"]) jobs.inc({ job, state }, 0);
+  for (const backend of backends.keys()) {
     for (const outcome of ["answered", "failed"]) modelCalls.inc({ backend, outcome }, 0);
     for (const kind of ["status", "connection", "stalled", "timeout"]) attemptsFailed.inc({ backend, kind }, 0);
   }
+  for (const channel of channels)
+    for (const outcome of ["sent", "retry", "unknown", "failed"]) sends.inc({ channel, outcome }, 0);
+  for (const scope of ["all", "agent", "principal", "run", "job"]) budgetRefusals.inc({ scope }, 0);
 }
 
 async function ledgers(sql: Sql, { queue, queueAge, outbox, outboxAge }: Metrics): Promise<void> {
-  const [{ oldestSeconds, ...counts }, channels] = await Promise.all([openCounts(sql), openOutbox(sql)]);
+  const [{ oldestSeconds, ...counts }, open] = await Promise.all([openCounts(sql), openOutbox(sql)]);
   for (const [state, count] of Object.entries(counts)) queue.set({ state }, count);
   queueAge.set(oldestSeconds);
   outbox.reset();
   outboxAge.reset();
-  const idle = ["telegram", "matrix"].map((channel) => ({
-    channel,
-    pending: 0,
-    sending: 0,
-    unknown: 0,
-    oldestSeconds: 0,
-  }));
-  for (const { channel, oldestSeconds: oldest, ...states } of [...idle, ...channels]) {
+  const idle = channels.map((channel) => ({ channel, pending: 0, sending: 0, unknown: 0, oldestSeconds: 0 }));
+  for (const { channel, oldestSeconds: oldest, ...states } of [...idle, ...open]) {
     for (const [state, count] of Object.entries(states)) outbox.set({ channel, state }, count);
     outboxAge.set({ channel }, oldest);
   }
