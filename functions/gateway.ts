@@ -16,7 +16,6 @@ import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
 import { asApp, worksAsOwner } from "../lib/db/roles.ts";
 import { watchAlerts } from "../lib/jobs/alert-watch.ts";
-import { openCounts } from "../lib/ledger/open-counts.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
 import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
@@ -38,7 +37,7 @@ import { sendToRoom } from "../lib/matrix/send.ts";
 import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
 import { startMcpServers } from "../lib/mcp/servers.ts";
 import { createTell } from "../lib/conversation/tell.ts";
-import { createMetrics, type Metrics, observeAgent } from "../lib/metrics.ts";
+import { createMetrics, type Metrics } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
 import { Locks } from "../lib/queue/locks.ts";
 import { startWorker } from "../lib/queue/worker.ts";
@@ -52,6 +51,7 @@ import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { storesIn, toolsOver } from "./builtin-tools.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { eachMinute } from "./each-minute.ts";
+import { createRefresh } from "./gauges.ts";
 import { createHealthFunction } from "./health.ts";
 import { createJobsFunction } from "./jobs.ts";
 import { listen } from "./listen.ts";
@@ -141,7 +141,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     matrix: createMatrixChannel({ ...matrixSend, events, log }),
   };
   const tell = createTell({ outbox, channel: channels.matrix, log });
-  const backends = createBackends({ log });
+  const backends = createBackends({ log, metrics });
   const cancellations = new Cancellations(sql);
   const stores = storesIn({ sql, database: tables.database, keyring });
   const registry = new ToolRegistry(toolsOver(stores, config));
@@ -234,15 +234,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
   });
   const privateApp = createPrivateApp({
-    health: createHealthFunction({
-      parts,
-      metrics,
-      refresh: async () => {
-        const { oldestSeconds: _, ...counts } = await openCounts(sql);
-        for (const [state, count] of Object.entries(counts)) metrics.queue.set({ state }, count);
-        for (const agent of await crypto.health()) observeAgent(metrics, agent);
-      },
-    }),
+    health: createHealthFunction({ parts, metrics, refresh: createRefresh({ config, sql, metrics, crypto }) }),
     jobs: createJobsFunction({ deps, ending: ending.signal }),
     log,
   });
@@ -263,6 +255,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tell,
     sendToRoom: ({ content, ...message }) => sendToRoom(matrixSend, { ...message, content: async () => content }),
     deliver: (lane) => deliver(deps, lane, matrixStop.signal),
+    metrics,
     log,
   });
   started.matrix = startMatrix({ config, rooms, client, log, signal: matrixStop.signal });

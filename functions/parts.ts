@@ -2,13 +2,14 @@
 import type { Config } from "../lib/config/config.ts";
 import type { Sql } from "../lib/db/client.ts";
 import { worksAsOwner } from "../lib/db/roles.ts";
+import { jobsHealth } from "../lib/jobs/stuck.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import type { MatrixCrypto } from "../lib/matrix/crypto/crypto.ts";
 import type { RunningMatrix } from "../lib/matrix/start.ts";
 import { createBotHealth } from "../lib/telegram/health.ts";
 import type { HealthDeps } from "./health.ts";
 
-/** The parts of a gateway, by the config in force: the database, the queue, Matrix and each agent's keys, each bot. */
+/** The parts of a gateway, by the config in force: the database, the queue, jobs, Matrix and each agent's keys, each bot. */
 export function partsOf({
   config,
   sql,
@@ -39,6 +40,7 @@ export function partsOf({
           : `the oldest waiting message is ${oldestSeconds} s old; see the log for failing tasks`,
       };
     },
+    jobs: () => jobsHealth(sql, config()),
     ...(config().matrix && { matrix: async () => matrix()?.status() ?? { ok: false, reason: "starting" } }),
     ...Object.fromEntries(
       (await crypto.health()).map(({ agent, ok, reason }) => [`matrix.${agent}`, async () => ({ ok, reason })]),

@@ -3,7 +3,8 @@ import type { Principal } from "../../lib/channel/types.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
-import { type Budget, dailyBudget, jobBudget, principalBudget } from "../../lib/policy/budget.ts";
+import { alignedLines } from "../../lib/policy/aligned-lines.ts";
+import { type Budget, namedBudgets, principalBudget } from "../../lib/policy/budget.ts";
 import type { CommandContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
@@ -42,14 +43,7 @@ interface BudgetRow {
 /** The daily budgets that the config sets. */
 function dailyBudgets(config: Config, day: string): Budget[] {
   const people = new Set([...config.groups.values()].flatMap(({ members }) => members as Principal[]));
-  return [
-    ...dailyBudget("all", "budget", config.budget, day),
-    ...[...config.agents.values()].flatMap(({ name, limits }) =>
-      dailyBudget(`agent:${name}`, `agents.${name}.limits`, limits, day),
-    ),
-    ...[...config.jobs.values()].flatMap((job) => jobBudget(job, day)),
-    ...[...people].flatMap((person) => principalBudget(config, person, day)),
-  ];
+  return [...namedBudgets(config, day), ...[...people].flatMap((person) => principalBudget(config, person, day))];
 }
 
 function budgetRows(budgets: readonly Budget[], states: readonly BudgetState[]): BudgetRow[] {
@@ -79,8 +73,5 @@ function render(rows: readonly BudgetRow[], day: string, timezone: string): stri
     ["SCOPE", "TOKENS", "HELD", "LIMIT", "MONEY", "HELD", "LIMIT"],
     ...rows.map(({ scope, tokens, money }) => [scope, ...cells(tokens), ...cells(money)]),
   ];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join("  ");
-  return [`Budgets of ${day} (${timezone})`, ...table.map(line)];
+  return [`Budgets of ${day} (${timezone})`, ...alignedLines(table, 1)];
 }

@@ -17,6 +17,7 @@ import type { Sql } from "../../lib/db/client.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
 import { createBackends } from "../../lib/llm/backends.ts";
 import { createLog } from "../../lib/log.ts";
+import { createMetrics } from "../../lib/metrics.ts";
 import { Locks } from "../../lib/queue/locks.ts";
 import { createKeyring } from "../../lib/seal.ts";
 import { jobFunctions } from "../agents/index.ts";
@@ -96,7 +97,7 @@ async function runsOf(
     note("No run in which a model was asked fits.");
     return [];
   }
-  note(estimateOf(config, chosen, backend));
+  note(await estimateOf(config, chosen, backend));
   return yes || (await asked("Replay them?")) ? chosen.map(({ id }) => id) : [];
 }
 
@@ -137,7 +138,14 @@ async function replayAll(
     await audit.use(config.audit.recipient);
     const keyring = { ...createKeyring(config.key.reveal()), audit };
     const deps: ReplayDeps = {
-      ...{ sql, config, keyring, lane, backends: createBackends({ log }), clock: () => performance.now() },
+      ...{
+        sql,
+        config,
+        keyring,
+        lane,
+        backends: createBackends({ log, metrics: createMetrics() }),
+        clock: () => performance.now(),
+      },
       tools: await toolsForFacts(config, context.configFile(), sql),
       ownTools: ({ function: name }) => jobFunctions.get(name)?.own ?? [],
     };

@@ -2,7 +2,7 @@
 import type { RecordedEvent } from "./events.ts";
 import type { Decision } from "../policy/decide.ts";
 import type { TaintSource } from "../policy/taint.ts";
-import type { Cost, ModelMessage, ToolCall, Usage } from "./model.ts";
+import type { ModelAnswer, ModelMessage, ToolCall, Usage } from "./model.ts";
 
 /** A tool call of the last answer, and how far it had come. */
 export interface CallState {
@@ -27,8 +27,8 @@ export interface Transcript {
   /** Model calls answered. */
   steps: number;
   readonly usage: RunUsage;
-  /** Who answered each step, and what it took. */
-  readonly answers: { readonly backend: string; readonly usage: Usage | undefined; readonly cost: Cost | undefined }[];
+  /** Every answer of a model, those to tools among them. */
+  readonly answers: ModelAnswer[];
   /** The final text, when the last answer had no calls. */
   text: string | undefined;
   /** How the last answer ended. */
@@ -62,7 +62,7 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
       const { answer } = event;
       transcript.steps += 1;
       addUsage(transcript.usage, answer.usage);
-      transcript.answers.push({ backend: answer.backend, usage: answer.usage, cost: answer.cost });
+      transcript.answers.push(answer);
       transcript.finishReason = answer.finishReason;
       transcript.calls = answer.toolCalls.map((call) => ({ call }));
       if (answer.toolCalls.length > 0)
@@ -73,7 +73,7 @@ export function applyEvent(transcript: Transcript, { seq, event }: RecordedEvent
     }
     case "llm.consulted":
       addUsage(transcript.usage, event.answer.usage);
-      transcript.answers.push({ backend: event.answer.backend, usage: event.answer.usage, cost: event.answer.cost });
+      transcript.answers.push(event.answer);
       break;
     case "tool.requested": {
       const state = transcript.calls.find(({ call }) => call.id === event.call.id);

@@ -43,7 +43,7 @@ const backend = z.strictObject({
       output: money.describe("Output."),
     })
     .optional()
-    .describe("Per million tokens, in your currency."),
+    .describe("Per million tokens, in `budget.currency`."),
   stall_seconds: seconds.default(60).describe("A stream silent for this long counts as failed."),
   timeout_seconds: seconds.default(300).describe("The longest one call may take."),
   retries: z.int().min(0).max(10).default(2).describe("Further attempts before the fallback is taken."),

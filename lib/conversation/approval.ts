@@ -39,7 +39,7 @@ export async function answerQuestion(
   const found = await findApproval(sql, keyring.bodies, code);
   // One text for both: a stranger learns nothing of what there is.
   if (!found || !mayApprove(config, principal, found.agent)) {
-    metrics.approvals.inc({ outcome: "refused" });
+    metrics.approvals.inc({ agent: found?.agent ?? "none", outcome: "refused" });
     const shown = visible(code.slice(0, 20)).replaceAll("`", "");
     return { outcome: "refused", code, text: `There is no question \`${shown}\` that you may answer.`, toldIn: [] };
   }
@@ -70,7 +70,7 @@ export async function questionDecided(deps: ConversationDeps, code: string): Pro
   );
   checkpoint("approval.told");
   await wakeRun(deps, found.runId);
-  metrics.approvals.inc({ outcome: found.state });
+  metrics.approvals.inc({ agent: found.agent, outcome: found.state });
   await Promise.all(
     amended.map(async ({ destination, remoteId, body }) => {
       if (remoteId !== undefined) await channels[destination.channel].amend?.(destination, remoteId, body, line);

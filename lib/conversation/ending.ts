@@ -7,6 +7,7 @@ import { checkpoint } from "../checkpoint.ts";
 import { ClawError } from "../errors.ts";
 import { cancelApprovals } from "../ledger/approvals.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
+import { countAnswers } from "../metrics.ts";
 import { endChildren, shortId } from "../ledger/runs.ts";
 import type { Taint } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
@@ -117,13 +118,8 @@ function report(
   const { id, agent, principal, lane } = open.run;
   metrics.runs.inc({ agent, state });
   metrics.runSeconds.observe({ agent }, ms / 1000);
-  for (const { backend, usage } of transcript.answers) {
-    metrics.modelCalls.inc({ backend, outcome: "answered" });
-    if (usage) {
-      metrics.tokens.inc({ backend, kind: "input" }, usage.inputTokens);
-      metrics.tokens.inc({ backend, kind: "output" }, usage.outputTokens);
-    }
-  }
+  metrics.steps.inc({ agent }, transcript.steps);
+  countAnswers(metrics, agent, transcript.answers);
   if (error?.code === "backend_failed")
     metrics.modelCalls.inc({ backend: config.agents.get(agent)?.backend ?? "none", outcome: "failed" });
   const facts = { run: id, agent, principal, lane, state, steps: transcript.steps, ms: Math.round(ms) };

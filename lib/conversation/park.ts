@@ -42,7 +42,7 @@ export async function park(
   const outbox = (await Promise.all(asked.map((question) => askedOf(deps, setup, question)))).flat();
   await open.park({ taint: taint.sources, questions: asked, outbox });
   deps.observe?.(run, [{ type: "run.waiting" }]);
-  for (const _ of asked) deps.metrics.approvals.inc({ outcome: "asked" });
+  for (const _ of asked) deps.metrics.approvals.inc({ agent: run.agent, outcome: "asked" });
   checkpoint("run.parked");
   // Stopped while it was being parked: what is asked now was not there to be called off.
   if (await isCancelRequested(deps.sql, run.id)) await cancelApprovals(deps.sql, { lane: run.lane });

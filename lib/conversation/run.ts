@@ -13,6 +13,7 @@ import type { ClaimedMessage } from "../ledger/outbox.ts";
 import type { OpenRun } from "../ledger/runs.ts";
 import { type Budget, runBudget } from "../policy/budget.ts";
 import { offeredTools } from "../policy/decide.ts";
+import { ruleKind } from "../policy/rule-kind.ts";
 import { Taint } from "../policy/taint.ts";
 import type { ToolHost } from "../agent/tool-call.ts";
 import type { AgentRequest, FileToSend } from "../tools/define.ts";
@@ -199,14 +200,18 @@ function shownBy(presence: Presence): LoopOptions["onTool"] {
   };
 }
 
-/** Counts tool calls as their outcomes are journalled, and lets `observe` know. */
+/** Counts tool calls and denials as they are journalled, and lets `observe` know. */
 const watched = (open: OpenRun, { metrics, observe }: ConversationDeps): RunJournal => ({
   async append(events) {
     const first = await open.append(events);
+    const { agent } = open.run;
     observe?.(open.run, events);
-    for (const event of events)
+    for (const event of events) {
       if (event.type === "tool.finished")
-        metrics.toolCalls.inc({ tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
+        metrics.toolCalls.inc({ agent, tool: event.known ? event.call.name : "none of ours", outcome: event.outcome });
+      if (event.type === "tool.requested" && event.decision === "deny")
+        metrics.denials.inc({ agent, rule: ruleKind(event.rule) });
+    }
     return first;
   },
 });

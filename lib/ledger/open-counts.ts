@@ -12,6 +12,29 @@ export interface OpenCounts {
   readonly oldestSeconds: number;
 }
 
+/** The outbox of one channel, as far as it is not sent. */
+export interface OpenOutbox {
+  readonly channel: string;
+  readonly pending: number;
+  readonly sending: number;
+  /** Nobody knows whether they were sent. */
+  readonly unknown: number;
+  /** Age of the oldest that is still to be sent; 0 where none is. */
+  readonly oldestSeconds: number;
+}
+
+/** Each channel that has something open. */
+export async function openOutbox(sql: Sql): Promise<OpenOutbox[]> {
+  return sql<OpenOutbox[]>`
+    select destination->>'channel' as channel, count(*) filter (where state = 'pending') as pending,
+      count(*) filter (where state = 'sending') as sending, count(*) filter (where state = 'unknown') as unknown,
+      coalesce(extract(epoch from now() - min(created_at) filter (where state <> 'unknown')), 0)::float8 as "oldestSeconds"
+    from (
+      select destination, state, created_at from outbox where state in ('pending', 'sending') union all
+      select destination, state, created_at from outbox where state = 'unknown'
+    ) open group by 1`;
+}
+
 export async function openCounts(sql: Sql): Promise<OpenCounts> {
   const [row] = await sql<OpenCounts[]>`
     select

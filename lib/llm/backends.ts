@@ -1,6 +1,7 @@
 import type { Model, ModelAnswer } from "../agent/model.ts";
 import type { Backend, Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { chainOf } from "../config/backend-chain.ts";
 import { completeChat } from "./chat.ts";
 import { type Client, createClient, loadOpenAI } from "./client.ts";
@@ -24,13 +25,21 @@ export interface Backends {
 /** Makes the backends; `retry` replaces clock and chance in tests. */
 export function createBackends({
   log,
+  metrics,
   retry = systemRetry,
 }: {
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "attemptsFailed">;
   readonly retry?: Pick<RetryDeps, "sleep" | "random">;
 }): Backends {
   const fetch = createFetch();
-  const deps: RetryDeps = { ...retry, onAttemptFailed: (event) => log.warn(event, "call to backend failed") };
+  const deps: RetryDeps = {
+    ...retry,
+    onAttemptFailed(event) {
+      metrics.attemptsFailed.inc({ backend: event.backend, kind: event.kind });
+      log.warn(event, "call to backend failed");
+    },
+  };
   // A reload makes new Backend objects, and with them new clients; the connections stay.
   const clients = new WeakMap<Backend, Promise<Client>>();
   const clientOf = (backend: Backend): Promise<Client> => {
@@ -53,7 +62,8 @@ export function createBackends({
             async (backend, watch) => {
               const client = await clientOf(backend);
               const complete = backend.api === "chat" ? completeChat : completeResponse;
-              const call = async (): Promise<ModelAnswer> => priced(backend, await complete(client, request, watch));
+              const call = async (): Promise<ModelAnswer> =>
+                priced(backend, config.budget.currency, await complete(client, request, watch));
               return meter ? metered(meter, backend, request, watch, call) : call();
             },
             deps,

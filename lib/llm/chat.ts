@@ -3,14 +3,16 @@ import type {
   ChatCompletionCreateParamsStreaming,
   ChatCompletionMessageParam,
 } from "openai/resources/chat/completions";
-import type { ModelAnswer, ModelMessage, ModelRequest, Usage } from "../agent/model.ts";
+import type { Cost, ModelAnswer, ModelMessage, ModelRequest, Usage } from "../agent/model.ts";
 import type { Client, Dialect } from "./client.ts";
 import { parseEvent, readEvents } from "./events.ts";
 import { AttemptFailure, statusFailure } from "./failure.ts";
+import { isRefusal } from "./refusal.ts";
 import { type ToolCallDelta, ToolCallAssembler } from "./tool-calls.ts";
 import { streamOf } from "./transport.ts";
+import { reportedCost, toUsage, type WireCost } from "./usage.ts";
 import type { Watch } from "./watch.ts";
-import { asCount, asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
+import { asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
 
 /** One attempt at a streamed chat completion. Throws what went wrong, for `firstAnswer` to judge. */
 export async function completeChat(client: Client, request: ModelRequest, watch: Watch): Promise<ModelAnswer> {
@@ -26,11 +28,14 @@ export async function completeChat(client: Client, request: ModelRequest, watch:
   const { finishReason, calls } = answer;
   // A text that finished is whole without the end mark; tool calls must not rest on a guess.
   if (finishReason === undefined || (!done && calls.size > 0)) throw new AttemptFailure({ kind: "truncated" });
+  const toolCalls = calls.finish(request.messages);
   return {
     text: answer.text,
-    toolCalls: calls.finish(request.messages),
+    toolCalls,
     finishReason,
     usage: answer.usage,
+    cost: answer.cost,
+    refusal: isRefusal({ said: answer.refused, finishReason, text: answer.text, toolCalls }),
     backend: client.backend.name,
     model: answer.model ?? client.backend.model,
     responseId: answer.id,
@@ -119,6 +124,16 @@ function userContent(
   ];
 }
 
+interface ChatUsage extends WireCost {
+  readonly prompt_tokens?: unknown;
+  readonly completion_tokens?: unknown;
+  readonly total_tokens?: unknown;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
+  /** DeepSeek's own word for cached tokens. */
+  readonly prompt_cache_hit_tokens?: unknown;
+}
+
 /** As much of a chunk as is read; any of it may be missing. */
 interface Chunk {
   readonly id?: unknown;
@@ -132,11 +147,7 @@ interface Chunk {
     } | null;
     readonly finish_reason?: unknown;
   }[];
-  readonly usage?: {
-    readonly prompt_tokens?: unknown;
-    readonly completion_tokens?: unknown;
-    readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
-  } | null;
+  readonly usage?: ChatUsage | null;
 }
 
 /** What the chunks of a stream add up to. */
@@ -144,6 +155,9 @@ export class ChatAnswer {
   text = "";
   finishReason: string | undefined;
   usage: Usage | undefined;
+  cost: Cost | undefined;
+  /** The server put the text under `refusal`. */
+  refused = false;
   id: string | undefined;
   model: string | undefined;
   readonly calls = new ToolCallAssembler();
@@ -152,24 +166,31 @@ export class ChatAnswer {
     if (chunk.error) throw streamedError(chunk.error);
     this.id ??= asString(chunk.id);
     this.model ??= asString(chunk.model);
-    if (chunk.usage) this.usage = toUsage(chunk.usage) ?? this.usage;
+    if (chunk.usage) {
+      this.usage = chatUsage(chunk.usage) ?? this.usage;
+      this.cost = reportedCost(chunk.usage) ?? this.cost;
+    }
     const choice = chunk.choices?.[0];
     if (!choice) return;
     const { delta } = choice;
     if (delta) {
-      this.text += asString(delta.content) ?? asString(delta.refusal) ?? "";
+      const refusal = asString(delta.refusal);
+      this.refused ||= refusal !== undefined;
+      this.text += asString(delta.content) ?? refusal ?? "";
       for (const call of delta.tool_calls ?? []) this.calls.add(call);
     }
     this.finishReason = asString(choice.finish_reason) ?? this.finishReason;
   }
 }
 
-function toUsage(usage: NonNullable<Chunk["usage"]>): Usage | undefined {
-  const inputTokens = asCount(usage.prompt_tokens);
-  const outputTokens = asCount(usage.completion_tokens);
-  if (inputTokens === undefined || outputTokens === undefined) return undefined;
-  return { inputTokens, outputTokens, cachedTokens: asCount(usage.prompt_tokens_details?.cached_tokens) };
-}
+const chatUsage = (usage: ChatUsage): Usage | undefined =>
+  toUsage({
+    input: usage.prompt_tokens,
+    output: usage.completion_tokens,
+    total: usage.total_tokens,
+    cached: usage.prompt_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens,
+    reasoning: usage.completion_tokens_details?.reasoning_tokens,
+  });
 
 /** An error told inside a stream; routers put the upstream's HTTP status in its code. */
 export function streamedError(error: unknown): AttemptFailure {

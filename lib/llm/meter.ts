@@ -2,10 +2,9 @@
 import type { ModelAnswer, ModelMessage, ModelRequest, ToolSpec } from "../agent/model.ts";
 import type { Backend } from "../config/config.ts";
 import { toFailure, wasNotMade } from "./failure.ts";
-import { costOf } from "./price.ts";
 import type { Watch } from "./watch.ts";
 
-/** What a call costs: tokens of input and output together, and their price; undefined where the backend has none. */
+/** What a call costs: tokens of input and output together, and money; undefined where nobody knows a price. */
 export interface CallCost {
   readonly tokens: number;
   readonly money: number | undefined;
@@ -28,6 +27,7 @@ export async function metered(
   backend: Backend,
   request: ModelRequest,
   watch: Watch,
+  /** Its answer says what it cost. */
   call: () => Promise<ModelAnswer>,
 ): Promise<ModelAnswer> {
   const settle = await meter.reserve(backend, worstCost(backend, request));
@@ -38,8 +38,8 @@ export async function metered(
     await settle(!watch.answering && !watch.signal.aborted && wasNotMade(toFailure(thrown)) ? free : undefined);
     throw thrown;
   }
-  const { usage } = answer;
-  await settle(usage && { tokens: usage.inputTokens + usage.outputTokens, money: costOf(backend, usage) });
+  const { usage, cost } = answer;
+  await settle(usage && { tokens: usage.inputTokens + usage.outputTokens, money: cost?.amount });
   return answer;
 }
 

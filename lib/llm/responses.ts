@@ -4,15 +4,17 @@ import type {
   ResponseInputContent,
   ResponseInputItem,
 } from "openai/resources/responses/responses";
-import type { ModelAnswer, ModelMessage, ModelRequest, ToolCall, Usage } from "../agent/model.ts";
+import type { ModelAnswer, ModelMessage, ModelRequest, ToolCall } from "../agent/model.ts";
 import { streamedError } from "./chat.ts";
 import type { Client } from "./client.ts";
 import { parseEvent, readEvents } from "./events.ts";
 import { AttemptFailure } from "./failure.ts";
+import { isRefusal } from "./refusal.ts";
 import { finishCalls } from "./tool-calls.ts";
 import { streamOf } from "./transport.ts";
+import { reportedCost, toUsage, type WireCost } from "./usage.ts";
 import type { Watch } from "./watch.ts";
-import { asCount, asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
+import { asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
 
 /** One attempt over the Responses API, stateless and streamed. Throws what went wrong, for `firstAnswer` to judge. */
 export async function completeResponse(client: Client, request: ModelRequest, watch: Watch): Promise<ModelAnswer> {
@@ -28,7 +30,7 @@ export async function completeResponse(client: Client, request: ModelRequest, wa
   );
   const { final } = answer;
   if (!done || !final) throw new AttemptFailure({ kind: "truncated" });
-  const { text, toolCalls } = answer.content();
+  const { text, refused, toolCalls } = answer.content();
   const finishReason =
     final.status === "incomplete"
       ? incompleteReason(final.incomplete_details?.reason)
@@ -39,7 +41,15 @@ export async function completeResponse(client: Client, request: ModelRequest, wa
     text,
     toolCalls: finishCalls(toolCalls, request.messages),
     finishReason,
-    usage: toUsage(final.usage),
+    usage: toUsage({
+      input: final.usage?.input_tokens,
+      output: final.usage?.output_tokens,
+      total: final.usage?.total_tokens,
+      cached: final.usage?.input_tokens_details?.cached_tokens,
+      reasoning: final.usage?.output_tokens_details?.reasoning_tokens,
+    }),
+    cost: reportedCost(final.usage),
+    refusal: isRefusal({ said: refused, finishReason, text, toolCalls }),
     backend: backend.name,
     model: asString(final.model) ?? backend.model,
     responseId: asString(final.id),
@@ -120,11 +130,15 @@ interface Final {
   readonly error?: unknown;
   readonly incomplete_details?: { readonly reason?: unknown } | null;
   readonly output?: readonly (Item | null)[];
-  readonly usage?: {
-    readonly input_tokens?: unknown;
-    readonly output_tokens?: unknown;
-    readonly input_tokens_details?: { readonly cached_tokens?: unknown } | null;
-  } | null;
+  readonly usage?:
+    | (WireCost & {
+        readonly input_tokens?: unknown;
+        readonly output_tokens?: unknown;
+        readonly total_tokens?: unknown;
+        readonly input_tokens_details?: { readonly cached_tokens?: unknown } | null;
+        readonly output_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
+      })
+    | null;
 }
 
 /** As much of an event as is read; any of it may be missing. */
@@ -160,13 +174,18 @@ export class ResponsesAnswer {
   }
 
   /** Text and calls of the items that were finished, or of the last event where a server sends them only there. */
-  content(): { text: string; toolCalls: ToolCall[] } {
+  content(): { text: string; refused: boolean; toolCalls: ToolCall[] } {
     const items = this.#items.length > 0 ? this.#items : asArray(this.final?.output);
     let text = "";
+    let refused = false;
     const toolCalls: ToolCall[] = [];
     for (const item of items) {
       if (item?.type === "message")
-        for (const part of asArray(item.content)) text += asString(part?.text) ?? asString(part?.refusal) ?? "";
+        for (const part of asArray(item.content)) {
+          const refusal = asString(part?.refusal);
+          refused ||= refusal !== undefined;
+          text += asString(part?.text) ?? refusal ?? "";
+        }
       if (item?.type === "function_call")
         toolCalls.push({
           id: asString(item.call_id) ?? "",
@@ -174,16 +193,9 @@ export class ResponsesAnswer {
           arguments: asString(item.arguments) ?? "",
         });
     }
-    return { text, toolCalls };
+    return { text, refused, toolCalls };
   }
 }
 
 const asArray = <T>(value: readonly T[] | undefined): readonly T[] =>
   Array.isArray(value) ? (value as readonly T[]) : [];
-
-function toUsage(usage: Final["usage"]): Usage | undefined {
-  const inputTokens = asCount(usage?.input_tokens);
-  const outputTokens = asCount(usage?.output_tokens);
-  if (inputTokens === undefined || outputTokens === undefined) return undefined;
-  return { inputTokens, outputTokens, cachedTokens: asCount(usage?.input_tokens_details?.cached_tokens) };
-}

@@ -1,9 +1,12 @@
-/** Rows of as many cells each as lines, columns two blanks apart. */
-export function alignedLines(rows: readonly (readonly string[])[]): string[] {
+/** Rows of as many cells each as lines, columns two blanks apart; numbers, from column `rightFrom` on, end below each other. */
+export function alignedLines(rows: readonly (readonly string[])[], rightFrom = Infinity): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return column < rightFrom ? cell.padEnd(width) : cell.padStart(width);
+      })
       .join("  ")
       .trimEnd(),
   );

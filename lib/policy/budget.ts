@@ -35,6 +35,15 @@ export function dailyBudget(scope: string, key: string, limits: DailyLimits, day
   return set.length > 0 ? [{ scope, period: day, limits: set }] : [];
 }
 
+/** The daily budgets of the config but those of people: of all, each agent and each job. */
+export const namedBudgets = (config: Config, day: string): Budget[] => [
+  ...dailyBudget("all", "budget", config.budget, day),
+  ...[...config.agents.values()].flatMap(({ name, limits }) =>
+    dailyBudget(`agent:${name}`, `agents.${name}.limits`, limits, day),
+  ),
+  ...[...config.jobs.values()].flatMap((job) => jobBudget(job, day)),
+];
+
 /** The budgets of a run of the agent for the person, as they are on the day. Empty: nothing is limited. */
 export function budgetsOf(
   config: Config,

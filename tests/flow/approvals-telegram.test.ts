@@ -336,8 +336,8 @@ describe("what is shown is what runs", () => {
 test("what happened is counted", async () => {
   const text = await (await fetch(`${stage.gateway.privateUrl}/metrics`)).text();
   const counts = new Map<string | undefined, number>();
-  for (const [, outcome, count] of text.matchAll(/^openclaw_approvals_total\{outcome="(\w+)"\} (\d+)$/gm))
-    counts.set(outcome, Number(count));
+  for (const [, outcome, count] of text.matchAll(/^openclaw_approvals_total\{agent="\w+",outcome="(\w+)"\} (\d+)$/gm))
+    counts.set(outcome, Number(count) + (counts.get(outcome) ?? 0));
   for (const outcome of ["asked", "approved", "denied", "expired", "cancelled", "refused"])
     assert.ok((counts.get(outcome) ?? 0) > 0, outcome);
 });

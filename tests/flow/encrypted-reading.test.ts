@@ -35,6 +35,7 @@ describe("a message whose key is missing", () => {
     );
     const [encrypted, message] = await on.inbox(late);
     assert.deepEqual([encrypted?.state, message?.state], ["done", "done"]);
+    assert.equal(await on.failures("unreadable"), 1, "counted once, however often it is tried");
   });
 
   test("and that is taken back meanwhile is never answered", async () => {

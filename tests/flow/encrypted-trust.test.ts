@@ -46,6 +46,13 @@ describe("a person", () => {
     const again = await other.say(room, "really");
     await refused(again, "sender not believed: another identity");
     assert.equal((await on.said(room)).filter((text) => text.startsWith("I did not act")).length, 1);
+    assert.equal(
+      await until(
+        () => on.failures("disbelieved"),
+        (count) => count >= 2,
+      ),
+      2,
+    );
 
     // Others are still answered there, and the stranger reads nothing of that, but why.
     await on.owner.say(room, "who was that?");

@@ -25,6 +25,7 @@ test("/readyz names each part, and says how to set a webhook that is not set", a
   assert.equal(status, 503);
   assert.match(ready["database"]?.reason ?? "", /^PostgreSQL \d+/);
   assert.deepEqual(ready["queue"], { ok: true, reason: "nothing waits" });
+  assert.deepEqual(ready["jobs"], { ok: true, reason: "none is stuck" });
   assert.deepEqual(ready["telegram.main"], {
     ok: false,
     reason: "no webhook is set: run claw telegram set-webhook main",
@@ -65,7 +66,7 @@ test("/metrics counts runs, calls, tokens, tools, sends and pushes, labelled by 
         { name: "made_up_by_the_model", arguments: {} },
       ],
     },
-    { text: "Noon.", usage: { input: 7, output: 3 } },
+    { text: "Noon.", usage: { input: 7, output: 3, cached: 2, reasoning: 1, cost: 0.25 } },
   ]);
   await stage.say(person, "what time is it?");
   await stage.heard(person);
@@ -74,10 +75,25 @@ test("/metrics counts runs, calls, tokens, tools, sends and pushes, labelled by 
   for (const line of [
     'openclaw_runs_total{agent="ops",state="done"} 1',
     'openclaw_model_calls_total{backend="main",outcome="answered"} 2',
-    'openclaw_tokens_total{backend="main",kind="input"} 107',
-    'openclaw_tokens_total{backend="main",kind="output"} 23',
-    'openclaw_tool_calls_total{tool="time_now",outcome="ok"} 1',
-    'openclaw_tool_calls_total{tool="none of ours",outcome="error"} 1',
+    'openclaw_steps_total{agent="ops"} 2',
+    'openclaw_tokens_total{agent="ops",backend="main",kind="input"} 107',
+    'openclaw_tokens_total{agent="ops",backend="main",kind="output"} 23',
+    'openclaw_tokens_total{agent="ops",backend="main",kind="cached"} 2',
+    'openclaw_tokens_total{agent="ops",backend="main",kind="reasoning"} 1',
+    'openclaw_cost_total{agent="ops",backend="main",source="provider"} 0.25',
+    'openclaw_unknown_costs_total{agent="ops",backend="main"} 1',
+    'openclaw_model_seconds_count{backend="main"} 2',
+    'openclaw_tool_calls_total{agent="ops",tool="time_now",outcome="ok"} 1',
+    'openclaw_tool_calls_total{agent="ops",tool="none of ours",outcome="error"} 1',
+    'openclaw_denials_total{agent="ops",rule="no_tool"} 1',
+    'openclaw_denials_total{agent="ops",rule="taint"} 0',
+    'openclaw_outbox{channel="telegram",state="pending"} 0',
+    'openclaw_outbox_age_seconds{channel="matrix"} 0',
+    "openclaw_queue_age_seconds 0",
+    'openclaw_drift_alerts{agent="ops"} 0',
+    'openclaw_part_ok{part="database"} 1',
+    'openclaw_part_ok{part="jobs"} 1',
+    'openclaw_part_ok{part="gauges"} 1',
     'openclaw_inbox_total{channel="telegram",state="new"} 1',
     'openclaw_open{state="unknown"} 0',
   ])

@@ -44,6 +44,8 @@ export interface EncryptedStage {
   health(satisfies: (part: Part) => boolean, part?: string): Promise<Part>;
   /** The gauge openclaw_matrix_agent_ok. */
   gauge(): Promise<number>;
+  /** The counter openclaw_matrix_decrypt_failures_total. */
+  failures(outcome: "unreadable" | "disbelieved"): Promise<number>;
   /** States and reasons of the inbox rows of an event. */
   inbox(event: string): Promise<{ source: string; kind: string; state: string; reason: string | null }[]>;
   /** Lets an event that waits to be read grow older. */
@@ -147,6 +149,14 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
     async gauge() {
       const text = await (await fetch(`${gateway.privateUrl}/metrics`)).text();
       return Number(/^openclaw_matrix_agent_ok\{agent="ops"\} (\d)$/m.exec(text)?.[1]);
+    },
+    async failures(outcome) {
+      const text = await (await fetch(`${gateway.privateUrl}/metrics`)).text();
+      const line = new RegExp(
+        `^openclaw_matrix_decrypt_failures_total\\{agent="ops",outcome="${outcome}"\\} (\\d+)$`,
+        "m",
+      );
+      return Number(line.exec(text)?.[1]);
     },
     async inbox(event) {
       const rows = await gateway.sql<{ source: string; kind: string; state: string; reason: string | null }[]>`

@@ -18,7 +18,14 @@ export interface Delivery {
   readonly hangAfter?: number;
   readonly finishReason?: string;
   /** null: the server does not report usage. */
-  readonly usage?: { readonly input: number; readonly output: number; readonly cached?: number } | null;
+  readonly usage?: {
+    readonly input: number;
+    readonly output: number;
+    readonly cached?: number;
+    readonly reasoning?: number;
+    /** In US dollars, as OpenRouter reports it. */
+    readonly cost?: number;
+  } | null;
 }
 
 /** A tool call to be made. `index` and `id` null: left out, as some servers do. */

@@ -86,7 +86,7 @@ export function responseBody(
   facts: AnswerFacts,
 ): { readonly status: string; readonly output: readonly ResponseItem[]; readonly [field: string]: unknown } {
   const cut = answer.finishReason === "length";
-  const { input, output: out, cached = 0 } = answer.usage ?? defaultUsage;
+  const { input, output: out, cached = 0, reasoning, cost } = answer.usage ?? defaultUsage;
   const message = {
     type: "message",
     id: `msg_${facts.n}`,
@@ -112,19 +112,28 @@ export function responseBody(
     usage:
       answer.usage === null
         ? null
-        : { input_tokens: input, output_tokens: out, input_tokens_details: { cached_tokens: cached } },
+        : {
+            input_tokens: input,
+            output_tokens: out,
+            total_tokens: input + out,
+            input_tokens_details: { cached_tokens: cached },
+            ...(reasoning !== undefined && { output_tokens_details: { reasoning_tokens: reasoning } }),
+            ...(cost !== undefined && { cost }),
+          },
   };
 }
 
 const defaultUsage: NonNullable<Delivery["usage"]> = { input: 100, output: 20 };
 
 function chatUsage(answer: Answer): object {
-  const { input, output, cached } = answer.usage ?? defaultUsage;
+  const { input, output, cached, reasoning, cost } = answer.usage ?? defaultUsage;
   return {
     prompt_tokens: input,
     completion_tokens: output,
     total_tokens: input + output,
     ...(cached !== undefined && { prompt_tokens_details: { cached_tokens: cached } }),
+    ...(reasoning !== undefined && { completion_tokens_details: { reasoning_tokens: reasoning } }),
+    ...(cost !== undefined && { cost }),
   };
 }
 

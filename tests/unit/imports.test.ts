@@ -62,6 +62,7 @@ test("lib never imports from functions", () => {
 
 const rules: [string, string, ...string[]][] = [
   ["openai", "openai", "lib/llm"],
+  ["@pydantic/genai-prices", "@pydantic/genai-prices", "lib/llm/list-price.ts"],
   ["grammY", "grammy", "lib/telegram", "functions/telegram.ts"],
   ["drizzle-orm", "drizzle-orm", "lib/db", "lib/ledger", "lib/audit", "drizzle"],
   ["graphile-worker", "graphile-worker", "lib/queue", "lib/db/migrate.ts"],

@@ -26,6 +26,11 @@ export const groupLimits = z
 export const budget = z
   .strictObject({
     ...daily,
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as "USD"')
+      .default("USD")
+      .describe("Of every price and limit (ISO 4217). With another one, only prices of the config count."),
     warn_at: z
       .number()
       .positive()

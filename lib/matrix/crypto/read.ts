@@ -8,6 +8,7 @@ import { type EncryptedRow, endRead, markUnreadable } from "../../ledger/matrix-
 import type { InboxEntry, TransactionalInbox } from "../../ledger/inbox.ts";
 import { type KnownIdentity, knownIdentities, noteRefused, pinIdentity } from "../../ledger/matrix-identities.ts";
 import { eventSource, matrixLane } from "../../ledger/matrix-events.ts";
+import type { Metrics } from "../../metrics.ts";
 import type { Understand, Understood } from "../entries.ts";
 import { decode, isVerification } from "../decode.ts";
 import type { EncryptedEvent, MatrixEvent } from "../event.ts";
@@ -27,6 +28,7 @@ export interface ReadDeps {
   /** Takes part in a verification over a room. */
   readonly verification: (member: CryptoMember, event: DecryptedEvent) => Promise<void>;
   readonly tell: Tell;
+  readonly metrics: Pick<Metrics, "decryptFailures">;
   /** Hears of a message of the self-test; true: it is one, and nothing else. */
   readonly selftest: (member: CryptoMember, event: DecryptedEvent) => boolean;
 }
@@ -74,12 +76,18 @@ export async function readRows(
       member.rooms.expect(room, member.signal);
   deps.inbox.announce(meaning.entries, accepted);
   for (const notice of meaning.notices) deps.tell(notice);
+  const count = (outcome: "unreadable" | "disbelieved"): void =>
+    deps.metrics.decryptFailures.inc({ agent: settingsOf(member)?.name ?? "none", outcome });
   for (const outcome of outcomes)
-    if (outcome.state === "unreadable")
+    if (outcome.state === "unreadable") {
+      // It is tried again after every pull, and counts once.
+      if (outcome.row.reason === undefined) count("unreadable");
       log.debug({ user, reason: outcome.reason }, "matrix: an event cannot be read yet");
-    else if (isVerification(outcome.event)) await deps.verification(member, outcome.event);
-    else if (!outcome.belief.believed)
+    } else if (isVerification(outcome.event)) await deps.verification(member, outcome.event);
+    else if (!outcome.belief.believed) {
+      count("disbelieved");
       log.warn({ user, sender: outcome.event.sender, why: outcome.belief.why }, "matrix: a sender is not believed");
+    }
   return outcomes.flatMap(({ state, row }) => (state === "unreadable" ? [row.id] : []));
 }
 

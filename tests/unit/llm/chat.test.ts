@@ -32,6 +32,32 @@ describe("a chat completion", async () => {
     assert.ok(answer.milliseconds >= 0);
   });
 
+  test("gives the reasoning within the output, and what the provider says that it cost", async () => {
+    const answer = await ask({ text: "Hi.", usage: { input: 9, output: 40, reasoning: 30, cost: 0.25 } });
+    assert.equal(answer.usage?.outputTokens, 40);
+    assert.equal(answer.usage.reasoningTokens, 30);
+    assert.deepEqual(answer.cost, { amount: 0.25, source: "provider" });
+    assert.equal(answer.requestModel, "stand-in");
+  });
+
+  test("takes cached tokens under DeepSeek's name, too", async () => {
+    const usage = { prompt_tokens: 9, completion_tokens: 1, prompt_cache_hit_tokens: 8 };
+    const chunk = { choices: [{ delta: { content: "Hi." }, finish_reason: "stop" }], usage };
+    const answer = await ask({ raw: `data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n` });
+    assert.deepEqual(answer.usage, { inputTokens: 9, outputTokens: 1, cachedTokens: 8 });
+  });
+
+  test("is a refusal where its text is put under that name, a filter has cut it, or it declines", async () => {
+    const ended = (delta: object, finish_reason = "stop") => ({
+      raw: `data: ${JSON.stringify({ choices: [{ delta, finish_reason }] })}\n\ndata: [DONE]\n\n`,
+    });
+    const refused = await ask(ended({ refusal: "Nein." }));
+    assert.deepEqual([refused.text, refused.refusal], ["Nein.", true]);
+    assert.equal((await ask(ended({ content: "So" }, "content_filter"))).refusal, true);
+    assert.equal((await ask(ended({ content: "I can't help with that." }))).refusal, true);
+    assert.equal((await ask(ended({ content: "Nein." }))).refusal, false);
+  });
+
   test("keeps characters whole that are split between packets", async () => {
     const bytes = `data: {"choices":[{"delta":{"content":"é世🙂"},"finish_reason":"stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n`;
     const answer = await ask({ raw: bytes });

@@ -6,6 +6,7 @@ import type { Backend } from "../../../lib/config/config.ts";
 import { ClawError } from "../../../lib/errors.ts";
 import { createBackends } from "../../../lib/llm/backends.ts";
 import { createLog } from "../../../lib/log.ts";
+import { createMetrics } from "../../../lib/metrics.ts";
 import { type Script, type Turn, startModelServer } from "../../support/model-server.ts";
 import { chatChunks } from "../../support/model-wire.ts";
 import { backendOf, canaryKey, canaryPrompt, configOf, failureOf, harness, requestOf, shapes } from "./support.ts";
@@ -216,7 +217,7 @@ describe("a backend that fails", async () => {
     const abort = new AbortController();
     server.setScript({ status: 429, headers: { "retry-after": "10" } });
     server.requests.length = 0;
-    const backends = createBackends({ log: createLog("silent") });
+    const backends = createBackends({ log: createLog("silent"), metrics: createMetrics() });
     const config = configOf(backendOf("main", { base_url: server.url }));
     const answer = backends.model(config, "main").complete(requestOf({ signal: abort.signal }));
     setTimeout(() => abort.abort(), 50);

@@ -52,6 +52,12 @@ describe("a call under a meter", () => {
     assert.deepEqual(settled, [{ tokens: 110, money: 0.00012 }]);
   });
 
+  test("is settled at what the provider says that it cost", async () => {
+    assert.deepEqual((await called({ text: "Hi.", usage: { ...usage, cost: 0.5 } })).settled, [
+      { tokens: 110, money: 0.5 },
+    ]);
+  });
+
   test("whose usage nobody reports is settled as unknown", async () => {
     assert.deepEqual((await called({ text: "Hi.", usage: null })).settled, [undefined]);
   });

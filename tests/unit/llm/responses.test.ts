@@ -29,6 +29,25 @@ describe("the Responses API", async () => {
     assert.equal((await ask({ text: "Hi.", usage: null })).usage, undefined);
   });
 
+  test("gives the reasoning within the output, and what the provider says that it cost", async () => {
+    const answer = await ask({ text: "Hi.", usage: { input: 9, output: 40, reasoning: 30, cost: 0.25 } });
+    assert.equal(answer.usage?.outputTokens, 40);
+    assert.equal(answer.usage.reasoningTokens, 30);
+    assert.deepEqual(answer.cost, { amount: 0.25, source: "provider" });
+  });
+
+  test("is a refusal where its text is put under that name, or a filter has cut it", async () => {
+    const message = (content: object) => ({ output: [{ type: "message", content: [content] }] });
+    const ended = (response: object) => ({
+      raw: `data: ${JSON.stringify({ type: "response.completed", response })}\n\ndata: [DONE]\n\n`,
+    });
+    const refused = await ask(ended(message({ type: "refusal", refusal: "Nein." })));
+    assert.deepEqual([refused.text, refused.refusal], ["Nein.", true]);
+    const cut = { status: "incomplete", incomplete_details: { reason: "content_filter" } };
+    assert.equal((await ask(ended({ ...message({ text: "So" }), ...cut }))).refusal, true);
+    assert.equal((await ask(ended(message({ text: "Nein." })))).refusal, false);
+  });
+
   test("is asked to keep nothing, with the conversation as items", async () => {
     const messages: ModelMessage[] = [
       { role: "system", text: "Be brief." },
@@ -92,11 +111,11 @@ test("items that are none are passed over, whatever stands in their place", () =
   const whole = { type: "message", content: [null, 7, { text: "hi" }] };
   for (const item of [whole, { type: "message", content: "hi" }, { type: "message" }, "item"])
     answer.add({ type: "response.output_item.done", item } as object);
-  assert.deepEqual(answer.content(), { text: "hi", toolCalls: [] });
+  assert.deepEqual(answer.content(), { text: "hi", refused: false, toolCalls: [] });
   const other = new ResponsesAnswer();
   assert.ok(other.add({ type: "response.completed", response: { output: [null, whole] } } as object));
-  assert.deepEqual(other.content(), { text: "hi", toolCalls: [] });
+  assert.deepEqual(other.content(), { text: "hi", refused: false, toolCalls: [] });
   const third = new ResponsesAnswer();
   third.add({ type: "response.completed", response: { output: 7 } } as object);
-  assert.deepEqual(third.content(), { text: "", toolCalls: [] });
+  assert.deepEqual(third.content(), { text: "", refused: false, toolCalls: [] });
 });

@@ -6,6 +6,7 @@ import { Secret } from "../../../lib/config/secret.ts";
 import type { ClawError } from "../../../lib/errors.ts";
 import { type Backends, createBackends } from "../../../lib/llm/backends.ts";
 import { createLog } from "../../../lib/log.ts";
+import { createMetrics } from "../../../lib/metrics.ts";
 
 /** The key every test backend is given; must appear nowhere but on the wire. */
 export const canaryKey = "sk-canary-4f1d";
@@ -32,7 +33,10 @@ export function backendOf(name: string, settings: Partial<Backend> & { base_url:
 
 /** As much of a config as lib/llm reads. */
 export const configOf = (...backends: Backend[]): Config =>
-  ({ backends: new Map(backends.map((backend) => [backend.name, backend])) }) as unknown as Config;
+  ({
+    backends: new Map(backends.map((backend) => [backend.name, backend])),
+    budget: { currency: "USD" },
+  }) as unknown as Config;
 
 export interface Harness {
   readonly backends: Backends;
@@ -54,7 +58,11 @@ export function harness(): Harness {
   });
   const waits: number[] = [];
   const sleep = async (milliseconds: number): Promise<void> => void waits.push(milliseconds);
-  const backends = createBackends({ log: createLog("trace", destination), retry: { sleep, random: () => 1 } });
+  const backends = createBackends({
+    log: createLog("trace", destination),
+    metrics: createMetrics(),
+    retry: { sleep, random: () => 1 },
+  });
   return {
     backends,
     waits,
