@@ -62,6 +62,7 @@ ALTER TABLE "runs" ADD COLUMN "reasoning_tokens" bigint;--> statement-breakpoint
 ALTER TABLE "runs" ADD COLUMN "checkpoint" integer;--> statement-breakpoint
 CREATE INDEX "checkpoint_heads_number" ON "checkpoint_heads" USING btree ("number");--> statement-breakpoint
 CREATE INDEX "ops_sessions_expiry" ON "ops_sessions" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "outbox_unknown" ON "outbox" USING btree ("id") WHERE "outbox"."state" = 'unknown';--> statement-breakpoint
 CREATE INDEX "journal_at" ON "journal" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "journal_tool" ON "journal" USING btree ("tool_name","at","run_id") WHERE "journal"."tool_name" is not null;--> statement-breakpoint
 CREATE INDEX "journal_decision" ON "journal" USING btree ("decision","at","run_id","tool_name") WHERE "journal"."decision" in ('deny', 'ask');--> statement-breakpoint

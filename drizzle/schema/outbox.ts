@@ -34,6 +34,9 @@ export const outbox = pgTable(
     index("outbox_open")
       .on(table.lane, table.id)
       .where(sql`${table.state} in ('pending', 'sending')`),
+    index("outbox_unknown")
+      .on(table.id)
+      .where(sql`${table.state} = 'unknown'`),
     index("outbox_run")
       .on(table.runId)
       .where(sql`${table.runId} is not null`),
