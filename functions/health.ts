@@ -22,8 +22,7 @@ export function createHealthFunction({ parts, metrics, refresh }: HealthDeps): H
   return new Hono()
     .get("/healthz", (context) => context.json({ ok: true }))
     .get("/readyz", async (context) => {
-      const names = Object.entries(await parts());
-      const states = await Promise.all(names.map(async ([name, ask]) => [name, await within(ask)] as const));
+      const states = await healthOf(parts);
       const ok = states.every(([, { ok }]) => ok);
       return context.json({ ok, ...Object.fromEntries(states) }, ok ? 200 : 503);
     })
@@ -31,6 +30,12 @@ export function createHealthFunction({ parts, metrics, refresh }: HealthDeps): H
       await refresh();
       return context.body(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType });
     });
+}
+
+/** Every part by name with its state; one that does not answer in time is not well. */
+export async function healthOf(parts: HealthDeps["parts"]): Promise<(readonly [name: string, health: PartHealth])[]> {
+  const names = Object.entries(await parts());
+  return Promise.all(names.map(async ([name, ask]) => [name, await within(ask)] as const));
 }
 
 async function within(ask: () => Promise<PartHealth>): Promise<PartHealth> {

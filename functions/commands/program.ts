@@ -27,6 +27,7 @@ const modules: readonly CommandModule[] = [
     load: () => import("./matrix.ts"),
   },
   { name: "tools", summary: "list the tools, and try what they return", load: () => import("./tools.ts") },
+  { name: "ops", summary: "log in to the ops page", load: () => import("./ops.ts") },
   { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 
