@@ -82,40 +82,36 @@ export function createOpsFunction({ deps, parts }: OpsDeps): OpsApp {
   );
 
   app.get("/", async (context) =>
-    sent(context, await pages.overviewPage(from, context.var.visitor, context.req.query())),
+    pages.sendPage(context, await pages.overviewPage(from, context.var.visitor, context.req.query())),
   );
   app.get("/runs", async (context) =>
-    sent(context, await pages.runsPage(from, context.var.visitor, context.req.query())),
+    pages.sendPage(context, await pages.runsPage(from, context.var.visitor, context.req.query())),
   );
   app.get("/runs/:id", async (context) => {
     const { visitor } = context.var;
     const page = await pages.runPage(from, visitor, context.req.param("id"));
     return page
-      ? sent(context, page)
+      ? pages.sendPage(context, page)
       : context.html(pages.problemPage("Not found", "There is no such run.", visitor), 404);
   });
   app.get("/costs", async (context) =>
-    sent(context, await pages.costsPage(from, context.var.visitor, context.req.query())),
+    pages.sendPage(context, await pages.costsPage(from, context.var.visitor, context.req.query())),
   );
   app.get("/drift", async (context) =>
-    sent(context, await pages.driftPage(from, context.var.visitor, context.req.query())),
+    pages.sendPage(context, await pages.driftPage(from, context.var.visitor, context.req.query())),
   );
-  app.get("/agents", (context) => sent(context, pages.agentsPage(from, context.var.visitor)));
+  app.get("/agents", (context) => pages.sendPage(context, pages.agentsPage(from, context.var.visitor)));
 
-  app.post("/approvals/:code", (context) =>
-    doing(context, async () => {
-      const question = context.req.param("code");
-      await answerAsOperator(deps, question, (await context.req.parseBody())["answer"]);
-      return { question };
-    }),
-  );
-  app.post("/jobs/:name", (context) =>
-    doing(context, async () => {
-      const job = context.req.param("name");
-      await rerunJob(deps, job);
-      return { job };
-    }),
-  );
+  app.post("/approvals/:code", async (context) => {
+    const question = context.req.param("code");
+    await answerAsOperator(deps, question, (await context.req.parseBody())["answer"]);
+    return context.redirect(overviewWith({ question }), 303);
+  });
+  app.post("/jobs/:name", async (context) => {
+    const job = context.req.param("name");
+    await rerunJob(deps, job);
+    return context.redirect(overviewWith({ job }), 303);
+  });
   app.post("/logout", async (context) => {
     const { visitor } = context.var;
     if (visitor.by === "session") await endSession(sql, visitor.session);
@@ -125,15 +121,23 @@ export function createOpsFunction({ deps, parts }: OpsDeps): OpsApp {
   app.all("*", (context) =>
     context.html(pages.problemPage("Not found", "There is no such page.", context.var.visitor), 404),
   );
+  app.onError((thrown, context) => {
+    const known = thrown instanceof ClawError && thrown.status < 500 ? thrown : undefined;
+    if (!known) log.error({ err: thrown, method: context.req.method, path: context.req.path }, "request failed");
+    const problem = known?.message ?? "It failed: the gateway's log says why.";
+    return context.html(pages.problemPage("Not done", problem, context.var.visitor), (known?.status ?? 500) as 500);
+  });
   return app;
 }
+
+/** The overview says what came of an act, by what the ledger has of it. */
+const overviewWith = (act: Record<string, string>): string => `/ops?${new URLSearchParams(act).toString()}`;
 
 const strangeHost =
   "The page does not answer under this name: set ops.url in the config to the address that you open it by, and reload the gateway.";
 const notMeant = "The browser did not say that a page of yours sent this: open the page anew, and try again.";
-const tooLong = pages.problemPage("Not done", "This is more than any form here sends.");
 
-const sent = pages.sendPage;
+const tooLong = pages.problemPage("Not done", "This is more than any form here sends.");
 
 const isSafe = (context: Context): boolean => ["GET", "HEAD"].includes(context.req.method);
 
@@ -145,16 +149,3 @@ const cookieOf = (url: string | undefined) =>
 const addressOf = (context: Context): string =>
   (context.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket
     ?.remoteAddress ?? "unknown";
-
-/** Does it, and leads to the overview, which says what came of it; what cannot be done is told. */
-async function doing(
-  context: Context<{ Variables: { visitor: Visitor } }>,
-  act: () => Promise<Record<string, string>>,
-): Promise<Response> {
-  try {
-    return context.redirect(`/ops?${new URLSearchParams(await act()).toString()}`, 303);
-  } catch (thrown) {
-    if (!(thrown instanceof ClawError)) throw thrown;
-    return context.html(pages.problemPage("Not done", thrown.message, context.var.visitor), thrown.status as 400);
-  }
-}

@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import { visible } from "../../lib/conversation/visible.ts";
 import { shortId } from "../../lib/ledger/runs.ts";
 import { shortTime } from "../../lib/time/names.ts";
-import { minuteOf } from "../../lib/time/wall-clock.ts";
+import { minuteOf, timeOf } from "../../lib/time/wall-clock.ts";
 
 /** A piece of a page, escaped. */
 export type Markup = ReturnType<typeof html>;
@@ -26,18 +26,25 @@ export const when = (at: Date | undefined | null, timezone: string): Markup =>
       >`
     : dash;
 
+/** The same to the second, without its day. */
+export const exactTime = (at: Date, timezone: string): Markup =>
+  html`<time class="hint" datetime="${at.toISOString()}"
+    >${timeOf(at, timezone)}:${String(at.getUTCSeconds()).padStart(2, "0")}</time
+  >`;
+
 const tones = {
   good: ["done", "ok", "allow", "approved", "sent", "quiet"],
   busy: ["running", "new", "delivering", "pending", "sending"],
-  wait: ["waiting", "ask", "missed", "unknown", "cancelled", "expired", "not well"],
+  wait: ["waiting", "ask", "missed", "unknown", "cancelled", "expired"],
   bad: ["failed", "deny", "denied", "error"],
 };
 
+/** How well a state is, as a class of the style sheet. */
+export const toneOf = (word: string): string =>
+  Object.entries(tones).find(([, words]) => words.includes(word))?.[0] ?? "plain";
+
 /** A state as a word with a mark whose colour only repeats it. */
-export function state(word: string): Markup {
-  const tone = Object.entries(tones).find(([, words]) => words.includes(word))?.[0] ?? "plain";
-  return html`<span class="state ${tone}">${word}</span>`;
-}
+export const state = (word: string): Markup => html`<span class="state ${toneOf(word)}">${word}</span>`;
 
 /** In the currency of the config's prices. */
 export const money = (amount: number | null | undefined): Markup =>

@@ -1,24 +1,18 @@
 /** From a request to a page: what is asked of the ledgers, and which view shows it. */
 import type { Context } from "hono";
 import { html } from "hono/html";
+import { costKeys, costsBy, totalOf } from "../../lib/audit/costs.ts";
+import { forecast } from "../../lib/audit/forecast.ts";
 import { gatewayOpener } from "../../lib/audit/open-run.ts";
+import { listRuns } from "../../lib/audit/runs.ts";
+import { timelineOf } from "../../lib/audit/timeline.ts";
 import type { ConversationDeps } from "../../lib/conversation/deps.ts";
 import { findApproval, listApprovals } from "../../lib/ledger/approvals.ts";
 import { latestAttempt, latestSlots } from "../../lib/ledger/job-slots.ts";
 import { shortId } from "../../lib/ledger/runs.ts";
 import { dayOf, startOfDay } from "../../lib/time/wall-clock.ts";
 import { type HealthDeps, healthOf } from "../health.ts";
-import {
-  agentDays,
-  costKeys,
-  costsBy,
-  driftAlerts,
-  forecast,
-  latestCheckpoint,
-  listRuns,
-  openRuns,
-  timelineOf,
-} from "./data.ts";
+import { agentDays, driftAlerts, latestCheckpoint, openRuns } from "./data.ts";
 import { code, type Markup, runLink, state } from "./html.ts";
 import { type Page, renderPage } from "./layout.ts";
 import { agentsView } from "./views/agents.ts";
@@ -59,8 +53,7 @@ export async function overviewPage({ deps, parts }: PageDeps, visitor: Visitor, 
     driftAlerts(sql, shownAlerts),
     noticeOf(deps, query),
   ]);
-  const spent = today.reduce((sum, { cost }) => sum + cost, 0);
-  const facts = { health, approvals, open, slots, today: spent, month, checkpoint, alerts };
+  const facts = { health, approvals, open, slots, today: totalOf(today).cost, month, checkpoint, alerts };
   return { title: "Overview", view: "/ops", visitor, body: overviewView({ config, visitor, notice, ...facts }) };
 }
 
@@ -80,8 +73,7 @@ async function noticeOf({ sql, keyring }: PageDeps["deps"], query: Query): Promi
 export async function runsPage({ deps }: PageDeps, visitor: Visitor, query: Query): Promise<Page> {
   const config = deps.config();
   const filter = filterOf(query, config.timezone);
-  const after = uuid.test(query["after"] ?? "") ? query["after"] : undefined;
-  const { runs, next } = await listRuns(deps.sql, filter, { ...(after && { after }), limit: runsOnPage });
+  const { runs, next } = await listRuns(deps.sql, filter, { after: query["after"], limit: runsOnPage });
   return { title: "Runs", view: "/ops/runs", visitor, body: runsView({ config, query, filter, runs, next }) };
 }
 
@@ -103,7 +95,7 @@ export async function costsPage({ deps }: PageDeps, visitor: Visitor, query: Que
     costsBy(deps.sql, { by, from, to: now, timezone }),
     forecast(deps.sql, { timezone, now }),
   ]);
-  return { title: "Costs", view: "/ops/costs", visitor, charts: true, body: costsView({ by, days, rows, ...month }) };
+  return { title: "Costs", view: "/ops/costs", visitor, charts: true, body: costsView({ by, days, rows, month }) };
 }
 
 export async function driftPage({ deps }: PageDeps, visitor: Visitor, query: Query): Promise<Page> {

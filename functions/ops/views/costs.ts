@@ -1,6 +1,7 @@
 import { html } from "hono/html";
-import { type CostKey, costKeys, type CostRow } from "../data.ts";
-import { count, empty, type Markup, money, section, shown, table } from "../html.ts";
+import { type CostKey, costKeys, type CostRow, totalOf } from "../../../lib/audit/costs.ts";
+import type { Forecast } from "../../../lib/audit/forecast.ts";
+import { count, empty, type Markup, money, moneyText, section, shown, table } from "../html.ts";
 
 /** Spans that can be chosen, in days. */
 export const costSpans = [7, 30, 90, 365] as const;
@@ -9,28 +10,32 @@ export interface CostsPage {
   readonly by: CostKey;
   readonly days: (typeof costSpans)[number];
   readonly rows: readonly CostRow[];
-  readonly spent: number;
-  readonly expected: number;
+  readonly month: Forecast;
 }
 
 /** What the models cost, by what the reader chose. */
-export function costsView({ by, days, rows, spent, expected }: CostsPage): Markup {
-  const unpriced = rows.reduce((sum, { withoutCost }) => sum + withoutCost, 0);
+export function costsView({ by, days, rows, month }: CostsPage): Markup {
+  const { cost, withoutCost: unpriced } = totalOf(rows);
   const link = (key: CostKey, span: number): string => `/ops/costs?by=${key}&days=${span}`;
   const tab = (here: boolean, href: string, name: string): Markup =>
     html`<a href="${href}" ${here ? html`aria-current="true"` : ""}>${name}</a>`;
   return html`<dl class="figures">
       <div>
         <dt>This month</dt>
-        <dd>${money(spent)}</dd>
+        <dd>${money(month.spent)}</dd>
       </div>
       <div>
         <dt>Expected by its end</dt>
-        <dd>${money(expected)}</dd>
+        <dd>
+          ${money(month.expected)}
+          <span class="hint"
+            >${month.method === "none" ? "too early for a forecast" : html`four times in five ${moneyText(month.low)} to ${moneyText(month.high)}`}</span
+          >
+        </dd>
       </div>
       <div>
         <dt>In these ${days} days</dt>
-        <dd>${money(rows.reduce((sum, { cost }) => sum + cost, 0))}</dd>
+        <dd>${money(cost)}</dd>
       </div>
     </dl>
     <nav class="tabs" aria-label="Grouped by">
@@ -63,7 +68,7 @@ const costTable = (by: CostKey, rows: readonly CostRow[]): Markup =>
         (head) => ({ head, figure: true }) as const,
       ),
     ],
-    rows.map((row) => [
+    (by === "day" || by === "month" ? rows.toReversed() : rows).map((row) => [
       row.key === "" ? "in chats" : shown(row.key),
       money(row.cost),
       ...[row.calls, row.inputTokens, row.cachedTokens, row.outputTokens, row.reasoningTokens, row.withoutCost].map(

@@ -45,19 +45,16 @@ const dayTable = (agent: string, days: readonly AgentDay[]): Markup =>
     `${agent} day by day`,
     [
       { head: "Day" },
-      ...["Cost", "Runs", "Failed", "Denials", "Steps", "Tokens", "Took"].map(
-        (head) => ({ head, figure: true }) as const,
-      ),
+      ...["Cost", "Runs", "Failed", "Steps", "Tokens", "Took"].map((head) => ({ head, figure: true }) as const),
     ],
-    days.map(({ day, cost, runs, failed, denials, steps, tokens, seconds }) => [
+    days.map(({ day, cost, runs, failed, steps, tokens, seconds }) => [
       day,
       money(cost),
       count(runs),
       count(failed),
-      count(denials),
       html`<data value="${steps}">${steps.toFixed(1)}</data>`,
       count(tokens),
-      duration(seconds * 1000),
+      duration(seconds === null ? null : seconds * 1000),
     ]),
     { narrow: "scroll", chart: "money" },
   );

@@ -2,14 +2,30 @@
 import { html } from "hono/html";
 import type { Config, Job } from "../../../lib/config/config.ts";
 import { shownArguments } from "../../../lib/conversation/visible.ts";
+import type { Forecast } from "../../../lib/audit/forecast.ts";
+import type { RunRow } from "../../../lib/audit/runs.ts";
 import { slotName } from "../../../lib/jobs/slot-name.ts";
 import type { StoredApproval } from "../../../lib/ledger/approvals.ts";
 import type { JobSlot } from "../../../lib/ledger/job-slots.ts";
 import { nextSlot } from "../../../lib/time/slots.ts";
 import { timetableWords } from "../../../lib/time/timetable-words.ts";
 import type { PartHealth } from "../../health.ts";
-import type { CheckpointRow, DriftAlert, RunRow } from "../data.ts";
-import { block, code, empty, facts, type Markup, money, runLink, section, shown, state, table, when } from "../html.ts";
+import type { CheckpointRow, DriftAlert } from "../data.ts";
+import {
+  block,
+  code,
+  empty,
+  facts,
+  type Markup,
+  money,
+  moneyText,
+  runLink,
+  section,
+  shown,
+  state,
+  table,
+  when,
+} from "../html.ts";
 import { tokenField } from "../layout.ts";
 import type { Visitor } from "../visitor.ts";
 import { alertList } from "./drift.ts";
@@ -26,7 +42,7 @@ export interface Overview {
   /** The latest attempt at the latest slot of each job. */
   readonly slots: readonly JobSlot[];
   readonly today: number;
-  readonly month: { readonly spent: number; readonly expected: number };
+  readonly month: Forecast;
   readonly checkpoint: CheckpointRow | undefined;
   readonly alerts: readonly DriftAlert[];
 }
@@ -55,7 +71,7 @@ function figures({ health, approvals, open, today, month }: Overview): Markup {
     ["Running now", open.length],
     ["Waiting for a yes", approvals.length],
     ["Spent today", money(today)],
-    ["Spent this month", money(month.spent), `${month.expected.toFixed(2)} expected`],
+    ["Spent this month", money(month.spent), expectation(month)],
   ];
   return html`<dl class="figures">
     ${pairs.map(
@@ -67,6 +83,12 @@ function figures({ health, approvals, open, today, month }: Overview): Markup {
     )}
   </dl>`;
 }
+
+/** Such as `41.20 expected, 38 to 45`. */
+const expectation = ({ expected, low, high, method }: Forecast): string =>
+  method === "none"
+    ? "too early for a forecast"
+    : `${moneyText(expected)} expected, ${moneyText(low)} to ${moneyText(high)}`;
 
 function questionView(question: StoredApproval, visitor: Visitor, timezone: string): Markup {
   const { code: key, agent, tool, principal, rule, runId, shown: call, expiresAt } = question;

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { mostEntries, type Timeline } from "../data.ts";
+import type { Timeline } from "../../../lib/audit/timeline.ts";
 import {
   code,
   type Content,
@@ -18,9 +18,14 @@ import {
 import { entryView } from "./entry.ts";
 import { runTable } from "./runs.ts";
 
+/** Rows that are shown; no browser is served a journal of any length. */
+const mostRows = 500;
+
 /** One run: what it was, all that it did, what was sent, what it asked of others. */
-export function runView({ run, entries, children, delivery }: Timeline, timezone: string): Markup {
-  const { parentRunId, taint, seconds } = run;
+export function runView(timeline: Timeline, timezone: string): Markup {
+  const { run, access, rows, parent, children, approvals, deliveries } = timeline;
+  const { taint, seconds } = run;
+  const pending = approvals.filter((question) => question.state === "pending");
   return html`${section(
     "What it was",
     facts([
@@ -34,24 +39,30 @@ export function runView({ run, entries, children, delivery }: Timeline, timezone
       ["Steps", count(run.steps)],
       ["Tokens", tokens(run)],
       ["Tainted by", taint === null ? undefined : shown(taint)],
-      ["Asked for by", parentRunId === null ? undefined : runLink(parentRunId)],
+      ["Belongs to", parent && html`${runLink(parent.id)} of ${parent.agent}`],
       ["Policy", code(run.policyHash.slice(0, 12))],
       ["Prompt", code(run.promptHash.slice(0, 12))],
       ["Whole id", code(run.id)],
-      ["Chain", chain(run.checkpoint, entries)],
+      ["Chain", chainOf(timeline)],
     ]),
   )}
-  ${sealNotice(run)}
+  ${sealNotice(access, run.id)}
+  ${pending.map(
+    ({ code: key, tool }) =>
+      html`<p class="notice">
+        It waits for a yes to ${code(tool)}: question ${key}, on the <a href="/ops">overview</a>.
+      </p>`,
+  )}
   ${section(
     "Timeline",
     html`<ol class="timeline">
-      ${entries.map((entry) => entryView(entry, timezone))}
+      ${rows.slice(0, mostRows).map((row) => entryView(row, timezone))}
     </ol>`,
-    entries.length === mostEntries
-      ? `the first ${mostEntries} rows; claw audit show has all`
-      : `${entries.length} rows`,
+    rows.length > mostRows
+      ? `the first ${mostRows} of ${rows.length} rows; claw audit show has all`
+      : `${rows.length} rows`,
   )}
-  ${delivery.length === 0 ? "" : section("Delivery", deliveryTable(delivery, timezone))}
+  ${deliveries.length === 0 ? "" : section("Delivery", deliveryTable(deliveries, timezone))}
   ${
     children.length === 0
       ? ""
@@ -65,26 +76,29 @@ const tokens = ({ inputTokens, outputTokens, cachedTokens }: Timeline["run"]): C
     : html`${count(inputTokens)} in${cachedTokens ? html` (${count(cachedTokens)} cached)` : ""}, ${count(outputTokens)}
       out`;
 
-function chain(checkpoint: number | null, entries: Timeline["entries"]): Markup {
-  const last = entries.at(-1);
-  const hash = last
-    ? html` <code title="Hash of its last row">${Buffer.from(last.row.hash).toString("hex").slice(0, 12)}</code>`
-    : "";
-  return checkpoint === null ? html`in no checkpoint yet${hash}` : html`in checkpoint ${checkpoint}${hash}`;
+/** Whether its rows follow from one another, and whether their end is signed: see docs/audit.md. */
+function chainOf({ run: { checkpoint }, chain: { rows, broken } }: Timeline): Markup {
+  const signed = checkpoint === null ? "in no checkpoint yet" : `in checkpoint ${checkpoint}`;
+  return broken
+    ? html`<strong class="problem">broken at row ${broken.seq}: ${broken.why}</strong>`
+    : html`<span class="state good">whole</span>, ${rows} rows, ${signed}`;
 }
 
 /** Why what was said is not shown, where it is not. */
-function sealNotice({ id, openedBy }: Timeline["run"]): Markup {
-  if (openedBy === "gateway") return html``;
-  return openedBy === "erased"
-    ? html`<p class="notice">What was said in this run was erased. What it did is still known.</p>`
-    : html`<p class="notice">
-        What was said can be opened by the operator's identity alone:
-        <code>claw audit show ${id} --identity FILE</code>
+function sealNotice(access: Timeline["access"], id: string): Markup {
+  switch (access) {
+    case "opened":
+      return html``;
+    case "erased":
+      return html`<p class="notice">What was said in this run was erased. What it did is still known.</p>`;
+    case "sealed":
+      return html`<p class="notice">
+        Only the operator's identity opens what was said: <code>claw audit show ${id} --identity FILE</code>
       </p>`;
+  }
 }
 
-const deliveryTable = (parts: Timeline["delivery"], timezone: string): Markup =>
+const deliveryTable = (parts: Timeline["deliveries"], timezone: string): Markup =>
   table(
     "Messages of the run",
     [{ head: "To" }, { head: "State" }, { head: "Sent" }, { head: "Attempts", figure: true }, { head: "Reason" }],

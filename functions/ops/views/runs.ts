@@ -2,11 +2,11 @@
 import { html } from "hono/html";
 import type { Config } from "../../../lib/config/config.ts";
 import { instantOf, minuteOf } from "../../../lib/time/wall-clock.ts";
-import type { RunFilter, RunRow } from "../data.ts";
+import type { RunFilter, RunRow } from "../../../lib/audit/runs.ts";
 import { code, count, duration, empty, type Markup, money, runLink, section, state, table, when } from "../html.ts";
 
-const triggers = ["chat", "agent", "job", "replay"];
-const states = ["running", "waiting", "done", "failed", "cancelled"];
+const triggers = ["chat", "agent", "job", "replay"] as const;
+const states = ["running", "waiting", "done", "failed", "cancelled"] as const;
 
 /** What the form says, as it is asked of the ledger; what is no time or number is left out. */
 export function filterOf(query: Readonly<Record<string, string>>, timezone: string): RunFilter {
@@ -15,14 +15,15 @@ export function filterOf(query: Readonly<Record<string, string>>, timezone: stri
     const said = text(name);
     return said === undefined ? undefined : instantOf(said, timezone);
   };
-  const cost = Number(text("cost"));
-  const filter = {
+  const cost = Number(text("cost") ?? Number.NaN);
+  return {
     ...{ agent: text("agent"), principal: text("principal"), tool: text("tool"), job: text("job") },
-    ...{ trigger: text("trigger"), state: text("state"), requestId: text("request") },
-    ...{ denied: query["denied"] === "1" || undefined, since: at("since"), until: at("until") },
-    costAbove: text("cost") === undefined || !Number.isFinite(cost) ? undefined : cost,
+    trigger: triggers.find((trigger) => trigger === text("trigger")),
+    state: states.find((state) => state === text("state")),
+    denied: query["denied"] === "1" || undefined,
+    ...{ since: at("since"), until: at("until"), requestId: text("request") },
+    costAbove: Number.isFinite(cost) ? cost : undefined,
   };
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
 }
 
 export interface RunsPage {
@@ -34,7 +35,6 @@ export interface RunsPage {
 }
 
 export function runsView({ config, query, filter, runs, next }: RunsPage): Markup {
-  const following = new URLSearchParams({ ...query, after: next ?? "" }).toString();
   return html`${section("Filter", filterForm(config, filter))}
   ${section(
     "Runs",
@@ -45,16 +45,16 @@ export function runsView({ config, query, filter, runs, next }: RunsPage): Marku
     next === undefined && query["after"] === undefined
       ? ""
       : html`<nav class="tabs" aria-label="Pages">
-          ${query["after"] === undefined ? "" : html`<a href="?${firstPage(query)}">Newest</a>`}
-          ${next === undefined ? "" : html`<a rel="next" href="?${following}">Older</a>`}
+          ${query["after"] === undefined ? "" : html`<a href="${pageOf(query)}">Newest</a>`}
+          ${next === undefined ? "" : html`<a rel="next" href="${pageOf(query, next)}">Older</a>`}
         </nav>`
   }`;
 }
 
-function firstPage(query: Readonly<Record<string, string>>): string {
-  const first = new URLSearchParams(query);
-  first.delete("after");
-  return first.toString();
+/** The address of a page of the same list: the first, or the one after a run. */
+function pageOf(query: Readonly<Record<string, string>>, after?: string): string {
+  const said = Object.entries({ ...query, after: after ?? "" }).filter(([, value]) => value !== "");
+  return `/ops/runs?${new URLSearchParams(said).toString()}`;
 }
 
 /** Runs as a table, wherever they are shown. */
@@ -63,7 +63,7 @@ export const runTable = (caption: string, runs: readonly RunRow[], timezone: str
     caption,
     [
       ...["Run", "Began", "State", "Agent", "For", "By"].map((head) => ({ head })),
-      ...["Steps", "Tokens", "Cost", "Took"].map((head) => ({ head, figure: true }) as const),
+      ...["Calls", "Denied", "Tokens", "Cost", "Took"].map((head) => ({ head, figure: true }) as const),
     ],
     runs.map((run) => [
       runLink(run.id),
@@ -72,7 +72,8 @@ export const runTable = (caption: string, runs: readonly RunRow[], timezone: str
       run.agent,
       code(run.principal),
       run.job ?? run.trigger,
-      count(run.steps),
+      count(run.toolCalls),
+      run.denied === 0 ? undefined : count(run.denied),
       count(run.inputTokens === null ? null : run.inputTokens + (run.outputTokens ?? 0)),
       money(run.cost),
       duration(run.seconds === null ? null : run.seconds * 1000),
