@@ -61,7 +61,7 @@ export interface OpsStage extends Stage {
 export async function startOpsStage(): Promise<OpsStage> {
   const stage = await startStage({
     script,
-    backend: "price = { input = 2.5, cached_input = 0.25, output = 10 }",
+    backend: "price = { input = 2.5, cached = 0.25, output = 10 }",
     config: (toml) => `${withApprovals(toml)}\n${jobs}`,
   });
   const { sql, privateUrl: url } = stage.gateway;
