@@ -52,9 +52,8 @@ export const money = (amount: number | null | undefined): Markup =>
 
 /** Two digits, or as many as a small amount needs to be seen. */
 export function moneyText(amount: number): string {
-  if (amount === 0) return "0.00";
-  const digits = Math.abs(amount) >= 1 ? 2 : Math.abs(amount) >= 0.01 ? 3 : 5;
-  return amount.toLocaleString("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: digits });
+  const digits = amount === 0 || Math.abs(amount) >= 1 ? 2 : Math.abs(amount) >= 0.01 ? 3 : 5;
+  return amount.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** A whole number, grouped by thousands. */
@@ -116,17 +115,17 @@ export interface TableColumn {
 
 /**
  * A table. On a narrow screen `cards` shows each row as a card, with each cell's head beside it; `scroll` scrolls inside
- * its own frame. The roles are said outright, since some browsers drop them with `display: block`.
+ * its own frame. `chart`: charts.js draws the second column over the first. The roles are said outright, since some browsers drop them with `display: block`.
  */
 export function table(
   caption: string,
   columns: readonly TableColumn[],
   rows: readonly (readonly Content[])[],
-  options: { readonly narrow?: "cards" | "scroll"; readonly chart?: "money" | "count" } = {},
+  options: { readonly narrow?: "cards" | "scroll"; readonly chart?: boolean } = {},
 ): Markup {
-  const { narrow = "cards", chart } = options;
+  const { narrow = "cards", chart = false } = options;
   const kind = (column: TableColumn | undefined): string => (column?.figure ? "figure" : "");
-  const frame = html`<table class="${narrow}" role="table" ${chart === undefined ? "" : html`data-chart="${chart}"`}>
+  const whole = html`<table class="${narrow}" role="table" ${chart ? html`data-chart` : ""}>
     <caption class="unseen">
       ${caption}
     </caption>
@@ -150,8 +149,8 @@ export function table(
     </tbody>
   </table>`;
   return narrow === "scroll"
-    ? html`<div class="frame" role="region" aria-label="${caption}" tabindex="0">${frame}</div>`
-    : frame;
+    ? html`<div class="frame" role="region" aria-label="${caption}" tabindex="0">${whole}</div>`
+    : whole;
 }
 
 /** A part of a page under a heading. */

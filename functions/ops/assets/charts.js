@@ -1,22 +1,11 @@
-/** Draws the tables that say `data-chart`: the first column is the axis, each column of figures a line. Runs in browsers. */
+/** Draws the second column of each table that says `data-chart` over its first. Runs in browsers, after uPlot. */
 const height = 180;
 
-for (const table of document.querySelectorAll("table[data-chart]")) {
-  const chart = document.createElement("div");
-  chart.className = "chart";
-  // What it shows stands in the table below it.
-  chart.setAttribute("aria-hidden", "true");
-  (table.closest(".frame") ?? table).before(chart);
-  draw(chart, table);
-}
-
 function draw(chart, table) {
-  const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+  const name = table.tHead.rows[0].cells[1].textContent.trim();
   const rows = [...table.tBodies[0].rows];
-  if (rows.length < 2) return chart.remove();
   const labels = rows.map((row) => row.cells[0].textContent.trim());
-  const column = heads.indexOf(table.dataset.chartColumn ?? heads[1]);
-  const values = rows.map((row) => valueOf(row.cells[column]));
+  const values = rows.map((row) => valueOf(row.cells[1]));
   const inTime = labels.every((label) => /^\d{4}-\d{2}(-\d{2})?$/.test(label));
   // Tables have the newest first, charts the oldest.
   if (inTime) {
@@ -26,7 +15,7 @@ function draw(chart, table) {
   let plot;
   const make = () => {
     plot?.destroy();
-    plot = new uPlot(optionsOf(chart, heads[column], labels, inTime), [labels.map((_, at) => at), values], chart);
+    plot = new uPlot(optionsOf(chart, name, labels, inTime), [labels.map((_, at) => at), values], chart);
   };
   make();
   new ResizeObserver(() => plot.setSize({ width: chart.clientWidth, height })).observe(chart);
@@ -74,4 +63,15 @@ function colourOf(chart, kind) {
   const { color } = getComputedStyle(probe);
   probe.remove();
   return color;
+}
+
+for (const table of document.querySelectorAll("table[data-chart]")) {
+  // One bar says nothing.
+  if (table.tBodies[0].rows.length < 2) continue;
+  const chart = document.createElement("div");
+  chart.className = "chart";
+  // What it shows stands in the table below it.
+  chart.setAttribute("aria-hidden", "true");
+  (table.closest(".frame") ?? table).before(chart);
+  draw(chart, table);
 }

@@ -64,21 +64,31 @@ const limitsOf = ({ limits }: Agent): string =>
     )
     .join(", ");
 
-const tools = (names: readonly string[]): Content =>
+/** Names side by side. */
+const named = (names: readonly string[]): Content =>
   names.length === 0 ? undefined : html`<span class="tools">${names.map((name) => code(name))}</span>`;
 
-const peopleTable = (agent: Agent, people: readonly Access[]): Markup =>
-  table(
+/** Those who may do the same share a row. */
+function peopleTable(agent: Agent, people: readonly Access[]): Markup {
+  const alike = Map.groupBy(people, ({ who: _, channel: _channel, ...scope }) => JSON.stringify(scope));
+  return table(
     `Who may talk to ${agent.name}`,
     [{ head: "Who" }, { head: "Groups" }, { head: "May call" }, { head: "Asks first" }, { head: "Denied" }],
-    people.map(({ who, groups, granted, asked, denied }) => [
-      code(who),
-      groups.join(", "),
-      tools(granted),
-      tools(asked),
-      denied.length === 0 ? undefined : deniedList(denied),
-    ]),
+    [...alike.values()].flatMap(([first, ...others]) =>
+      first === undefined
+        ? []
+        : [
+            [
+              named([first, ...others].map(({ who }) => who)),
+              first.groups.join(", "),
+              named(first.granted),
+              named(first.asked),
+              first.denied.length === 0 ? undefined : deniedList(first.denied),
+            ],
+          ],
+    ),
   );
+}
 
 const deniedList = (denied: Access["denied"]): Markup =>
   html`<details>

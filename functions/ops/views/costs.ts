@@ -75,5 +75,5 @@ const costTable = (by: CostKey, rows: readonly CostRow[]): Markup =>
         (value) => count(value),
       ),
     ]),
-    { narrow: "scroll", chart: "money" },
+    { narrow: "scroll", chart: true },
   );

@@ -56,5 +56,5 @@ const dayTable = (agent: string, days: readonly AgentDay[]): Markup =>
       count(tokens),
       duration(seconds === null ? null : seconds * 1000),
     ]),
-    { narrow: "scroll", chart: "money" },
+    { narrow: "scroll", chart: true },
   );

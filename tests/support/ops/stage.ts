@@ -9,6 +9,9 @@ import { writeHistory } from "./history.ts";
 /** What no page may run, turn around or leave unseen. */
 export const hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e</pre>";
 
+/** Few enough to be looked at. */
+const owners = 'members = ["telegram:1001", "telegram:2001", "telegram:2002", "telegram:2003"]';
+
 const jobs = `
 [jobs.morning-briefing]
 agent = "ops"
@@ -62,7 +65,7 @@ export async function startOpsStage(): Promise<OpsStage> {
   const stage = await startStage({
     script,
     backend: "price = { input = 2.5, cached = 0.25, output = 10 }",
-    config: (toml) => `${withApprovals(toml)}\n${jobs}`,
+    config: (toml) => `${withApprovals(toml).replace(/members = \["telegram:1001", .*\]/, owners)}\n${jobs}`,
   });
   const { sql, privateUrl: url } = stage.gateway;
   await writeHistory(sql);
