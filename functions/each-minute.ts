@@ -1,13 +1,14 @@
 /** What the gateway's own clock does each minute. */
+import { watchDrift } from "../lib/audit/drift/watch.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { askForSlot } from "../lib/jobs/ask.ts";
 import { fireDue, type ReminderDeps } from "../lib/jobs/reminders.ts";
 import { askForDueJobs, type EachMinute } from "../lib/jobs/tick.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
 
-/** Jobs of the config where it keeps their time (`scheduler = "internal"`), and people's own schedules. */
+/** Jobs of the config where it keeps their time (`scheduler = "internal"`), people's own schedules, and agents that changed. */
 export const eachMinute = (
-  deps: Pick<ConversationDeps, "config" | "sql" | "keyring" | "wake" | "log">,
+  deps: Pick<ConversationDeps, "config" | "sql" | "keyring" | "wake" | "report" | "log">,
   { inbox, members }: Pick<ReminderDeps, "inbox" | "members">,
 ): EachMinute[] => [
   askForDueJobs({
@@ -16,4 +17,5 @@ export const eachMinute = (
     ask: (job, now) => askForSlot({ sql: deps.sql, wake: deps.wake, now: () => now }, { job, cause: "clock" }),
   }),
   (now) => fireDue({ sql: deps.sql, keyring: deps.keyring, inbox, members, log: deps.log }, now),
+  watchDrift(deps),
 ];

@@ -17,6 +17,7 @@ const modules: readonly CommandModule[] = [
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
   { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
   { name: "budgets", summary: "what is used of the daily budgets", load: () => import("./budgets.ts") },
+  { name: "drift", summary: "whether agents behave as they did", load: () => import("./drift.ts") },
   { name: "approvals", summary: "list and decide what agents ask for", load: () => import("./approvals.ts") },
   { name: "jobs", summary: "list and run scheduled jobs", load: () => import("./jobs.ts") },
   { name: "timers", summary: "write timers that ask for the jobs", load: () => import("./timers.ts") },
