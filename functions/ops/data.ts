@@ -1,6 +1,7 @@
 /** What the pages show of the ledgers beyond what lib/audit gives. */
 import { type RunRow, runRows } from "../../lib/audit/run-row.ts";
 import type { Sql } from "../../lib/db/client.ts";
+import type { DriftAlert } from "../../lib/ledger/drift-alerts.ts";
 
 /**
  * What runs or waits now, oldest first. Found by their indexes, since there is none of states: what runs by its lane's, what
@@ -34,17 +35,13 @@ export async function latestCheckpoint(sql: Sql): Promise<CheckpointRow | undefi
   return row;
 }
 
-/** What was found to have changed in an agent; `facts` as lib/audit/drift writes them. */
-export interface DriftAlert {
-  readonly agent: string;
-  readonly metric: string;
-  readonly raisedAt: Date;
-  readonly facts: Readonly<Record<string, unknown>>;
+/** The latest alerts of all agents since an instant, newest first. */
+export async function latestAlerts(sql: Sql, since: Date, limit: number): Promise<DriftAlert[]> {
+  const rows = await sql<DriftAlert[]>`
+    select agent, at, raised_at as "raisedAt", facts as finding from drift_alerts
+    where raised_at > ${since} order by raised_at desc limit ${limit}`;
+  return [...rows];
 }
-
-/** The latest alerts, newest first. */
-export const driftAlerts = (sql: Sql, limit: number): Promise<DriftAlert[]> => sql<DriftAlert[]>`
-  select agent, metric, raised_at as "raisedAt", facts from drift_alerts order by raised_at desc limit ${limit}`;
 
 /** The runs of one agent on one day: how many, and the means of a run. */
 export interface AgentDay {

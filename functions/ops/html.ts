@@ -33,10 +33,10 @@ export const exactTime = (at: Date, timezone: string): Markup =>
   >`;
 
 const tones = {
-  good: ["done", "ok", "allow", "approved", "sent", "quiet"],
+  good: ["done", "ok", "allow", "approved", "sent", "quiet", "steady"],
   busy: ["running", "new", "delivering", "pending", "sending"],
-  wait: ["waiting", "ask", "missed", "unknown", "cancelled", "expired"],
-  bad: ["failed", "deny", "denied", "error"],
+  wait: ["waiting", "ask", "missed", "unknown", "cancelled", "expired", "moving"],
+  bad: ["failed", "deny", "denied", "error", "changed"],
 };
 
 /** How well a state is, as a class of the style sheet. */

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import { costKeys, costsBy, totalOf } from "../../lib/audit/costs.ts";
+import { driftReport } from "../../lib/audit/drift/report.ts";
 import { forecast } from "../../lib/audit/forecast.ts";
 import { gatewayOpener } from "../../lib/audit/open-run.ts";
 import { listRuns } from "../../lib/audit/runs.ts";
@@ -12,7 +13,7 @@ import { latestAttempt, latestSlots } from "../../lib/ledger/job-slots.ts";
 import { shortId } from "../../lib/ledger/runs.ts";
 import { dayOf, startOfDay } from "../../lib/time/wall-clock.ts";
 import { type HealthDeps, healthOf } from "../health.ts";
-import { agentDays, driftAlerts, latestCheckpoint, openRuns } from "./data.ts";
+import { agentDays, latestAlerts, latestCheckpoint, openRuns } from "./data.ts";
 import { code, type Markup, runLink, state } from "./html.ts";
 import { type Page, renderPage } from "./layout.ts";
 import { agentsView } from "./views/agents.ts";
@@ -34,6 +35,8 @@ const shownOpen = 50;
 const shownAlerts = 10;
 const runsOnPage = 50;
 const driftDays = 60;
+/** An alert stays on the overview for so long. */
+const alertDays = 14;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export async function overviewPage({ deps, parts }: PageDeps, visitor: Visitor, query: Query): Promise<Page> {
@@ -50,7 +53,7 @@ export async function overviewPage({ deps, parts }: PageDeps, visitor: Visitor, 
     costsBy(sql, { by: "day", from, to: now, timezone }),
     forecast(sql, { timezone, now }),
     latestCheckpoint(sql),
-    driftAlerts(sql, shownAlerts),
+    latestAlerts(sql, new Date(now.getTime() - alertDays * dayMs), shownAlerts),
     noticeOf(deps, query),
   ]);
   const facts = { health, approvals, open, slots, today: totalOf(today).cost, month, checkpoint, alerts };
@@ -99,16 +102,15 @@ export async function costsPage({ deps }: PageDeps, visitor: Visitor, query: Que
 }
 
 export async function driftPage({ deps }: PageDeps, visitor: Visitor, query: Query): Promise<Page> {
-  const { agents, timezone } = deps.config();
+  const { agents, timezone, drift } = deps.config();
   const names = [...agents.keys()];
   const agent = names.find((name) => name === query["agent"]) ?? names[0] ?? "";
   const from = new Date(Date.now() - driftDays * dayMs);
-  const [days, alerts] = await Promise.all([
+  const [days, report] = await Promise.all([
     agentDays(deps.sql, { agent, from, timezone }),
-    driftAlerts(deps.sql, shownAlerts),
+    driftReport(deps.sql, agent, { baselineRuns: drift.baseline_runs }),
   ]);
-  const own = alerts.filter((alert) => alert.agent === agent);
-  const body = driftView({ agent, agents: names, days, alerts: own, timezone });
+  const body = driftView({ report, agents: names, days, timezone });
   return { title: `Drift of ${agent}`, view: "/ops/drift", visitor, charts: true, body };
 }
 

@@ -6,11 +6,12 @@ import type { Forecast } from "../../../lib/audit/forecast.ts";
 import type { RunRow } from "../../../lib/audit/runs.ts";
 import { slotName } from "../../../lib/jobs/slot-name.ts";
 import type { StoredApproval } from "../../../lib/ledger/approvals.ts";
+import type { DriftAlert } from "../../../lib/ledger/drift-alerts.ts";
 import type { JobSlot } from "../../../lib/ledger/job-slots.ts";
 import { nextSlot } from "../../../lib/time/slots.ts";
 import { timetableWords } from "../../../lib/time/timetable-words.ts";
 import type { PartHealth } from "../../health.ts";
-import type { CheckpointRow, DriftAlert } from "../data.ts";
+import type { CheckpointRow } from "../data.ts";
 import {
   block,
   code,

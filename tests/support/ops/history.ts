@@ -1,4 +1,5 @@
 /** Runs and calls of two months, as figures alone: nothing is sealed in them, and their rows are no chains. */
+import { keepDriftAlerts } from "../../../lib/ledger/drift-alerts.ts";
 import type { Sql } from "../../../lib/db/client.ts";
 
 /** Writes them, with the jobs' slots, a checkpoint and an alert. The same each time but for the day it is. */
@@ -34,7 +35,15 @@ export async function writeHistory(sql: Sql): Promise<void> {
     insert into checkpoints (number, at, runs, heads_hash, previous_hash, hash, signature, public_key)
     select 1, now() - interval '25 minutes', 356, zero, zero, zero, zero, zero
     from (select decode(repeat('00', 32), 'hex') as zero) as hashes`;
-  await sql`
-    insert into drift_alerts (agent, metric, at, facts)
-    values ('ops', 'cost', now() - interval '2 days', ${sql.json({ before: 0.011, now: 0.019, runs: 30 })})`;
+  const [example] = await sql<
+    { id: string }[]
+  >`select id from runs where agent = 'ops' order by started_at desc limit 1`;
+  const since = new Date(Date.now() - 2 * 86_400_000).toISOString();
+  await keepDriftAlerts(sql, "ops", [
+    {
+      ...{ metric: "cost", title: "cost", unit: "money", kind: "chat", before: 0.011, after: 0.019, score: 1.4 },
+      ...{ since, runs: 30, baseline: 200, examples: [example?.id ?? ""] },
+      causes: [{ what: "served model", before: "stand-in-2026", after: "stand-in-2026-mini", at: since }],
+    },
+  ]);
 }
