@@ -93,6 +93,11 @@ export function block(label: string, text: string): Markup {
       </div>`;
 }
 
+const longFrom = 24;
+
+/** Long words get a line of their own. */
+const lengthOf = (value: Content): string => (typeof value === "string" && value.length >= longFrom ? "long" : "");
+
 /** Pairs of a name and a value; those without a value are left out. */
 export const facts = (pairs: readonly (readonly [string, Content])[]): Markup =>
   html`<dl class="facts">
@@ -100,7 +105,7 @@ export const facts = (pairs: readonly (readonly [string, Content])[]): Markup =>
       .filter(([, value]) => value !== undefined && value !== "")
       .map(
         ([name, value]) =>
-          html`<div>
+          html`<div class="${lengthOf(value)}">
             <dt>${name}</dt>
             <dd>${value}</dd>
           </div>`,

@@ -14,9 +14,9 @@ const { browser, stop } = await openBrowser();
 
 const pictures = [
   { name: "overview", path: "/ops", theme: "light", width: 1280, height: 900 },
-  { name: "overview-dark", path: "/ops", theme: "dark", width: 1280, height: 900 },
   { name: "run", path: `/ops/runs/${stage.runs.usual}`, theme: "light", width: 1280, height: 1100 },
   { name: "costs", path: "/ops/costs", theme: "dark", width: 1280, height: 800 },
+  { name: "drift", path: "/ops/drift", theme: "light", width: 1280, height: 900 },
   { name: "agents", path: "/ops/agents", theme: "light", width: 1280, height: 800 },
   { name: "phone", path: "/ops", theme: "light", width: 390, height: 844 },
 ] as const;

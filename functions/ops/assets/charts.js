@@ -2,7 +2,7 @@
 const height = 180;
 
 function draw(chart, table) {
-  const name = table.tHead.rows[0].cells[1].textContent.trim();
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
   const rows = [...table.tBodies[0].rows];
   const labels = rows.map((row) => row.cells[0].textContent.trim());
   const values = rows.map((row) => valueOf(row.cells[1]));
@@ -15,7 +15,7 @@ function draw(chart, table) {
   let plot;
   const make = () => {
     plot?.destroy();
-    plot = new uPlot(optionsOf(chart, name, labels, inTime), [labels.map((_, at) => at), values], chart);
+    plot = new uPlot(optionsOf(chart, names, labels, inTime), [labels.map((_, at) => at), values], chart);
   };
   make();
   new ResizeObserver(() => plot.setSize({ width: chart.clientWidth, height })).observe(chart);
@@ -27,7 +27,7 @@ const valueOf = (cell) => {
   return data === null ? null : Number(data.value);
 };
 
-function optionsOf(chart, name, labels, inTime) {
+function optionsOf(chart, names, labels, inTime) {
   const muted = getComputedStyle(chart).color;
   const [line, grid] = ["series", "grid"].map((kind) => colourOf(chart, kind));
   const axis = { stroke: muted, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
@@ -41,7 +41,7 @@ function optionsOf(chart, name, labels, inTime) {
       { ...axis, size: 64 },
     ],
     series: [
-      { label: "", value: (_, at) => (at === null ? "" : labelAt(at)) },
+      { label: over, value: (_, at) => (at === null ? "" : labelAt(at)) },
       {
         label: name,
         stroke: line,

@@ -14,7 +14,11 @@ export interface OpenBrowser {
 const own = "/usr/bin/chromium";
 const startMs = 30_000;
 /** Nothing that asks other machines, or that a container lacks. */
-const quiet = ["--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking", "--no-first-run"];
+const quiet = [
+  ...["--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+  // Chromium started by playwright-core has none either: pictures are the same.
+  "--hide-scrollbars",
+];
 
 /** Opens it without a window; throws `PeersUnavailable` where there is none and none can be had. */
 export async function openBrowser(): Promise<OpenBrowser> {
