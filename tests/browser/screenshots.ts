@@ -10,7 +10,7 @@ const folder = join(import.meta.dirname, "../../docs/images");
 
 await globalSetup();
 const stage = await startOpsStage();
-const { browser, stop } = await openBrowser();
+const opened = await openBrowser();
 
 const pictures = [
   { name: "overview", path: "/ops", theme: "light", width: 1280, height: 900 },
@@ -24,7 +24,7 @@ const pictures = [
 try {
   const [name = "", value = ""] = (await stage.login()).split("=");
   for (const picture of pictures) {
-    const context = await browser.newContext({
+    const context = await opened.browser.newContext({
       viewport: { width: picture.width, height: picture.height },
       colorScheme: picture.theme,
     });
@@ -35,7 +35,7 @@ try {
     await context.close();
   }
 } finally {
-  await stop();
+  await opened.stop();
   await stage.stop();
   await globalTeardown();
 }

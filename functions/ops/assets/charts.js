@@ -27,7 +27,7 @@ const valueOf = (cell) => {
   return data === null ? null : Number(data.value);
 };
 
-function optionsOf(chart, names, labels, inTime) {
+function optionsOf(chart, [over, name], labels, inTime) {
   const muted = getComputedStyle(chart).color;
   const [line, grid] = ["series", "grid"].map((kind) => colourOf(chart, kind));
   const axis = { stroke: muted, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
