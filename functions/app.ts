@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { ClawError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import type { OpsApp } from "./ops.ts";
 
 /** What messaging gets in by: the webhook and the application service, nothing else. */
 export function createPublicApp(functions: {
@@ -13,8 +14,14 @@ export function createPublicApp(functions: {
 }
 
 /** What only the operator reaches. */
-export function createPrivateApp(functions: { readonly health: Hono; readonly jobs: Hono; readonly log: Log }): Hono {
-  return withErrors(new Hono().route("/", functions.health).route("/", functions.jobs), functions.log);
+export function createPrivateApp(functions: {
+  readonly health: Hono;
+  readonly jobs: Hono;
+  readonly ops: OpsApp;
+  readonly log: Log;
+}): Hono {
+  const app = new Hono().route("/", functions.health).route("/", functions.jobs).route("/ops", functions.ops);
+  return withErrors(app, functions.log);
 }
 
 /** One renderer for what a function throws; a body tells no more than a ClawError's code. */

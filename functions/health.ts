@@ -24,8 +24,7 @@ export function createHealthFunction({ parts, metrics, refresh }: HealthDeps): H
   let looked = -Infinity;
   const look = async (): Promise<Readonly<Record<string, PartHealth>>> => {
     looked = performance.now();
-    const names = Object.entries(await parts());
-    const states = await Promise.all(names.map(async ([name, ask]) => [name, await within(ask)] as const));
+    const states = await healthOf(parts);
     metrics.partOk.reset();
     for (const [part, { ok }] of states) metrics.partOk.set({ part }, ok ? 1 : 0);
     return Object.fromEntries(states);
@@ -51,6 +50,12 @@ const done = (work: () => Promise<unknown>): Promise<PartHealth> =>
     await work();
     return { ok: true, reason: "done" };
   });
+
+/** Every part by name with its state; one that does not answer in time is not well. */
+export async function healthOf(parts: HealthDeps["parts"]): Promise<(readonly [name: string, health: PartHealth])[]> {
+  const names = Object.entries(await parts());
+  return Promise.all(names.map(async ([name, ask]) => [name, await within(ask)] as const));
+}
 
 async function within(ask: () => Promise<PartHealth>): Promise<PartHealth> {
   let timer: NodeJS.Timeout | undefined;

@@ -9,8 +9,8 @@ import { dryRun } from "../lib/jobs/dry.ts";
 import { parseSlot, slotName } from "../lib/jobs/slot-name.ts";
 import { dueSlot, nextSlot } from "../lib/time/slots.ts";
 import { type JobSlot, latestSlots, type OpenSlot, slotById, slotsOf } from "../lib/ledger/job-slots.ts";
-import { isSecret } from "../lib/same-secret.ts";
 import { localName } from "../lib/time/wall-clock.ts";
+import { isBearer } from "./bearer.ts";
 
 export interface JobsDeps {
   readonly deps: ConversationDeps;
@@ -27,7 +27,7 @@ export function createJobsFunction({ deps, ending }: JobsDeps): Hono {
   const app = new Hono();
 
   app.use("/jobs/*", async (context, next) => {
-    if (isAllowed(config(), context.req.header("authorization"))) return next();
+    if (isBearer(config(), context.req.header("authorization"))) return next();
     context.header("www-authenticate", "Bearer");
     const message = config().token
       ? "send the header Authorization: Bearer TOKEN, with the token that listen.token of the config names"
@@ -69,11 +69,6 @@ export function createJobsFunction({ deps, ending }: JobsDeps): Hono {
     }),
   );
   return app;
-}
-
-function isAllowed({ token }: Config, authorization = ""): boolean {
-  const presented = /^Bearer (.+)$/i.exec(authorization)?.[1];
-  return token !== undefined && isSecret(presented, token);
 }
 
 /** Who may ask is told what was wrong with it. */

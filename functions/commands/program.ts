@@ -33,6 +33,7 @@ const modules: readonly CommandModule[] = [
     summary: "run recorded runs again on another model or prompt, touching nothing",
     load: () => import("./replay.ts"),
   },
+  { name: "ops", summary: "log in to the ops page", load: () => import("./ops.ts") },
   { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 

@@ -6,6 +6,7 @@ import type { Hono } from "hono";
 import { createPrivateApp, createPublicApp } from "../../functions/app.ts";
 import { createHealthFunction } from "../../functions/health.ts";
 import { createJobsFunction } from "../../functions/jobs.ts";
+import { createOpsFunction } from "../../functions/ops.ts";
 import { createTelegramFunction } from "../../functions/telegram.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { ConversationDeps } from "../../lib/conversation/deps.ts";
@@ -31,7 +32,8 @@ function setUp() {
     ending: new AbortController().signal,
   });
   const health = createHealthFunction({ parts: async () => ({}), metrics: createMetrics(), refresh: async () => {} });
-  return { publicApp, privateApp: createPrivateApp({ health, jobs, log }), inbox, config };
+  const ops = createOpsFunction({ deps: { config: () => config, log } as ConversationDeps, parts: async () => ({}) });
+  return { publicApp, privateApp: createPrivateApp({ health, jobs, ops, log }), inbox, config };
 }
 
 const routesOf = (app: Hono): string[] =>
@@ -66,12 +68,26 @@ describe("CVE-2026-25593: nobody changes the config over HTTP", () => {
     assert.deepEqual(routesOf(privateApp), [
       // Checks the token, and passes on.
       "ALL /jobs/*",
+      // Its guards, and what it does not know.
+      "ALL /ops/*",
       "GET /healthz",
       "GET /jobs",
       "GET /jobs/:name",
       "GET /metrics",
+      "GET /ops",
+      "GET /ops/agents",
+      "GET /ops/assets/:name",
+      "GET /ops/costs",
+      "GET /ops/drift",
+      "GET /ops/login",
+      "GET /ops/runs",
+      "GET /ops/runs/:id",
       "GET /readyz",
       "POST /jobs/:name",
+      "POST /ops/approvals/:code",
+      "POST /ops/jobs/:name",
+      "POST /ops/login",
+      "POST /ops/logout",
     ]);
   });
 

@@ -162,11 +162,16 @@ test("the MCP client is loaded on first use alone, and MCP servers are known to 
   assert.ok(early.has("lib/mcp/connection.ts") && !early.has("lib/mcp/client.ts"));
 });
 
-test("CVE-2026-28473: questions are decided by an approver's answer and by the operator's command, and nowhere else", () => {
+test("CVE-2026-28473: questions are decided by an approver's answer and by the operator, in a command or on the ops page, and nowhere else", () => {
   const deciders = files.filter(
     (file) => /\bdecideApproval\b/.test(codeOf(file)) && file !== "lib/ledger/approvals.ts",
   );
-  assert.deepEqual(deciders.sort(), ["functions/commands/approvals.ts", "lib/conversation/approval.ts"]);
+  assert.deepEqual(deciders.sort(), [
+    "functions/commands/approvals.ts",
+    // Behind a login by `claw ops link` or listen.token, both of which are the operator's alone.
+    "functions/ops/acts.ts",
+    "lib/conversation/approval.ts",
+  ]);
   const updaters = files.filter((file) => /update\s+approvals\b/.test(codeOf(file)));
   assert.deepEqual(updaters, ["lib/ledger/approvals.ts"]);
 });
