@@ -1,4 +1,5 @@
 /** What the gateway's own clock does each minute. */
+import { createRetention } from "../lib/audit/retention.ts";
 import type { ConversationDeps } from "../lib/conversation/deps.ts";
 import { askForSlot } from "../lib/jobs/ask.ts";
 import { fireDue, type ReminderDeps } from "../lib/jobs/reminders.ts";
@@ -15,5 +16,6 @@ export const eachMinute = (
     knownSince: (names) => knownSince(deps.sql, names),
     ask: (job, now) => askForSlot({ sql: deps.sql, wake: deps.wake, now: () => now }, { job, cause: "clock" }),
   }),
+  createRetention(deps),
   (now) => fireDue({ sql: deps.sql, keyring: deps.keyring, inbox, members, log: deps.log }, now),
 ];

@@ -1,4 +1,5 @@
 /** The gateway as one object: dependencies made, listening, working; drained and closed again. */
+import { createAuditKeys } from "../lib/audit/audit-keys.ts";
 import type { Config } from "../lib/config/config.ts";
 import type { ConfigHolder } from "../lib/config/reload.ts";
 import { Cancellations } from "../lib/conversation/cancellations.ts";
@@ -13,7 +14,7 @@ import { isJobLane, passJob } from "../lib/jobs/pass.ts";
 import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
 import { migrate } from "../lib/db/migrate.ts";
-import { asApp } from "../lib/db/roles.ts";
+import { asApp, worksAsOwner } from "../lib/db/roles.ts";
 import { watchAlerts } from "../lib/jobs/alert-watch.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
@@ -73,6 +74,8 @@ export interface GatewayOptions {
   readonly ownTools?: readonly Tool[];
   /** A migrated or new PostgreSQL database. */
   readonly databaseUrl: string;
+  /** Of who migrates it, where that is another user. */
+  readonly ownerUrl?: string | undefined;
   readonly log: Log;
 }
 
@@ -94,10 +97,19 @@ const hourMs = 3_600_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, onConfig, ownTools = [], log } = options;
   const settings = config();
-  await migrate(options.databaseUrl);
+  await migrate(options.ownerUrl ?? options.databaseUrl, options.ownerUrl && options.databaseUrl);
   const databaseUrl = await asApp(options.databaseUrl);
-  const keyring = createKeyring(settings.key.reveal());
   const sql = connect(databaseUrl, { max: settings.database.pool });
+  if (await worksAsOwner(sql))
+    log.warn(
+      "the database's roles could not be made: the gateway works as the owner of the journal, which only a trigger protects",
+    );
+  const audit = createAuditKeys({ sql, log });
+  await audit.use(settings.audit.recipient);
+  const forgetAudit = onConfig?.((next) => {
+    audit.use(next.audit.recipient).catch((err: unknown) => log.error({ err }, "runs are not sealed for the operator"));
+  });
+  const keyring = { ...createKeyring(settings.key.reveal()), audit };
   await checkKey(sql, keyring);
   const tables = openDrizzle(databaseUrl);
   const locks = new Locks(databaseUrl, log);
@@ -264,6 +276,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await alertWatch.stop();
       ending.abort();
       forgetJobs?.();
+      forgetAudit?.();
       // What is still accepted meanwhile is committed, and taken up at the next start.
       await Promise.all([outer.close(), lanes.stop(graceMs), worker.stop()]);
       forgetMcp?.();

@@ -1,6 +1,7 @@
 /** What /readyz looks at. */
 import type { Config } from "../lib/config/config.ts";
 import type { Sql } from "../lib/db/client.ts";
+import { worksAsOwner } from "../lib/db/roles.ts";
 import { openCounts } from "../lib/ledger/open-counts.ts";
 import type { MatrixCrypto } from "../lib/matrix/crypto/crypto.ts";
 import type { RunningMatrix } from "../lib/matrix/start.ts";
@@ -24,7 +25,9 @@ export function partsOf({
   return async () => ({
     database: async () => {
       const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
-      return { ok: true, reason: `PostgreSQL ${row?.version ?? ""}` };
+      const asOwner = await worksAsOwner(sql);
+      const owner = asOwner ? "; as the journal's owner: docs/audit.md, The database's roles" : "";
+      return { ok: true, reason: `PostgreSQL ${row?.version ?? ""}${owner}` };
     },
     queue: async () => {
       const { oldestSeconds } = await openCounts(sql);

@@ -61,6 +61,7 @@ async function open(holder: ConfigHolder, ownTools: readonly Tool[], log: Log): 
       onConfig: (listener) => holder.onChange(listener),
       ownTools,
       databaseUrl: database.url,
+      ownerUrl: database.ownerUrl,
       log,
     });
     return { gateway, database };

@@ -97,7 +97,9 @@ function describe({ code, ...found }: StoredApproval, timezone: string): string[
     ),
     `  ${"until".padEnd(9)} ${shortTime(expiresAt, timezone)}`,
     ...(shown?.foreseen === undefined ? [] : [`  ${"that is".padEnd(9)} ${visible(shown.foreseen)}`]),
-    shown ? shownArguments(shown.input) : "  its arguments cannot be opened: the row is damaged",
+    shown
+      ? shownArguments(shown.input)
+      : "  its arguments cannot be opened: they were erased, are past audit.gateway_retention_days, or the row is damaged",
   ];
 }
 

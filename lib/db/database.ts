@@ -3,10 +3,13 @@ import { ClawError } from "../errors.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Sql } from "./client.ts";
 import { runningEmbedded, startEmbedded } from "./embedded.ts";
+import { asApp } from "./roles.ts";
 
 /** The database in use: the user's own, or the embedded one, which ends with its owner. */
 export interface Database {
   readonly url: string;
+  /** Of who owns the tables and migrates them; undefined: the same user. */
+  readonly ownerUrl?: string | undefined;
   readonly embedded: boolean;
   stop(): Promise<void>;
 }
@@ -16,7 +19,9 @@ export async function openDatabase(config: Config): Promise<Database> {
   const given = config.database.url?.reveal();
   if (given !== undefined) {
     await probe(given);
-    return { url: given, embedded: false, stop: async () => {} };
+    const ownerUrl = config.database.ownerUrl?.reveal();
+    if (ownerUrl !== undefined) await probe(ownerUrl, "database.owner_url");
+    return { url: given, ownerUrl, embedded: false, stop: async () => {} };
   }
   const server = await startEmbedded(config.dataDir);
   const owner = await own(server.url("postgres"), config.dataDir);
@@ -31,12 +36,12 @@ export async function openDatabase(config: Config): Promise<Database> {
   };
 }
 
-/** The database that a running gateway uses, for a command beside it. Throws ClawError `environment` where none runs. */
+/** The database that a running gateway uses, for a command beside it, which acts as the gateway does. Throws ClawError `environment` where none runs. */
 export async function runningDatabase(config: Config): Promise<string> {
   const given = config.database.url?.reveal();
   if (given !== undefined) {
     await probe(given);
-    return given;
+    return asApp(given);
   }
   const url = await runningEmbedded(config.dataDir);
   if (url === undefined)
@@ -44,7 +49,7 @@ export async function runningDatabase(config: Config): Promise<string> {
       "environment",
       `no gateway runs with the embedded database in ${config.dataDir}: start it (npm start), then try again`,
     );
-  return url;
+  return asApp(url);
 }
 
 /** Any number, the same for every gateway. */
@@ -66,7 +71,7 @@ async function own(admin: string, dataDir: string): Promise<Sql> {
   );
 }
 
-async function probe(url: string): Promise<void> {
+async function probe(url: string, setting = "DATABASE_URL"): Promise<void> {
   const sql = connect(url, { max: 1, name: "openclaw start" });
   try {
     await sql`select 1`;
@@ -74,7 +79,7 @@ async function probe(url: string): Promise<void> {
     const reason = (cause as { code?: string }).code ?? "no answer";
     throw new ClawError(
       "environment",
-      `the database does not answer (${reason}). Check DATABASE_URL, that PostgreSQL runs and that the user may connect.`,
+      `the database does not answer (${reason}). Check ${setting}, that PostgreSQL runs and that the user may connect.`,
       { cause },
     );
   } finally {

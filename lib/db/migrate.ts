@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { ClawError } from "../errors.ts";
 import { connect, type Sql } from "./client.ts";
 import { grantRoles, rolesGranted } from "./roles.ts";
 
@@ -8,15 +9,32 @@ const migrationLock = 7_301_001;
 
 const migrationsFolder = fileURLToPath(new URL("../../drizzle/migrations", import.meta.url));
 
-/** Brings the ledgers and the queue's tables up to date; safe to call from several processes at once. */
-export async function migrate(url: string): Promise<void> {
+/**
+ * Brings the ledgers and the queue's tables up to date; safe to call from several processes at once. `login`: the gateway's own
+ * URL, where the tables are another user's. Throws ClawError `environment` where this user may not.
+ */
+export async function migrate(url: string, login?: string): Promise<void> {
+  const user = login === undefined ? undefined : decodeURIComponent(new URL(login).username);
+  try {
+    await bringUpToDate(url, user);
+  } catch (thrown) {
+    if ((thrown as { code?: unknown }).code !== "42501") throw thrown;
+    throw new ClawError(
+      "environment",
+      "the database's user may not migrate its tables: they are another user's. Set database.owner_url to that user's URL",
+      { cause: thrown },
+    );
+  }
+}
+
+async function bringUpToDate(url: string, login: string | undefined): Promise<void> {
   const sql = connect(url, { max: 1, name: "openclaw migrations" });
   try {
     const current = await isCurrent(sql);
     // Roles are not in a dump: a database that was restored lacks them.
-    if (current && (await rolesGranted(sql))) return;
+    if (current && (await rolesGranted(sql, login))) return;
     await sql`select pg_advisory_lock(${migrationLock})`;
-    if (current) return void (await grantRoles(sql));
+    if (current) return void (await grantRoles(sql, login));
     const [{ drizzle }, { migrate: applyDrizzle }, { runMigrations: migrateQueue }] = await Promise.all([
       import("drizzle-orm/postgres-js"),
       import("drizzle-orm/postgres-js/migrator"),
@@ -24,7 +42,7 @@ export async function migrate(url: string): Promise<void> {
     ]);
     await applyDrizzle(drizzle(sql), { migrationsFolder });
     await migrateQueue({ connectionString: url });
-    await grantRoles(sql);
+    await grantRoles(sql, login);
   } finally {
     await sql.end();
   }

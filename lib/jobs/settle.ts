@@ -6,12 +6,11 @@ import type { Destination } from "../channel/types.ts";
 import type { Config } from "../config/config.ts";
 import { deliver } from "../conversation/deliver.ts";
 import type { ConversationDeps } from "../conversation/deps.ts";
-import { derivedId } from "../derived-id.ts";
 import { ClawError } from "../errors.ts";
 import { endSlot, type JobSlot, postponeSlot } from "../ledger/job-slots.ts";
 import { partsOfRun, type RunPart } from "../ledger/outbox.ts";
 import { endedRun } from "../ledger/runs.ts";
-import { keepTurn } from "../ledger/turns.ts";
+import { jobTurnId, keepTurn } from "../ledger/turns.ts";
 import { type AfterOutcome, runAfter } from "./after.ts";
 import { failAttempt, tellOperator, waitMs } from "./fail.ts";
 import { slotName } from "./slot-name.ts";
@@ -130,7 +129,7 @@ async function remember(deps: ConversationDeps, slot: JobSlot, places: readonly 
   for (const { parts } of places)
     for (const { lane, destination } of parts.slice(0, 1))
       await keepTurn(deps.sql, deps.keyring.bodies, {
-        id: derivedId(`job-turn:${runId}:${lane}`),
+        id: jobTurnId(runId, lane),
         ...{
           lane,
           agent: run.agent,

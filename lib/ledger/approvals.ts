@@ -3,7 +3,7 @@
  * statement: that lets the run go on once nothing of it is pending, and tells what became of it, also after a crash.
  */
 import type { Lane, Principal } from "../channel/types.ts";
-import type { Sql } from "../db/client.ts";
+import type { Sql, TransactionSql } from "../db/client.ts";
 import type { Sealer } from "../seal.ts";
 import type { Run } from "./run.ts";
 
@@ -67,7 +67,7 @@ export interface StoredApproval {
   readonly principal: Principal;
   readonly lane: Lane;
   readonly rule: string;
-  /** Undefined where it cannot be opened any more: damaged. What may run is bound by `callHash`. */
+  /** Undefined where it cannot be opened any more: erased, past its retention, or damaged. What may run is bound by `callHash`. */
   readonly shown: ShownCall | undefined;
   readonly state: ApprovalState;
   readonly decidedBy: string | undefined;
@@ -174,6 +174,11 @@ export async function cancelApprovals(
       update approvals set state = 'cancelled', decided_at = now() where ${theirs} and state = 'pending' returning code
     ) ${queueDecided(sql, sql`ended`)}`;
   return cancelled?.count ?? 0;
+}
+
+/** Drops what was asked in the questions of ended runs; that they were, and what was decided, stays. */
+export async function emptyQuestions(sql: Sql | TransactionSql, runs: string[]): Promise<void> {
+  await sql`update approvals set body = ''::bytea where run_id = any(${runs}::uuid[]) and state <> 'pending'`;
 }
 
 /** What a lane's runs wait for, oldest first. */

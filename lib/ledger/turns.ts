@@ -107,6 +107,9 @@ export interface ToldTurn {
   readonly messages: readonly ModelMessage[];
 }
 
+/** The id of the turn that a job's run leaves in a lane it spoke in. */
+export const jobTurnId = (runId: string, lane: Lane): string => derivedId(`job-turn:${runId}:${lane}`);
+
 /**
  * Keeps a turn in the lane's conversation with the agent, once, so that it is known what an answer there is about. Who answers
  * in a lane where somebody has spoken stays as it is.

@@ -35,11 +35,14 @@ export const testEnvironment: Record<string, string> = {
   MATRIX_HS_TOKEN: "canary-hs-token-0123456789",
 };
 
+export interface TestGatewayOptions {
+  readonly environment?: Record<string, string>;
+  /** By whom the gateway connects, given the URL of the tables' owner. */
+  readonly connect?: ((ownerUrl: string) => Promise<{ databaseUrl: string; ownerUrl?: string }>) | undefined;
+}
+
 /** Starts it with the given openclaw.toml; `[listen]` with free ports is put in front. */
-export async function startTestGateway(
-  toml: string,
-  options: { environment?: Record<string, string> } = {},
-): Promise<TestGateway> {
+export async function startTestGateway(toml: string, options: TestGatewayOptions = {}): Promise<TestGateway> {
   const directory = mkdtempSync(join(tmpdir(), "openclaw-gateway-"));
   const file = join(directory, "openclaw.toml");
   const rewrite = (text: string): void =>
@@ -54,6 +57,7 @@ export async function startTestGateway(
   const load = () => loadConfig(file, { env, tools });
   const holder = new ConfigHolder(load(), load);
   const database = await createTestDatabase();
+  const connection = (await options.connect?.(database.url)) ?? { databaseUrl: database.url };
   let lines = "";
   const log = createLog("debug", { write: (line) => void (lines += line) });
   const start = (): Promise<Gateway> =>
@@ -61,7 +65,7 @@ export async function startTestGateway(
       config: () => holder.current,
       onConfig: (listener) => holder.onChange(listener),
       ownTools,
-      databaseUrl: database.url,
+      ...connection,
       log,
     });
   const gateway = await start();

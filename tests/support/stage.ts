@@ -1,7 +1,7 @@
 /** A gateway between a stand-in Bot API and a scripted model, and people who write to it. */
 import type { Update } from "@grammyjs/types";
 import { startBotApi, type BotApi } from "./bot-api.ts";
-import { startTestGateway, testEnvironment, type TestGateway } from "./gateway.ts";
+import { startTestGateway, testEnvironment, type TestGateway, type TestGatewayOptions } from "./gateway.ts";
 import { type ModelServer, type ModelServerOptions, type Script, startModelServer } from "./model-server.ts";
 import { telegramConfig } from "./telegram-config.ts";
 import { messageUpdate, person } from "./telegram-updates.ts";
@@ -40,6 +40,7 @@ export interface StageOptions {
   readonly top?: string;
   /** Further secrets. */
   readonly environment?: Record<string, string>;
+  readonly connect?: TestGatewayOptions["connect"];
   /** The last word on the config. */
   readonly config?: (toml: string) => string;
 }
@@ -60,7 +61,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   ]);
   const plain = stageConfig({ modelUrl: model.url, botApiUrl: botApi.url, ...options });
   const toml = options.config?.(plain) ?? plain;
-  const gateway = await startTestGateway(toml, { environment: options.environment ?? {} });
+  const gateway = await startTestGateway(toml, { environment: options.environment ?? {}, connect: options.connect });
   return {
     ...actions(botApi, () => gateway.publicUrl),
     model,
