@@ -46,8 +46,10 @@ function sumsOf(run: RunRow): string {
   const took = run.seconds === null ? "" : `, ${run.seconds.toFixed(1)} s`;
   const cost = run.cost === null ? "cost unknown" : `cost ${amount(run.cost)}`;
   const denied = run.denied === 0 ? "" : ` (${run.denied} denied)`;
-  return `${run.steps} steps, ${run.toolCalls} tool calls${denied}, ${tokens}, ${cost}${took}`;
+  return `${counted(run.steps, "step")}, ${counted(run.toolCalls, "tool call")}${denied}, ${tokens}, ${cost}${took}`;
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 function accessWords({ access, run }: Timeline): string {
   switch (access) {
@@ -66,7 +68,7 @@ function chainWords({ chain, run }: Timeline): string {
   if (chain.broken) return `BROKEN at row ${chain.broken.seq} of ${chain.rows}: ${chain.broken.why}`;
   const end =
     run.checkpoint === null ? "its end is in no checkpoint yet" : `its end is in checkpoint ${run.checkpoint}`;
-  return `${chain.rows} rows, whole; ${end}`;
+  return `${counted(chain.rows, "row")}, whole; ${end}`;
 }
 
 const runWords = (run: RunRow): string => `${run.id} (${run.agent}, ${whoOf(run)}, ${run.state})`;
