@@ -49,7 +49,7 @@ interface Search {
 }
 
 /** So many runs are looked at one by one, before all that the filter is about are brought together. */
-const mostProbed = 1_000;
+const mostProbed = 2_000;
 
 /**
  * What is common is found at once among the newest runs, and what is rare from all of its rows, by indexes that hold what is
@@ -84,8 +84,9 @@ function amongAll(sql: Sql, search: Search): Fragment {
     select f.id from found f order by f.started_at desc, f.id desc limit ${search.limit}`;
 }
 
+// As text: postgres.js makes a Date of what is cast to timestamptz, and with it milliseconds of microseconds.
 const isAfter = (sql: Sql, { from }: Search): Fragment =>
-  from ? sql`(r.started_at, r.id) < (${from.at}::timestamptz, ${from.id}::uuid)` : sql`true`;
+  from ? sql`(r.started_at, r.id) < (${from.at}::text::timestamptz, ${from.id}::uuid)` : sql`true`;
 
 async function idsOf(sql: Sql, query: Fragment): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`${query}`;

@@ -22,7 +22,7 @@ after(() => database.drop());
 async function write(sql: Sql, agent: string, rows: number): Promise<string> {
   const id = randomUUID();
   const facts = { conversationId: id, lane: "telegram:1", agent, principal: "telegram:1", trigger: "chat" } as const;
-  const open = beginRun(sql, keyring, { id, ...facts, policyHash: "p", promptHash: "q" } as never, []);
+  const open = beginRun(sql, keyring, { id, ...facts, policyHash: "p", promptHash: "q" }, []);
   for (let n = 0; n < rows; n++) await open.append([{ type: "llm.requested", backend: "main", model: `m${n}` }]);
   return id;
 }
