@@ -25,6 +25,8 @@ export function addErase(audit: Command, context: CommandContext): void {
         const runs = [plan.run, ...plan.below, ...(later ? plan.later : [])];
         for (const line of describe(plan, runs, config.timezone)) context.note(line);
         if (!later && plan.later.length > 0) context.note(mayRepeat(plan.later.length));
+        if (plan.run.parentRunId !== null)
+          context.note(`Run ${plan.run.parentRunId}, which it belongs to, holds what came of it, and is not erased.`);
         if (!yes && !(await asked("This cannot be undone. Erase?"))) return context.note("Nothing was erased.");
         await eraseRuns(
           sql,

@@ -20,13 +20,11 @@ export async function dropBodies(tx: TransactionSql, runs: readonly string[]): P
 
 /** Drops what the tools of runs have sent, which belongs to none in the outbox; and what became of their questions. */
 export async function dropSent(tx: TransactionSql, runs: readonly string[]): Promise<void> {
-  const codes = await tx<{ code: string }[]>`select code from approvals where run_id = any(${[...runs]}::uuid[])`;
-  const prefixes = [
-    ...runs.flatMap((id) => [`message:${id}:`, `file:${id}:`]),
-    ...codes.map(({ code }) => `approval:${code}:`),
-  ];
+  const ids = [...runs];
   await tx`
     update outbox set body = ''::bytea, ciphertext = null
     where run_id is null and state in ('sent', 'failed', 'unknown')
-      and exists (select 1 from unnest(${prefixes}::text[]) as prefix where starts_with(key, prefix))`;
+      and (split_part(key, ':', 1) in ('message', 'file') and split_part(key, ':', 2) = any(${ids}::text[])
+        or split_part(key, ':', 1) = 'approval'
+        and split_part(key, ':', 2) in (select code from approvals where run_id = any(${ids}::uuid[])))`;
 }

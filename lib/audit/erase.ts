@@ -11,9 +11,9 @@ export interface ErasableRun {
   readonly principal: string;
   readonly trigger: string;
   readonly startedAt: Date;
-  /** Null: never, or not yet. */
+  readonly parentRunId: string | null;
+  /** Null: never. */
   readonly erasedAt: Date | null;
-  readonly open: boolean;
 }
 
 /** What erasing a run comes to. */
@@ -21,7 +21,7 @@ export interface Erasure {
   readonly run: ErasableRun;
   /** What it asked for by agent_ask, what followed its delivery, its replays: they hold what it was given. */
   readonly below: readonly ErasableRun[];
-  /** Later runs of its conversation, which may have been shown its turn, and so hold it in what they began with. */
+  /** Later runs of the conversations it spoke in, which may have been shown its turn, and so hold it in what they began with. */
   readonly later: readonly ErasableRun[];
 }
 
@@ -40,21 +40,27 @@ export async function planErasure(sql: Sql, id: string): Promise<Erasure> {
   const known = [run, ...below].map((each) => each.id);
   const later = await sql<ErasableRun[]>`
     select ${columns(sql)} join runs it on it.id = ${run.id}
-    where r.conversation_id = it.conversation_id and r.started_at >= it.finished_at and r.id <> all(${known}::uuid[])
-      and r.trigger <> 'job' and k.erased_at is null
+    where r.conversation_id in (
+        select it.conversation_id where it.trigger <> 'job' union
+        select c.id from conversations c join outbox o on o.lane = c.lane
+        where c.agent = it.agent and o.run_id = it.id and starts_with(o.key, it.id || ':')
+      )
+      and r.trigger <> 'job' and r.started_at >= it.finished_at and r.id <> all(${known}::uuid[]) and k.erased_at is null
     order by r.started_at, r.id`;
   return { run, below, later };
 }
 
 const columns = (sql: Sql) => sql`r.id, r.agent, r.principal, r.trigger, r.started_at as "startedAt",
-  k.erased_at as "erasedAt", r.state in ('running', 'waiting') as open from runs r left join run_keys k on k.run_id = r.id`;
+  r.parent_run_id as "parentRunId", k.erased_at as "erasedAt" from runs r left join run_keys k on k.run_id = r.id`;
 
 async function runOf(sql: Sql, id: string): Promise<ErasableRun> {
   const wanted = id.trim().toLowerCase();
   if (!/^[0-9a-f-]{8,36}$/.test(wanted))
     throw new ClawError("bad_request", "a run is named by its whole id, or by the last 8 characters of it");
-  const found = await sql<ErasableRun[]>`
-    select ${columns(sql)} where right(r.id::text, ${wanted.length}) = ${wanted} order by r.started_at limit 2`;
+  const named = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted)
+    ? sql`r.id = ${wanted}::uuid`
+    : sql`right(r.id::text, ${wanted.length}) = ${wanted}`;
+  const found = await sql<ErasableRun[]>`select ${columns(sql)} where ${named} order by r.started_at limit 2`;
   const [run, other] = found;
   if (!run) throw new ClawError("not_found", `there is no run ${wanted}; \`claw audit list\` shows them`);
   if (other) throw new ClawError("bad_request", `more than one run's id ends in ${wanted}: give the whole id`);

@@ -27,7 +27,7 @@ interface OpenRow {
 }
 
 const revision = (sql: Sql, table: ReturnType<Sql>) =>
-  sql`${table}.xmin::text as revision, (extract(epoch from now() - ${table}.received_at) * 1000)::int as age_ms`;
+  sql`${table}.xmin::text as revision, (extract(epoch from now() - ${table}.received_at) * 1000)::float8 as age_ms`;
 
 const opened = (bodies: Sealer, row: OpenRow): OpenMessage => ({
   id: row.id,

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { generateIdentity, identityToRecipient } from "age-encryption";
+import { identityOpener } from "../../lib/audit/open-run.ts";
 import { scanDatabase } from "../support/database-scan.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import { lastRun } from "../support/journal.ts";
+import { openedJournals } from "../support/readable.ts";
 import { group, type Stage, startStage } from "../support/stage.ts";
 import { stranger } from "../support/telegram-config.ts";
 import { until } from "../support/until.ts";
@@ -24,12 +27,15 @@ const canaries = {
 const prompt = "You help with the homelab.";
 
 let stage: Stage;
+/** The operator's, for whom all runs are sealed. */
+let identity: string;
 
 before(async () => {
+  identity = await generateIdentity();
   stage = await startStage({
     backend: 'transcription_model = "ears"',
     model: { transcript: canaries.heard },
-    top: 'log_level = "debug"',
+    top: `log_level = "debug"\n\n[audit]\nrecipient = "${await identityToRecipient(identity)}"\n`,
   });
   await play();
 });
@@ -102,8 +108,15 @@ async function play(): Promise<void> {
 const secrets = Object.values(testEnvironment);
 const all = [...Object.values(canaries), ...secrets, prompt];
 
+test("all of it was sealed for the operator, whose identity opens it: it is there to be found", async () => {
+  const { sql } = stage.gateway;
+  const opened = (await openedJournals(sql, await identityOpener(sql, identity))).join("\n");
+  for (const canary of [canaries.said, canaries.answered, canaries.argument, canaries.waiting, prompt])
+    assert.ok(opened.includes(canary), canary);
+});
+
 test("no secret, message, prompt, argument or result is in any column of any table", async () => {
-  const { found, rows } = await scanDatabase(stage.gateway.sql, all);
+  const { found, rows } = await scanDatabase(stage.gateway.sql, [...all, identity]);
   assert.deepEqual(found, []);
   assert.ok(rows > 500, `only ${rows} values were looked at`);
 });

@@ -1,5 +1,6 @@
 /** `[audit]`, `[drift]` and `[ops]`: what is kept of runs as evidence, what is looked for in it, and the page that shows it. */
 import { z } from "zod";
+import { isAgeRecipient } from "../age-recipient.ts";
 import { count, httpUrl } from "../primitives.ts";
 
 /** `[audit]`: who can open what was said, and how the trail is signed. */
@@ -7,7 +8,10 @@ export const audit = z
   .strictObject({
     recipient: z
       .string()
-      .regex(/^age1[02-9ac-hj-np-z]{58,}$/, 'must be an age recipient, "age1...", as age-keygen prints it')
+      .refine(
+        isAgeRecipient,
+        'must be a whole age recipient, "age1..." and 58 more characters, as age-keygen prints it',
+      )
       .optional()
       .describe("The operator's age recipient: its identity opens every run that began since it was set, for good."),
     gateway_retention_days: count

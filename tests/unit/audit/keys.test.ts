@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { Decrypter, generateIdentity, identityToRecipient } from "age-encryption
 import { createAuditKeys } from "../../../lib/audit/audit-keys.ts";
 import { readIdentityFile } from "../../../lib/audit/identity-file.ts";
 import { gatewayOpener, identityOpener } from "../../../lib/audit/open-run.ts";
-import { ClawError } from "../../../lib/errors.ts";
+import type { ClawError } from "../../../lib/errors.ts";
 import { beginRun } from "../../../lib/ledger/runs.ts";
 import { createKeyring, type Keyring, newKey } from "../../../lib/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
