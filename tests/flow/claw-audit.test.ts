@@ -15,7 +15,6 @@ import { testEnvironment } from "../support/gateway.ts";
 import { order } from "../support/injection/directives.ts";
 import { wellBehaved } from "../support/injection/worst-case-model.ts";
 import { ask } from "../support/jobs/jobs.ts";
-import { lastRun } from "../support/journal.ts";
 import { type Stage, startStage } from "../support/stage.ts";
 import { kid } from "../support/telegram-config.ts";
 import { until } from "../support/until.ts";
@@ -48,12 +47,17 @@ async function list(...argv: string[]): Promise<string[]> {
     .map((line) => (JSON.parse(line) as Line).id);
 }
 
+/** The run that answered a person who wrote once; not those it asked for itself. */
 async function ended(person: number): Promise<string> {
-  const { id } = await until(
-    () => lastRun(stage.gateway.sql, person).catch(() => undefined),
-    (row) => row !== undefined && ["done", "failed"].includes(String(row["state"])),
-  ).then((row) => row ?? assert.fail());
-  return id;
+  const row = await until(
+    async () => {
+      const [found] = await stage.gateway.sql<{ id: string }[]>`
+        select id from runs where principal = ${`telegram:${person}`} and parent_run_id is null and state in ('done', 'failed')`;
+      return found;
+    },
+    (found) => found !== undefined,
+  );
+  return row?.id ?? assert.fail();
 }
 
 async function said(kind: keyof typeof run, text: string): Promise<void> {
