@@ -10,8 +10,11 @@ export interface CommandContext {
   readonly env: Environment;
   /** `--config`, else OPENCLAW_CONFIG, else ./openclaw.toml; known once the command line is parsed. */
   readonly configFile: () => string;
-  /** Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. */
-  readonly loadConfig: (secrets?: "resolve" | "skip") => Promise<Config>;
+  /**
+   * Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. `database`
+   * reads the database's alone.
+   */
+  readonly loadConfig: (secrets?: "resolve" | "skip" | "database") => Promise<Config>;
   /** One line of the answer, to stdout. */
   readonly out: (line: string) => void;
   /** One line beside the answer, to stderr. */

@@ -27,6 +27,7 @@ const modules: readonly CommandModule[] = [
     summary: "register the application service, create and verify agent users",
     load: () => import("./matrix.ts"),
   },
+  { name: "audit", summary: "read and check the audit trail", load: () => import("./audit.ts") },
   { name: "tools", summary: "list the tools, and try what they return", load: () => import("./tools.ts") },
   {
     name: "replay",

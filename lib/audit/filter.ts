@@ -1,4 +1,5 @@
 /** What runs are filtered by, as conditions in SQL: only what is asked for is in the statement, so each has its own plan. */
+import type { PendingQuery, Row } from "postgres";
 import type { Sql } from "../db/client.ts";
 import type { RunRow } from "./run-row.ts";
 
@@ -24,26 +25,32 @@ export interface RunFilter {
   readonly requestId?: string | undefined;
 }
 
-const everything = (sql: Sql) => sql`true`;
-
 /** A part of a statement. */
-export type Fragment = ReturnType<typeof everything>;
+export type Fragment = PendingQuery<Row[]>;
 
-/** What a filter asks of a row of `runs` as `r`. */
-export function runConditions(sql: Sql, filter: RunFilter): Fragment {
+/** What a filter asks of a row of `runs` as `r`: what an index has in the order of lists, and all else. */
+export function runConditions(sql: Sql, filter: RunFilter): { ordered: Fragment; others: Fragment } {
   const { agent, principal, job, trigger, state, since, until, costAbove, requestId } = filter;
-  const conditions = [
-    ...(agent === undefined ? [] : [sql`r.agent = ${agent}`]),
-    ...(principal === undefined ? [] : [sql`r.principal = ${principal}`]),
+  // Each has an index of its own, and one of them is walked.
+  const [first, ...more] = [
     ...(job === undefined ? [] : [sql`r.job = ${job}`]),
-    ...(trigger === undefined ? [] : [sql`r.trigger = ${trigger}`]),
+    ...(principal === undefined ? [] : [sql`r.principal = ${principal}`]),
+    ...(agent === undefined ? [] : [sql`r.agent = ${agent}`]),
     ...(state === undefined ? [] : [sql`r.state = ${state}`]),
-    ...(since === undefined ? [] : [sql`r.started_at >= ${since}`]),
-    ...(until === undefined ? [] : [sql`r.started_at < ${until}`]),
-    ...(costAbove === undefined ? [] : [sql`r.cost > ${costAbove}::float8::numeric`]),
-    ...(requestId === undefined ? [] : [sql`r.id in (${runsOfRequest(sql, requestId)})`]),
   ];
-  return all(sql, conditions) ?? everything(sql);
+  return {
+    ordered: all(sql, [
+      ...(first ? [first] : []),
+      ...(since === undefined ? [] : [sql`r.started_at >= ${since}`]),
+      ...(until === undefined ? [] : [sql`r.started_at < ${until}`]),
+    ]),
+    others: all(sql, [
+      ...more,
+      ...(trigger === undefined ? [] : [sql`r.trigger = ${trigger}`]),
+      ...(costAbove === undefined ? [] : [sql`r.cost > ${String(costAbove)}::numeric`]),
+      ...(requestId === undefined ? [] : [sql`r.id in (${runsOfRequest(sql, requestId)})`]),
+    ]),
+  };
 }
 
 const runsOfRequest = (sql: Sql, id: string): Fragment => sql`
@@ -54,13 +61,12 @@ const runsOfRequest = (sql: Sql, id: string): Fragment => sql`
  * which that very tool was denied.
  */
 export function callConditions(sql: Sql, { tool, denied }: RunFilter): Fragment | undefined {
-  return all(sql, [
+  const conditions = [
     ...(tool === undefined ? [] : [sql`j.tool_name = ${tool}`]),
     ...(denied === true ? [sql`j.decision = 'deny'`] : []),
-  ]);
+  ];
+  return conditions.length === 0 ? undefined : all(sql, conditions);
 }
 
-function all(sql: Sql, conditions: readonly Fragment[]): Fragment | undefined {
-  const [first, ...others] = conditions;
-  return first && others.reduce((left, right) => sql`${left} and ${right}`, first);
-}
+const all = (sql: Sql, conditions: readonly Fragment[]): Fragment =>
+  conditions.reduce((left, right) => sql`${left} and ${right}`, sql`true`);

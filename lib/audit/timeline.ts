@@ -90,10 +90,14 @@ export async function timelineOf(
     ),
     runRows(sql, run.parentRunId === null ? [] : [run.parentRunId]),
   ]);
-  const access = sealer ? "opened" : run.openedBy === "erased" ? "erased" : "sealed";
+  const access = accessTo(run, sealer);
   const opened = rows.map((row) => openRow(row, sealer));
   return { run, access, rows: opened, chain: checkChain(rows), parent, children, approvals, deliveries };
 }
+
+/** Why what was said in a run is to be read, or not. */
+export const accessTo = (run: RunRow, sealer: Sealer | undefined): Access =>
+  sealer ? "opened" : run.openedBy === "erased" ? "erased" : "sealed";
 
 /** A row with its payload opened where that is possible. */
 export function openRow(row: FullJournalRow, sealer: Sealer | undefined): TimelineRow {

@@ -2,14 +2,14 @@ import { resolve } from "node:path";
 import { crossCheck } from "./check.ts";
 import type { Config } from "./config.ts";
 import { assemble } from "./assemble.ts";
-import { draftOf } from "./draft.ts";
+import { type Draft, draftOf } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import { explainIssues, explainPrototypeKeys } from "./explain.ts";
 import { checkMcp, mcpToolFacts } from "./mcp.ts";
 import { Problems } from "./problem.ts";
 import { readPrompts } from "./prompts.ts";
 import { configSchema } from "./schema.ts";
-import { resolveSecrets, unreadSecrets } from "./secrets.ts";
+import { databaseSecrets, resolveSecrets, type Secrets, unreadSecrets } from "./secrets.ts";
 import type { ToolFacts } from "./tool-facts.ts";
 import { readToml } from "./toml.ts";
 
@@ -18,8 +18,11 @@ export interface LoadOptions {
   readonly env: Environment;
   /** The tools there are, besides those of MCP servers, which the config names: a glob that covers none is a mistake. */
   readonly tools: readonly ToolFacts[];
-  /** `skip` leaves secrets unread, for a check where they are not; revealing one then throws. Default `resolve`. */
-  readonly secrets?: "resolve" | "skip";
+  /**
+   * `skip` leaves secrets unread, for a check where they are not; revealing one then throws. `database` reads what the
+   * database needs, for a command that opens nothing by the gateway's key. Default `resolve`.
+   */
+  readonly secrets?: "resolve" | "skip" | "database";
 }
 
 /** Reads and checks openclaw.toml. Throws ConfigError with every problem of every stage. */
@@ -38,10 +41,21 @@ export function loadConfig(file: string, options: LoadOptions): Config {
     problems,
   );
   const prompts = readPrompts(draft, problems);
-  const skip = options.secrets === "skip";
-  const secrets = skip ? unreadSecrets(draft) : resolveSecrets(draft, options.env, problems);
+  const secrets = secretsFor(options.secrets, draft, options.env, problems);
   problems.throwIfAny();
   // A document that fails the schema without a problem being told would be a fault of explainIssues: zod's own error.
   if (!checked.success) throw checked.error;
   return assemble(resolve(file), checked.data, secrets, prompts, options.env, tools);
+}
+
+function secretsFor(which: LoadOptions["secrets"], draft: Draft, env: Environment, problems: Problems): Secrets {
+  switch (which) {
+    case "skip":
+      return unreadSecrets(draft);
+    case "database":
+      return databaseSecrets(draft, env, problems);
+    case "resolve":
+    case undefined:
+      return resolveSecrets(draft, env, problems);
+  }
 }

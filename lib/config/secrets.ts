@@ -18,8 +18,18 @@ export type Secrets = ReadonlyMap<string, Secret>;
 
 /** Reads every secret that is referred to, and checks the values as far as their use demands. */
 export function resolveSecrets(draft: Draft, env: Environment, problems: Problems): Secrets {
+  return readSecrets(secretRefs(draft), env, problems);
+}
+
+/** The secrets of the database; stand-ins for all others. */
+export function databaseSecrets(draft: Draft, env: Environment, problems: Problems): Secrets {
+  const refs = secretRefs(draft).filter(([key]) => key.startsWith("database."));
+  return new Map([...unreadSecrets(draft), ...readSecrets(refs, env, problems)]);
+}
+
+function readSecrets(refs: readonly [string, SecretRef][], env: Environment, problems: Problems): Secrets {
   const secrets = new Map<string, Secret>();
-  for (const [key, ref] of secretRefs(draft)) {
+  for (const [key, ref] of refs) {
     const value = "env" in ref ? fromEnvironment(key, ref.env, env, problems) : fromFile(key, ref.file, problems);
     if (value === undefined) continue;
     if (/[\r\n]/.test(value))

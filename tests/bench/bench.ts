@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { auditListRows } from "./audit-lists.ts";
 import { startChild } from "./child.ts";
 import { startCluster } from "./cluster.ts";
 import type { Bench, Row } from "./context.ts";
@@ -24,8 +25,8 @@ import { startArguments } from "./shipped.ts";
 import { printTable } from "./table.ts";
 
 const allParts = ["install", "start", "memory", "keys", "turns", "encrypted", "synapse", "ingest"];
-/** Measured where they are asked for. */
-const otherParts = ["audit"];
+/** Asked for by name alone: they write many rows first. */
+const largeParts = ["audit", "audit-lists"];
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: allParts.join(",") },
@@ -40,7 +41,7 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(`npm run bench -- [options]
-  --only PARTS        of ${allParts.join(",")}; beside these ${otherParts.join(",")}
+  --only PARTS        of ${allParts.join(",")}; and, by name alone, ${largeParts.join(",")}
   --no-install        download nothing: no installation, and Synapse only where it is already
   --soak TURNS        turns of the memory row (2000)
   --quick             a fifth of the turns and of the time
@@ -79,6 +80,7 @@ try {
     synapse: () => synapseRows(bench, download),
     ingest: () => ingestRows(bench),
     audit: () => auditRows(bench),
+    "audit-lists": () => auditListRows(bench),
   };
   for (const part of parts) {
     const run = measure[part];
