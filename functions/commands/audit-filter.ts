@@ -67,7 +67,8 @@ const quoted = (word: string): string => (/^[\w@:./+-]+$/.test(word) ? word : `'
 
 const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
 
-function timeOf(option: string, text: string, timezone: string, now: Date): Date {
+/** A time as an option takes it: so long ago, a day, or an instant in `timezone` or in a zone of its own. Throws ClawError `bad_request`. */
+export function timeOf(option: string, text: string, timezone: string, now = new Date()): Date {
   const [, count = "", unit = ""] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
   if (count !== "") return new Date(now.getTime() - Number(count) * unitMs[unit as keyof typeof unitMs]);
   if (isDay(text)) return startOfDay(text, timezone);

@@ -55,13 +55,15 @@ export const identityOption = (): Option =>
 export const secretsFor = ({ identity, sealed = false }: OpenOptions): "resolve" | "database" =>
   sealed || identity !== undefined ? "database" : "resolve";
 
-/** The opener that the options ask for. Throws ClawError `bad_request` where the identity opens nothing. */
-export async function openerFor(
+/** The opener that the options ask for, if any. Throws ClawError `bad_request` where the identity opens nothing. */
+export const openerFor = async (
   sql: Sql,
   config: Config,
   { identity, sealed = false }: OpenOptions,
-): Promise<RunOpener | undefined> {
-  if (sealed) return undefined;
-  if (identity !== undefined) return identityOpener(sql, readIdentityFile(identity));
-  return gatewayOpener(sql, createKeyring(config.key.reveal()));
-}
+): Promise<RunOpener | undefined> => (sealed ? undefined : openerOf(sql, config, identity));
+
+/** By the identity in this file, else by the gateway's key. Throws ClawError `bad_request` where the identity opens nothing. */
+export const openerOf = async (sql: Sql, config: Config, identity: string | undefined): Promise<RunOpener> =>
+  identity === undefined
+    ? gatewayOpener(sql, createKeyring(config.key.reveal()))
+    : identityOpener(sql, readIdentityFile(identity));

@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import { createAuditKeys } from "../../lib/audit/audit-keys.ts";
 import { compare, type Comparison } from "../../lib/audit/replay/compare.ts";
 import { estimateOf } from "../../lib/audit/replay/estimate.ts";
-import { chooseRuns, findRun } from "../../lib/audit/replay/find.ts";
+import { findRun } from "../../lib/audit/find-run.ts";
+import { chooseRuns } from "../../lib/audit/replay/choose.ts";
 import { readRecording } from "../../lib/audit/replay/recording.ts";
 import { renderComparison, renderSummary } from "../../lib/audit/replay/render.ts";
 import { replay, type ReplayDeps } from "../../lib/audit/replay/replay.ts";
 import { summarize } from "../../lib/audit/replay/summary.ts";
-import { gatewayOpener } from "../../lib/audit/open-run.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { suggest } from "../../lib/config/nearest.ts";
 import { visible } from "../../lib/conversation/visible.ts";
@@ -22,6 +22,8 @@ import { Locks } from "../../lib/queue/locks.ts";
 import { createKeyring } from "../../lib/seal.ts";
 import { jobFunctions } from "../agents/index.ts";
 import { asked } from "./ask.ts";
+import { timeOf } from "./audit-filter.ts";
+import { identityOption, openerOf } from "./audit-show.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
 import { withDatabase } from "./database.ts";
 import { toolsForFacts } from "./tool-facts.ts";
@@ -32,6 +34,7 @@ interface Options {
   readonly limit: string;
   readonly backend?: string;
   readonly prompt?: string;
+  readonly identity?: string;
   readonly json?: boolean;
   readonly yes?: boolean;
 }
@@ -50,6 +53,7 @@ export function register(program: Command, context: CommandContext): void {
     .option("--limit <count>", "with --since: the latest so many", "20")
     .option("--backend <name>", "a name from [backends.<name>] (default: the agent's own)")
     .option("--prompt <file>", "in the place of the agent's prompt")
+    .addOption(identityOption())
     .option("--json", "one JSON object")
     .option("--yes", "with --since: without asking")
     .action(async (run: string | undefined, options: Options) => {
@@ -92,22 +96,17 @@ async function runsOf(
   if ((run === undefined) === (since === undefined))
     throw new ClawError("bad_request", "give a run's id, or --since, and not both");
   if (run !== undefined) return [await findRun(sql, run)];
-  const chosen = await chooseRuns(sql, { since: instantOf(since ?? "", new Date()), agent, limit: limitOf(limit) });
+  const chosen = await chooseRuns(sql, {
+    since: timeOf("--since", since ?? "", config.timezone),
+    agent,
+    limit: limitOf(limit),
+  });
   if (chosen.length === 0) {
     note("No run in which a model was asked fits.");
     return [];
   }
   note(await estimateOf(config, chosen, backend));
   return yes || (await asked("Replay them?")) ? chosen.map(({ id }) => id) : [];
-}
-
-const units = { d: 86_400_000, h: 3_600_000, m: 60_000 } as const;
-
-function instantOf(text: string, now: Date): Date {
-  const [, count, unit] = /^(\d{1,5})([dhm])$/.exec(text) ?? [];
-  const at = count ? now.getTime() - Number(count) * units[unit as keyof typeof units] : Date.parse(text);
-  if (Number.isFinite(at)) return new Date(at);
-  throw new ClawError("bad_request", `--since ${visible(text)}: write 7d, 12h, or an instant as 2026-11-24T08:00Z`);
 }
 
 const mostRuns = 1_000;
@@ -123,7 +122,7 @@ async function replayAll(
   config: Config,
   sql: Sql,
   ids: readonly string[],
-  { backend, json = false }: Options,
+  { backend, identity, json = false }: Options,
   prompt: string | undefined,
 ): Promise<void> {
   const log = createLog("silent");
@@ -149,12 +148,13 @@ async function replayAll(
       tools: await toolsForFacts(config, context.configFile(), sql),
       ownTools: ({ function: name }) => jobFunctions.get(name)?.own ?? [],
     };
+    const opener = await openerOf(sql, config, identity);
     const comparisons: Comparison[] = [];
     const skipped: { run: string; reason: string }[] = [];
     for (const id of ids) {
       if (stop.signal.aborted) break;
       const done = await attempt(async () => {
-        const recording = await readRecording(sql, gatewayOpener(sql, keyring), id);
+        const recording = await readRecording(sql, opener, id);
         return compare(recording, await replay(deps, recording, { backend, prompt, signal: stop.signal }));
       }, ids.length > 1);
       if ("reason" in done) {

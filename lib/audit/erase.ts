@@ -2,6 +2,7 @@
 import type { Sql, TransactionSql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { shortId } from "../ledger/runs.ts";
+import { findRun } from "./find-run.ts";
 import { dropBodies, dropSent } from "./bodies.ts";
 
 /** A run that would be erased. */
@@ -26,8 +27,7 @@ export interface Erasure {
 }
 
 /**
- * Looks at what erasing a run would come to. `id`: its whole id, or the end of it as people are shown it, 8 characters or
- * more. Throws ClawError `not_found`, or `bad_request` where it is not one run's.
+ * Looks at what erasing a run would come to. `id`: its whole id, or the end of it as people are shown it. Throws ClawError `not_found`, or `bad_request` where it is not one run's.
  */
 export async function planErasure(sql: Sql, id: string): Promise<Erasure> {
   const run = await runOf(sql, id);
@@ -53,17 +53,10 @@ export async function planErasure(sql: Sql, id: string): Promise<Erasure> {
 const columns = (sql: Sql) => sql`r.id, r.agent, r.principal, r.trigger, r.started_at as "startedAt",
   r.parent_run_id as "parentRunId", k.erased_at as "erasedAt" from runs r left join run_keys k on k.run_id = r.id`;
 
-async function runOf(sql: Sql, id: string): Promise<ErasableRun> {
-  const wanted = id.trim().toLowerCase();
-  if (!/^[0-9a-f-]{8,36}$/.test(wanted))
-    throw new ClawError("bad_request", "a run is named by its whole id, or by the last 8 characters of it");
-  const named = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted)
-    ? sql`r.id = ${wanted}::uuid`
-    : sql`right(r.id::text, ${wanted.length}) = ${wanted}`;
-  const found = await sql<ErasableRun[]>`select ${columns(sql)} where ${named} order by r.started_at limit 2`;
-  const [run, other] = found;
-  if (!run) throw new ClawError("not_found", `there is no run ${wanted}; \`claw audit list\` shows them`);
-  if (other) throw new ClawError("bad_request", `more than one run's id ends in ${wanted}: give the whole id`);
+async function runOf(sql: Sql, text: string): Promise<ErasableRun> {
+  const id = await findRun(sql, text);
+  const [run] = await sql<ErasableRun[]>`select ${columns(sql)} where r.id = ${id}`;
+  if (!run) throw new ClawError("not_found", `run ${shortId(id)} is gone`);
   return run;
 }
 

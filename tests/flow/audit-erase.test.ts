@@ -175,7 +175,7 @@ test("a run whose answer is still on its way is not erased", async () => {
 
 test("a run that is not there, and an id that is none, are refused with what to do", async () => {
   await assert.rejects(erase("00000000", "--yes"), { code: "not_found", message: /claw audit list/ });
-  await assert.rejects(erase("%", "--yes"), { code: "bad_request", message: /last 8 characters/ });
+  await assert.rejects(erase("%", "--yes"), { code: "bad_request", message: /named by its id/ });
 });
 
 test("an ending that two runs share names neither", async () => {
@@ -184,7 +184,7 @@ test("an ending that two runs share names neither", async () => {
   const twin = randomUUID().slice(0, -8) + shortId(run);
   await sql`insert into runs (id, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash)
     select ${twin}::uuid, conversation_id, lane, agent, principal, trigger, state, policy_hash, prompt_hash from runs where id = ${run}`;
-  await assert.rejects(erase(shortId(run), "--yes"), { code: "bad_request", message: /more than one run/ });
+  await assert.rejects(erase(shortId(run), "--yes"), { code: "bad_request", message: /several runs/ });
 });
 
 test("an erased run reads as gone: its journal, its end, and one that would be taken up again", async () => {

@@ -1,6 +1,6 @@
 import type { Agent, Backend, Config } from "../../config/config.ts";
 import { costOf } from "../../llm/price.ts";
-import type { ChosenRun } from "./find.ts";
+import type { ChosenRun } from "./choose.ts";
 
 /** In words, before many runs are replayed: how many, and what they took then and would cost now. A model may do otherwise. */
 export async function estimateOf(
