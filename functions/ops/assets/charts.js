@@ -1,5 +1,9 @@
-/** Draws the second column of each table that says `data-chart` over its first. Runs in browsers, after uPlot. */
+/**
+ * Draws the second column of each table that says `data-chart` over its first, and the values of each figure in `.sparks`, one
+ * a run. Runs in browsers, after uPlot.
+ */
 const height = 180;
+const sparkHeight = 110;
 
 function draw(chart, table) {
   const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
@@ -12,14 +16,37 @@ function draw(chart, table) {
     labels.reverse();
     values.reverse();
   }
+  keep(chart, height, () => optionsOf(chart, names, labels, inTime), values);
+}
+
+/** Draws, and again where the width or the theme becomes another. */
+function keep(chart, high, options, values) {
   let plot;
   const make = () => {
     plot?.destroy();
-    plot = new uPlot(optionsOf(chart, names, labels, inTime), [labels.map((_, at) => at), values], chart);
+    plot = new uPlot(options(), [values.map((_, at) => at), values], chart);
   };
   make();
-  new ResizeObserver(() => plot.setSize({ width: chart.clientWidth, height })).observe(chart);
+  new ResizeObserver(() => plot.setSize({ width: chart.clientWidth, height: high })).observe(chart);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", make);
+}
+
+function drawSpark(chart) {
+  const values = JSON.parse(chart.dataset.values);
+  keep(chart, sparkHeight, () => sparkOptionsOf(chart), values);
+}
+
+function sparkOptionsOf(chart) {
+  const { axis, line } = coloursOf(chart);
+  return {
+    width: chart.clientWidth,
+    height: sparkHeight,
+    scales: { x: { time: false }, y: { range: (_, __, most) => [0, most || 1] } },
+    axes: [{ show: false }, { ...axis, size: 56, space: 36 }],
+    series: [{}, { stroke: line, width: 1, points: { size: 3, fill: line }, spanGaps: true }],
+    cursor: { show: false },
+    legend: { show: false },
+  };
 }
 
 const valueOf = (cell) => {
@@ -28,9 +55,7 @@ const valueOf = (cell) => {
 };
 
 function optionsOf(chart, [over, name], labels, inTime) {
-  const muted = getComputedStyle(chart).color;
-  const [line, grid] = ["series", "grid"].map((kind) => colourOf(chart, kind));
-  const axis = { stroke: muted, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+  const { axis, line } = coloursOf(chart);
   const labelAt = (at) => (Number.isInteger(at) ? (labels[at] ?? "") : "");
   return {
     width: chart.clientWidth,
@@ -55,6 +80,12 @@ function optionsOf(chart, [over, name], labels, inTime) {
   };
 }
 
+function coloursOf(chart) {
+  const muted = getComputedStyle(chart).color;
+  const [line, grid] = ["series", "grid"].map((kind) => colourOf(chart, kind));
+  return { line, axis: { stroke: muted, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } } };
+}
+
 /** Canvas knows no CSS variables: the colour of an element that has it. */
 function colourOf(chart, kind) {
   const probe = document.createElement("span");
@@ -74,4 +105,12 @@ for (const table of document.querySelectorAll("table[data-chart]")) {
   chart.setAttribute("aria-hidden", "true");
   (table.closest(".frame") ?? table).before(chart);
   draw(chart, table);
+}
+
+for (const group of document.querySelectorAll(".sparks")) {
+  group.hidden = false;
+  for (const chart of group.querySelectorAll("figure")) {
+    chart.setAttribute("aria-hidden", "true");
+    drawSpark(chart);
+  }
 }

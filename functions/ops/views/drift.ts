@@ -1,7 +1,7 @@
 /** How agents behave, and what was found to have changed in them: lib/audit/drift in a browser. */
 import { html } from "hono/html";
 import type { Cause } from "../../../lib/audit/drift/causes.ts";
-import type { DriftReport, KindReport, MetricReport } from "../../../lib/audit/drift/report.ts";
+import type { DriftReport, KindReport, MetricReport, MetricSeries } from "../../../lib/audit/drift/report.ts";
 import { amount, kindName } from "../../../lib/audit/drift/words.ts";
 import type { DriftAlert } from "../../../lib/ledger/drift-alerts.ts";
 import type { AgentDay } from "../data.ts";
@@ -78,7 +78,7 @@ const words: Readonly<Record<MetricReport["state"], string>> = {
   changed: "changed",
 };
 
-const kindSection = ({ kind, runs, metrics, causes }: KindReport, timezone: string): Markup =>
+const kindSection = ({ kind, runs, metrics, causes, series }: KindReport, timezone: string): Markup =>
   section(
     `Runs ${kindName(kind)}`,
     html`${causeList(causes, timezone)}
@@ -91,9 +91,24 @@ const kindSection = ({ kind, runs, metrics, causes }: KindReport, timezone: stri
         metric.before === null ? undefined : amount(metric.unit, metric.before),
         metric.after === null ? undefined : amount(metric.unit, metric.after),
       ]),
-    )}`,
+    )}
+    ${sparks(series)}`,
     `the last ${runs} runs`,
   );
+
+/** Each metric run by run, for charts.js to draw; hidden where it does not. */
+const sparks = (series: readonly MetricSeries[]): Markup =>
+  html`<div class="sparks" hidden>
+    ${series
+      .filter(({ values }) => new Set(values).size > 1)
+      .map(
+        ({ title, values }) =>
+          html`<figure data-values="${JSON.stringify(values.map(rounded))}"><figcaption>${title}</figcaption></figure>`,
+      )}
+  </div>`;
+
+/** As much as a chart of that size can show. */
+const rounded = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(3)));
 
 const dayTable = (agent: string, days: readonly AgentDay[]): Markup =>
   table(
