@@ -7,7 +7,7 @@ const pattern = new RegExp(
     String.raw`[a-z][a-z0-9+.-]*:\/\/[^\s<>"]+`,
     String.raw`(?<![\p{L}\p{N}])(?:mailto|matrix|tg|tel|javascript|data):[\p{L}\p{N}/@+][^\s<>"]*`,
     String.raw`(?<![\p{L}\p{N}])www\.[\p{L}\p{N}][^\s<>"]*`,
-    String.raw`[#@!][^\s:@]+:[a-z0-9.-]+\.[a-z]{2,}`,
+    String.raw`[#@!][^\s:@]+:[a-z0-9][a-z0-9.-]*\.[a-z]{2,}`,
     String.raw`(?:[^\s<>"()@/:]+@)?[\p{L}\p{N}\p{So}._-]*[\p{L}\p{N}\p{So}_-]\.(?:${tlds})(?![\p{L}\p{N}-])[^\s<>"]*`,
   ].join("|"),
   "giu",

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function until<Value>(
   ask: () => Promise<Value>,
   satisfies: (value: Value) => boolean = Boolean,
-  ms = 15_000,
+  ms = 30_000,
 ): Promise<Value> {
   for (const end = performance.now() + ms; ; await sleep(15)) {
     const value = await ask();

@@ -11,6 +11,7 @@ import { type Script, type Turn, startModelServer } from "../../support/model-se
 import { chatChunks } from "../../support/model-wire.ts";
 import { backendOf, canaryKey, canaryPrompt, configOf, failureOf, harness, requestOf, shapes } from "./support.ts";
 import { freePort } from "../../support/free-port.ts";
+import { until } from "../../support/until.ts";
 
 describe("a backend that fails", async () => {
   const server = await startModelServer({ text: "" });
@@ -205,8 +206,10 @@ describe("a backend that fails", async () => {
   test("is asked no more once the caller cancels", async () => {
     const abort = new AbortController();
     const { answer } = ask({ hang: true }, {}, requestOf({ signal: abort.signal }));
-    setTimeout(() => abort.abort(), 30);
-    assert.equal((await failureOf(answer)).code, "cancelled");
+    const failure = failureOf(answer);
+    await until(async () => server.requests.length === 1);
+    abort.abort();
+    assert.equal((await failure).code, "cancelled");
     assert.equal(server.requests.length, 1);
     const before = ask({ text: "ok" }, {}, requestOf({ signal: AbortSignal.abort() }));
     assert.equal((await failureOf(before.answer)).code, "cancelled");
