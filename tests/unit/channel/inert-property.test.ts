@@ -157,8 +157,7 @@ describe("whatever a tainted run says, no link leads to a host that is not allow
             assert.ok(
               ["text_link", "code", "pre", "bold", "italic", "strikethrough", "blockquote"].includes(entity.type),
             );
-            if (entity.type === "code" || entity.type === "pre")
-              words = withoutCode(words, entity);
+            if (entity.type === "code" || entity.type === "pre") words = withoutCode(words, entity);
           }
           assertInert(words, "text");
           if (plain !== undefined) assertInert(plain, "plain");
