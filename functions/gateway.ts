@@ -56,7 +56,7 @@ import { createHealthFunction } from "./health.ts";
 import { createJobsFunction } from "./jobs.ts";
 import { listen } from "./listen.ts";
 import { createMatrixFunction } from "./matrix.ts";
-import { createOpsFunction } from "./ops.ts";
+import { onFirstUse } from "./on-first-use.ts";
 import { partsOf } from "./parts.ts";
 import { startRecovery } from "./recovery.ts";
 import { approvalDecidedTask } from "./tasks/approval-decided.ts";
@@ -237,7 +237,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const privateApp = createPrivateApp({
     health: createHealthFunction({ parts, metrics, refresh: createRefresh({ config, sql, metrics, crypto }) }),
     jobs: createJobsFunction({ deps, ending: ending.signal }),
-    ops: createOpsFunction({ deps, parts }),
+    ops: onFirstUse("/ops", async () => (await import("./ops.ts")).createOpsFunction({ deps, parts })),
     log,
   });
   const outer = await listen(publicApp.fetch, settings.listen.public, "listen.public");

@@ -1,6 +1,7 @@
 /** The page's own files, read at the first request and kept; nothing is fetched from elsewhere. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import type { Context } from "hono";
 
 const files: Readonly<Record<string, readonly [type: string, url: string]>> = {
@@ -12,15 +13,17 @@ const files: Readonly<Record<string, readonly [type: string, url: string]>> = {
 };
 
 interface Asset {
-  readonly body: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly zipped: Uint8Array<ArrayBuffer>;
   readonly etag: string;
 }
 
 const loaded = new Map<string, Promise<Asset>>();
 
 async function load(url: string): Promise<Asset> {
-  const body = await readFile(new URL(url), "utf8");
-  return { body, etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` };
+  const body = Uint8Array.from(await readFile(new URL(url)));
+  const zipped = Uint8Array.from(gzipSync(body));
+  return { body, zipped, etag: `W/"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` };
 }
 
 /** One file, or 304 where the browser has it; 404 where there is none. */
@@ -30,9 +33,14 @@ export async function answerAsset(context: Context, name: string): Promise<Respo
   const [type, url] = file;
   const asset = loaded.get(name) ?? load(url);
   loaded.set(name, asset);
-  const { body, etag } = await asset;
-  const headers = { etag, "cache-control": "no-cache", "content-type": type };
-  return context.req.header("if-none-match") === etag
-    ? context.body(null, 304, headers)
-    : context.body(body, 200, headers);
+  const { body, zipped, etag } = await asset;
+  const headers = { etag, "cache-control": "no-cache", "content-type": type, vary: "accept-encoding" };
+  if (context.req.header("if-none-match") === etag) return context.body(null, 304, headers);
+  const takesZipped = /\bgzip\b/.test(context.req.header("accept-encoding") ?? "");
+  const sent = takesZipped ? zipped : body;
+  return context.body(sent, 200, {
+    ...headers,
+    "content-length": String(sent.length),
+    ...(takesZipped && { "content-encoding": "gzip" }),
+  });
 }
