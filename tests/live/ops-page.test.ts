@@ -49,7 +49,10 @@ async function visiting(
       if (message.type() === "error" && !/status of 40[14]/.test(message.text())) troubles.push(message.text());
     });
     page.on("pageerror", (error) => troubles.push(error.message));
-    page.on("requestfailed", (request) => troubles.push(request.url()));
+    // An icon is still on its way where the next page is opened.
+    page.on("requestfailed", (request) => {
+      if (request.failure()?.errorText !== "net::ERR_ABORTED") troubles.push(request.url());
+    });
     page.on("request", (request) => {
       if (!request.url().startsWith(stage.url)) troubles.push(`asks for ${request.url()}`);
     });
