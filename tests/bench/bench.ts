@@ -14,6 +14,7 @@ import type { Bench, Row } from "./context.ts";
 import { describeMachine } from "./machine.ts";
 import type { LoadCalls, StandInCalls } from "./protocol.ts";
 import { auditRows } from "./rows-audit.ts";
+import { driftRows } from "./rows-drift.ts";
 import { encryptedRows } from "./rows-encrypted.ts";
 import { ingestRows } from "./rows-ingest.ts";
 import { installRow } from "./rows-install.ts";
@@ -25,8 +26,8 @@ import { startArguments } from "./shipped.ts";
 import { printTable } from "./table.ts";
 
 const allParts = ["install", "start", "memory", "keys", "turns", "encrypted", "synapse", "ingest"];
-/** Asked for by name alone: they write many rows first. */
-const largeParts = ["audit", "audit-lists"];
+/** Asked for by name alone: they take some minutes. */
+const largeParts = ["audit", "audit-lists", "drift"];
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: allParts.join(",") },
@@ -81,6 +82,7 @@ try {
     ingest: () => ingestRows(bench),
     audit: () => auditRows(bench),
     "audit-lists": () => auditListRows(bench),
+    drift: () => driftRows(bench),
   };
   for (const part of parts) {
     const run = measure[part];

@@ -3,9 +3,9 @@ import type { RunFeatures } from "./features.ts";
 import { type Change, levelChange } from "./level.ts";
 import { levelMetrics, rateMetrics, type Unit } from "./metrics.ts";
 import { rateChange } from "./rate.ts";
-import { likeness, placesOf, sittingsOf } from "./sittings.ts";
+import { apart, likeness, placesOf, sittingsOf } from "./sittings.ts";
 import { mean, median } from "./statistics.ts";
-import { leastFaults, leastSittings, leastUses, rateThreshold, toolThreshold } from "./thresholds.ts";
+import { leastFaults, leastRatio, leastSittings, leastUses, rateThreshold, toolThreshold } from "./thresholds.ts";
 
 /** How a metric stands. */
 export interface MetricState {
@@ -44,9 +44,10 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
     const first = runs.findIndex(({ startedAt }) => startedAt >= since);
     return first === -1 ? runs.length : first;
   };
-  const sittings = sittingsOf(runs);
-  const places = placesOf(sittings);
-  const levels = levelMetrics.flatMap(({ name, title, unit, value, explained, sittings: least = leastSittings }) => {
+  const places = placesOf(runs);
+  const sittings = sittingsOf(runs, places);
+  const levels = levelMetrics.flatMap((of) => {
+    const { name, title, unit, value, explained, sum = false } = of;
     const start = begin(name);
     const counted = runs.slice(start).flatMap((run, offset) => {
       const number = value(run);
@@ -58,8 +59,9 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
       {
         baselineRuns,
         middle: unit === "count" ? mean : median,
-        leastSittings: least,
-        ...(explained && { explained: counted.map(({ run, at }) => explained(run, places[at] ?? 0)) }),
+        leastSittings: of.leastSittings ?? leastSittings,
+        leastRatio: of.leastRatio ?? leastRatio,
+        ...(explained && { explained: { by: counted.map(({ run, at }) => explained(run, places[at] ?? 0)), sum } }),
       },
     );
     if (!change) return [];
@@ -74,16 +76,19 @@ export function detect(runs: readonly RunFeatures[], options: DetectOptions): Me
       ),
     ];
   });
-  const rates = rateMetrics.flatMap(({ name, title, hit }) => {
+  const rates = rateMetrics.flatMap(({ name, title, hit, outages = false }) => {
     const start = begin(name);
     const counted = runs.slice(start);
     const hits = counted.map(hit);
-    // What goes wrong does not go by subject; that it takes some sittings is what keeps an outage from being drift.
+    // What goes wrong does not go by subject.
     const options = { baselineRuns, bothWays: false, threshold: rateThreshold, among: 1, alike: 0, least: leastFaults };
-    const change = rateChange(hits, sittings.slice(start), options);
+    const change = rateChange(outages ? apart(hits, counted) : hits, sittings.slice(start), options);
     if (!change) return [];
-    const shown = counted.slice(change.from).filter(hit).slice(-2);
-    return [stateOf({ metric: name, title, unit: "share" }, { ...change, from: start + change.from }, shown)];
+    const { score, from } = change;
+    const share = (of: readonly boolean[]): number => of.filter(Boolean).length / Math.max(1, of.length);
+    const shown = counted.slice(from).filter(hit).slice(-2);
+    const told = { score, from: start + from, before: share(hits.slice(0, from)), after: share(hits.slice(from)) };
+    return [stateOf({ metric: name, title, unit: "share" }, told, shown)];
   });
   return [...levels, ...rates, ...toolMix(runs, sittings, begin("tools"), baselineRuns)];
 }

@@ -14,8 +14,11 @@ export interface RunFeatures {
   readonly calls: number;
   /** Sums over the calls; null: a provider did not say. */
   readonly inputTokens: number | null;
+  readonly cachedTokens: number | null;
   readonly outputTokens: number | null;
   readonly cost: number | null;
+  /** Input tokens of the first call: prompt, history and what was said, and nothing of tools. */
+  readonly firstInputTokens: number | null;
   /** Milliseconds until the model had answered, summed over the calls. */
   readonly modelMs: number;
   /** Milliseconds in tools. */

@@ -1,7 +1,7 @@
 /** Whether a number of each run has moved. */
 import { likeness, Sittings } from "./sittings.ts";
-import { dot, leastSquares, mean, midRank, normalQuantile } from "./statistics.ts";
-import { leastBaseline, leastChanged, leastRatio, levelThreshold, mostScore, windowRuns } from "./thresholds.ts";
+import { dot, leastSquares, mean, median, midRank, normalQuantile, quantile } from "./statistics.ts";
+import { leastBaseline, leastChanged, levelThreshold, mostScore, windowRuns } from "./thresholds.ts";
 
 /** The likeliest change in a series. */
 export interface Change {
@@ -27,15 +27,29 @@ export interface LevelOptions {
   readonly middle: (values: readonly number[]) => number;
   /** In how many sittings a change must be seen. */
   readonly leastSittings: number;
-  /** Of each, what explains a part of its logarithm: only the rest is looked at. */
-  readonly explained?: readonly (readonly number[])[];
+  /** A change by less is nobody's trouble, however sure it is. */
+  readonly leastRatio: number;
+  /** What each would be without a change, as far as something else explains it: only the rest is looked at. */
+  readonly explained?: Explained;
 }
 
-/** What `explained` leaves of the logarithms, by the baseline from `start` to `end`. */
-function unexplained(values: readonly number[], explained: readonly (readonly number[])[], start: number, end: number) {
-  const logs = values.map((value) => Math.log(Math.max(value, Number.EPSILON)));
-  const weights = leastSquares(explained.slice(start, end), logs.slice(start, end));
-  return logs.map((log, at) => log - dot(explained[at] ?? [], weights));
+/** Of each value what explains a part of it: of its logarithm, or of the value itself where the parts are a `sum`. */
+export interface Explained {
+  readonly by: readonly (readonly number[])[];
+  readonly sum: boolean;
+}
+
+/** The logarithms of the values over what the baseline, from `start` to `end`, makes one expect of each. */
+function unexplained(values: readonly number[], { by, sum }: Explained, start: number, end: number): number[] {
+  const least = Number.EPSILON;
+  const logs = values.map((value) => Math.log(Math.max(value, least)));
+  // Of a sum it is the error in proportion that is to be small.
+  const rows = sum ? by.map((row, at) => row.map((part) => part / Math.max(values[at] ?? 0, least))) : by;
+  const aims = sum ? values.map(() => 1) : logs;
+  const weights = leastSquares(rows.slice(start, end), aims.slice(start, end));
+  return rows.map((row, at) =>
+    sum ? -Math.log(Math.max(dot(row, weights), least)) : (logs[at] ?? 0) - dot(row, weights),
+  );
 }
 
 /**
@@ -54,8 +68,16 @@ export function levelChange(
   const baseline = compared.slice(sides.start, sides.end);
   const sorted = baseline.toSorted((a, b) => a - b);
   const size = baseline.length;
+  const [least = 0, most = 0] = [sorted[0], sorted.at(-1)];
+  // A rank says no more than that a value is the largest; of what is explained as far as it can be, it matters by how much.
+  const spread = options.explained?.sum === false ? (quantile(sorted, 0.84) - quantile(sorted, 0.16)) / 2 : 0;
+  const beyond = (value: number): number =>
+    spread > 0 ? (Math.max(0, value - most) - Math.max(0, least - value)) / spread : 0;
   const score = (value: number): number =>
-    Math.max(-mostScore, Math.min(mostScore, normalQuantile((midRank(sorted, value) + 0.5) / (size + 1))));
+    Math.max(
+      -mostScore,
+      Math.min(mostScore, normalQuantile((midRank(sorted, value) + 0.5) / (size + 1)) + beyond(value)),
+    );
   const own = baseline.map(score);
   const usual = mean(own);
   // Values that are all the same still vary by what a rank tells: what differs from them is seen by `isFelt`.
@@ -78,9 +100,11 @@ export function levelChange(
     if (deviations > best.deviations) best = { deviations, from };
   }
   const reached = best.deviations / levelThreshold(usualSittings.count);
-  const after = options.middle(values.slice(best.from === values.length ? sides.end : best.from));
-  return { score: isFelt(before, after) ? reached : Math.min(reached, 0.5), from: best.from, before, after };
+  const newest = best.from === values.length ? sides.end : best.from;
+  // Where something else explains a part, it is told what the change alone makes of the usual.
+  const after = options.explained
+    ? before * Math.exp(median(compared.slice(newest)) - median(baseline))
+    : options.middle(values.slice(newest));
+  const felt = Math.max(before, after) > options.leastRatio * Math.min(before, after);
+  return { score: felt ? reached : Math.min(reached, 0.5), from: best.from, before, after };
 }
-
-const isFelt = (before: number, after: number): boolean =>
-  Math.max(before, after) > leastRatio * Math.min(before, after);

@@ -2,7 +2,7 @@
 import { type Change, split } from "./level.ts";
 import { Sittings } from "./sittings.ts";
 import { chanceOf } from "./statistics.ts";
-import { leastChanged, leastSittings } from "./thresholds.ts";
+import { leastChanged, leastSittings, manySittings } from "./thresholds.ts";
 
 /** How a share is looked at. */
 export interface RateOptions {
@@ -35,6 +35,9 @@ export function rateChange(
   const before = past.hits / past.of;
   const { least } = options;
 
+  // What none of many sittings had is new, by whatever subject.
+  const isNew = past.hits === 0 && Sittings.of(sittings.slice(sides.start, sides.end)).count >= manySittings;
+
   let best: Change = { score: 0, from: hits.length, before, after: before };
   const [recent, having] = [new Sittings(), new Sittings()];
   for (let from = hits.length - 1; from >= sides.end; from--) {
@@ -49,8 +52,7 @@ export function rateChange(
     if (up && (!hits[from] || having.size < least.hits || having.count < least.sittings)) continue;
     if (!up && (!options.bothWays || !hits[from - 1])) continue;
     const chance = Math.min(1, chanceOf(having.size, runs, past, up) * options.among);
-    const alike = past.hits === 0 ? 0 : options.alike;
-    const score = -Math.log10(chance) / (options.threshold * (recent.variance(alike) / runs));
+    const score = -Math.log10(chance) / (options.threshold * (recent.variance(isNew ? 0 : options.alike) / runs));
     if (score > best.score) best = { score, from, before, after: share };
   }
   if (best.from < hits.length) return best;

@@ -16,11 +16,12 @@ export async function readRuns(sql: Sql, agent: string, kind: RunKind, limit: nu
     )
     select r.id, r.started_at as "startedAt", r.conversation_id as "conversationId", r.state = 'failed' as failed, r.steps,
       r.prompt_hash as "promptHash", r.policy_hash as "policyHash", r.input_tokens as "inputTokens",
-      r.output_tokens as "outputTokens", r.cost::float8 as cost, j.*
+      r.output_tokens as "outputTokens", r.cached_tokens as "cachedTokens", r.cost::float8 as cost, j.*
     from ended r cross join lateral (
       select count(*) filter (where type in ('llm.answered', 'llm.consulted'))::int as calls,
         coalesce(sum(duration_ms) filter (where type in ('llm.answered', 'llm.consulted')), 0)::float8 as "modelMs",
         coalesce(sum(duration_ms) filter (where type = 'tool.finished'), 0)::float8 as "toolMs",
+        (array_agg(input_tokens order by seq) filter (where type = 'llm.answered'))[1] as "firstInputTokens",
         max(answer_length) as "answerLength",
         count(*) filter (where type = 'tool.requested' and decision = 'deny')::int as denials,
         count(*) filter (where rule in ('approval denied', 'approval expired'))::int as "refusedApprovals",

@@ -4,28 +4,54 @@
  */
 import type { RunFeatures } from "./features.ts";
 import { mean } from "./statistics.ts";
-import { sittingMs } from "./thresholds.ts";
+import { outageMs, sittingMs } from "./thresholds.ts";
 
-/** The sitting of each run, by a number. `runs`: oldest first. */
-export function sittingsOf(runs: readonly Pick<RunFeatures, "conversationId" | "startedAt">[]): number[] {
+/** Input that fell by less is no history left out. */
+const leastFall = 0.05;
+
+/**
+ * How many runs of its conversation the model was shown again in each, as far as input tells: the history began anew where
+ * it fell most of the way to the least ever read. An old history that is cut to its limit falls by less.
+ */
+export function placesOf(runs: readonly Pick<RunFeatures, "conversationId" | "firstInputTokens">[]): number[] {
+  const open = new Map<string, { place: number; input: number }>();
+  let least = Number.POSITIVE_INFINITY;
+  return runs.map(({ conversationId, firstInputTokens }) => {
+    const before = open.get(conversationId);
+    const input = firstInputTokens ?? before?.input ?? least;
+    least = Math.min(least, input);
+    const fell = before ? before.input - input : 0;
+    const anew = !before || (fell > leastFall * before.input && fell > 0.33 * (before.input - least));
+    const place = anew ? 0 : before.place + 1;
+    open.set(conversationId, { place, input });
+    return place;
+  });
+}
+
+/** The sitting of each run, by a number: it ends with a rest, or where the history begins anew. `runs`: oldest first. */
+export function sittingsOf(
+  runs: readonly Pick<RunFeatures, "conversationId" | "startedAt">[],
+  places: readonly number[],
+): number[] {
   const open = new Map<string, { sitting: number; until: number }>();
   let last = 0;
-  return runs.map(({ conversationId, startedAt }) => {
+  return runs.map(({ conversationId, startedAt }, index) => {
     const at = startedAt.getTime();
     const before = open.get(conversationId);
-    const sitting = before && at <= before.until ? before.sitting : ++last;
+    const sitting = before && at <= before.until && places[index] !== 0 ? before.sitting : ++last;
     open.set(conversationId, { sitting, until: at + sittingMs });
     return sitting;
   });
 }
 
-/** How many runs of its sitting were before each: what was said in them is read again. */
-export function placesOf(sittings: readonly number[]): number[] {
-  const counts = new Map<number, number>();
-  return sittings.map((sitting) => {
-    const before = counts.get(sitting) ?? 0;
-    counts.set(sitting, before + 1);
-    return before;
+/** Hits without those that come soon after another: all that fails in one outage is one failure. `runs`: oldest first. */
+export function apart(hits: readonly boolean[], runs: readonly Pick<RunFeatures, "startedAt">[]): boolean[] {
+  let last = Number.NEGATIVE_INFINITY;
+  return hits.map((hit, index) => {
+    const at = runs[index]?.startedAt.getTime() ?? 0;
+    const counts = hit && at - last >= outageMs;
+    if (hit) last = at;
+    return counts;
   });
 }
 

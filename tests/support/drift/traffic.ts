@@ -43,6 +43,7 @@ export type Fault =
   | "tool mix"
   | "model behind the same name"
   | "cost creep"
+  | "price creep"
   | "denials"
   | "refusals"
   | "errors"
@@ -73,7 +74,7 @@ export function traffic({ seed, runs, shape, fault }: TrafficOptions): RecordedR
   const people = Array.from({ length: shape === "job" ? 1 : 4 }, () => ({
     left: 0,
     subject: 0,
-    history: 0,
+    turns: [] as number[],
     id: randomUUID(),
   }));
   let [who, downUntil, goesOn] = [0, 0, false];
@@ -83,11 +84,12 @@ export function traffic({ seed, runs, shape, fault }: TrafficOptions): RecordedR
     at = shape === "job" ? at + dayMs : nextMessage(random, at, goesOn);
     // Somebody else comes in now and then.
     if (random.chance(0.15)) who = Math.floor(random.next() * people.length);
-    const person = people[who] ?? { left: 0, subject: 0, history: 0, id: "" };
+    const person = people[who] ?? { left: 0, subject: 0, turns: [] as number[], id: "" };
     if (person.left === 0) {
       person.left = 1 + Math.floor(random.lognormal(3, 0.7));
       person.subject = Math.floor(random.next() * subjects.length);
-      person.history = 0;
+      // Not everybody says /new.
+      if (random.chance(0.5)) person.turns = [];
     }
     person.left -= 1;
     const { subject } = person;
@@ -101,22 +103,31 @@ export function traffic({ seed, runs, shape, fault }: TrafficOptions): RecordedR
     const swapped = is("model behind the same name");
     const steps = failed ? 0 : 1 + Math.min(tools.length, 1 + Math.floor(random.next() * 3));
     const creep = is("cost creep") ? 1.02 ** since : 1;
-    let read = shape === "job" ? 5_200 : 3_600 + person.history;
+    const dearer = is("price creep") ? 1.02 ** since : creep;
+    let read = shape === "job" ? 5_200 : 3_600 + historyOf(person.turns);
+    const said = random.lognormal(120, 0.6);
     const calls = Array.from({ length: steps }, (__, step): RecordedCall => {
       const last = step === steps - 1;
       const middle = shape === "job" ? (last ? 520 : 60) : last ? 190 : 45;
       const output = Math.round(
         (refused ? 30 : random.lognormal(middle, shape === "job" ? 0.2 : 0.65)) * (swapped ? 1.35 : 1),
       );
-      read += random.lognormal(last ? 120 : 350, 0.6);
+      // What was said, and then what the tools gave.
+      read += step === 0 ? said : random.lognormal(350, 0.6);
       const input = Math.round(read * creep);
       const speed = random.lognormal(9, 0.3) * rhythm * (swapped ? 0.52 : 1);
       // Now and then a call hangs for long before it is answered.
       const stall = random.chance(0.01) ? random.lognormal(20_000, 0.5) : 0;
       const ms = Math.round(random.lognormal(450, 0.35) * (swapped ? 0.7 : 1) + output * speed + stall);
-      return { input, output, ms, cost: input * price.input + output * price.output * creep, refusal: refused };
+      return {
+        input,
+        output,
+        ms,
+        cost: input * price.input * (is("price creep") ? dearer : 1) + output * price.output * dearer,
+        refusal: refused,
+      };
     });
-    person.history = Math.min(person.history + 250, 2_500);
+    person.turns.push(said + (calls.at(-1)?.output ?? 0));
     const output = calls.reduce((sum, call) => sum + call.output, 0);
     return {
       id: randomUUID(),
@@ -131,6 +142,16 @@ export function traffic({ seed, runs, shape, fault }: TrafficOptions): RecordedR
       policyHash: "b".repeat(64),
     };
   });
+}
+
+/** Tokens of the newest turns that fit. */
+function historyOf(turns: readonly number[]): number {
+  let tokens = 0;
+  for (const turn of turns.toReversed()) {
+    if (tokens + turn > 2_500) break;
+    tokens += turn;
+  }
+  return tokens;
 }
 
 /** Some 40 a day, few at night and fewer at weekends, in bursts. */
@@ -185,6 +206,8 @@ export const featuresOf = (run: RecordedRun): RunFeatures => ({
   calls: run.calls.length,
   inputTokens: run.calls.length === 0 ? null : sum(run.calls, (call) => call.input),
   outputTokens: run.calls.length === 0 ? null : sum(run.calls, (call) => call.output),
+  cachedTokens: null,
+  firstInputTokens: run.calls[0]?.input ?? null,
   cost: run.calls.length === 0 ? null : sum(run.calls, (call) => call.cost),
   modelMs: sum(run.calls, (call) => call.ms),
   toolMs: sum(run.tools, (tool) => tool.ms),

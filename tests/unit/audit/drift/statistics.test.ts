@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { likeness, sittingsOf } from "../../../../lib/audit/drift/sittings.ts";
+import { apart, likeness, placesOf, sittingsOf } from "../../../../lib/audit/drift/sittings.ts";
 import { chanceOf, leastSquares, midRank, normalQuantile } from "../../../../lib/audit/drift/statistics.ts";
 
 const near = (actual: number, expected: number, within: number): void =>
@@ -46,12 +46,24 @@ test("least squares find the weights, and give 0 to a column that says nothing n
   assert.equal(repeated, 0);
 });
 
-test("a conversation that rested for hours goes on as another sitting", () => {
-  const run = (conversationId: string, hour: number) => ({
-    conversationId,
-    startedAt: new Date(Date.UTC(2026, 10, 29, hour)),
-  });
-  assert.deepEqual(sittingsOf([run("a", 1), run("b", 2), run("a", 3), run("a", 9)]), [1, 2, 1, 3]);
+const at = (hour: number): Date => new Date(Date.UTC(2026, 10, 29, hour));
+
+test("a conversation that rested for hours, or began anew, goes on as another sitting", () => {
+  const run = (conversationId: string, hour: number) => ({ conversationId, startedAt: at(hour) });
+  const runs = [run("a", 1), run("b", 2), run("a", 3), run("a", 9), run("a", 10)];
+  assert.deepEqual(sittingsOf(runs, [0, 0, 1, 2, 3]), [1, 2, 1, 3, 3]);
+  assert.deepEqual(sittingsOf(runs, [0, 0, 1, 2, 0]), [1, 2, 1, 3, 4]);
+});
+
+test("a history began anew where its input falls to about the least read, not where it is cut or a run read nothing", () => {
+  const run = (conversationId: string, firstInputTokens: number | null) => ({ conversationId, firstInputTokens });
+  const runs = [run("a", 1_000), run("a", 1_500), run("b", 1_010), run("a", null), run("a", 3_000), run("a", 2_800)];
+  assert.deepEqual(placesOf([...runs, run("a", 1_040), run("b", 1_400)]), [0, 1, 0, 2, 3, 4, 0, 1]);
+});
+
+test("of failures within an hour of one before them only the first counts", () => {
+  const runs = [1, 1.5, 2.2, 2.9, 5].map((hour) => ({ startedAt: new Date(at(0).getTime() + hour * 3_600_000) }));
+  assert.deepEqual(apart([true, true, false, true, true], runs), [true, false, false, true, true]);
 });
 
 test("runs that differ by their sitting alone are wholly alike, and those of their own not at all", () => {
