@@ -103,6 +103,9 @@ export function createOpsFunction({ deps, parts }: OpsDeps): OpsApp {
   app.get("/agents", (context) => pages.sendPage(context, pages.agentsPage(from, context.var.visitor)));
 
   app.post("/approvals/:code", async (context) => {
+    // Timers hold the token, to ask for jobs: a person decides.
+    const { visitor } = context.var;
+    if (visitor.by !== "session") return context.html(pages.problemPage("Not done", notAPerson, visitor), 403);
     const question = context.req.param("code");
     await answerAsOperator(deps, question, (await context.req.parseBody())["answer"]);
     return context.redirect(overviewWith({ question }), 303);
@@ -137,6 +140,7 @@ const strangeHost =
   "The page does not answer under this name: set ops.url in the config to the address that you open it by, and reload the gateway.";
 const notMeant = "The browser did not say that a page of yours sent this: open the page anew, and try again.";
 
+const notAPerson = "Questions are answered by somebody who logged in: run claw ops link.";
 const tooLong = pages.problemPage("Not done", "This is more than any form here sends.");
 
 const isSafe = (context: Context): boolean => ["GET", "HEAD"].includes(context.req.method);

@@ -7,7 +7,7 @@ import { endAbandoned } from "./checkpoint-abandoned.ts";
 import { type Head, headLine, headsHash } from "./heads.ts";
 
 /** Any number, the same for every gateway: two processes never make two. */
-const lock = 7_301_001;
+const lock = 7_301_006;
 
 /** When a checkpoint is due, and how much goes into one. */
 export interface Taking {

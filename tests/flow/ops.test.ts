@@ -93,9 +93,13 @@ describe("who gets in", () => {
       assert.equal((await send(path, {})).status, 401, path);
   });
 
-  test("listen.token reads and acts, as scripts do", async () => {
+  test("listen.token reads and asks for jobs, as scripts do, and decides no question", async () => {
     for (const path of views) assert.equal((await ask(path, { headers: bearer })).status, 200, path);
     assert.equal((await ask("/ops/jobs/nothing", { method: "POST", headers: bearer })).status, 404);
+    const body = new URLSearchParams({ answer: "approve" });
+    const refused = await ask("/ops/approvals/abcd", { method: "POST", headers: bearer, body });
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /claw ops link/);
   });
 
   test("a session ends by logout, and when it has expired", async () => {
