@@ -6,12 +6,15 @@ import type { RunFeatures } from "./features.ts";
 import { mean } from "./statistics.ts";
 import { outageMs, sittingMs } from "./thresholds.ts";
 
-/** Input that fell by less is no history left out. */
-const leastFall = 0.05;
+/** Input that fell by less, of the whole and of what the history had grown, is no history left out. */
+const leastFall = { ofInput: 0.05, ofHistory: 0.33 };
+
+/** By no more than this does what a history begins with grow from one to the next. */
+const mostRise = 1.2;
 
 /**
  * How many runs of its conversation the model was shown again in each, as far as input tells: the history began anew where
- * it fell most of the way to the least ever read. An old history that is cut to its limit falls by less.
+ * it fell by a good part of all that the history had grown. An old history that is cut to its limit falls by less.
  */
 export function placesOf(runs: readonly Pick<RunFeatures, "conversationId" | "firstInputTokens">[]): number[] {
   const open = new Map<string, { place: number; input: number }>();
@@ -19,9 +22,11 @@ export function placesOf(runs: readonly Pick<RunFeatures, "conversationId" | "fi
   return runs.map(({ conversationId, firstInputTokens }) => {
     const before = open.get(conversationId);
     const input = firstInputTokens ?? before?.input ?? least;
-    least = Math.min(least, input);
     const fell = before ? before.input - input : 0;
-    const anew = !before || (fell > leastFall * before.input && fell > 0.33 * (before.input - least));
+    const history = before ? before.input - Math.min(least, input) : 0;
+    const anew = !before || fell > Math.max(leastFall.ofInput * before.input, leastFall.ofHistory * history);
+    // What a history begins with may grow, and what is read later is held against what it has grown to.
+    least = before && anew ? Math.min(input, mostRise * least) : Math.min(least, input);
     const place = anew ? 0 : before.place + 1;
     open.set(conversationId, { place, input });
     return place;
