@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Comparison } from "../../lib/audit/replay/compare.ts";
 import type { Summary } from "../../lib/audit/replay/summary.ts";
+import { generateIdentity, identityToRecipient } from "age-encryption";
 import { commitmentsOf, pendingOf, withApprovals } from "../support/approvals.ts";
 import { claw as runClaw } from "../support/claw.ts";
 import { testEnvironment } from "../support/gateway.ts";
@@ -262,9 +263,27 @@ describe("claw replay", () => {
     await stage.gateway.sql`update run_keys set wrapped = null where run_id = ${id}`;
     assert.match((await claw(id)).errors, /cannot be replayed: its payloads were erased/);
     assert.match((await claw("00000000-0000-4000-8000-000000000000")).errors, /^there is no run 0000/);
-    assert.match((await claw("ffffffffff")).errors, /^no run ends in ffffffffff\n$/);
+    assert.match((await claw("ffffffffff")).errors, /^there is no run ffffffffff; /);
     assert.match((await claw(id, "--backend", "othr")).errors, /there is no backend "othr"; .*other/);
     assert.match((await claw()).errors, /give a run's id, or --since/);
+  });
+
+  test("a run that the gateway may no longer open is replayed by the operator's identity", async (t) => {
+    const { gateway, toml } = stage;
+    const identity = await generateIdentity();
+    const set = (text: string): void => {
+      gateway.rewrite(text);
+      assert.equal(gateway.holder.reload().taken, true);
+    };
+    t.after(() => set(toml));
+    set(`${toml}\n[audit]\nrecipient = "${await identityToRecipient(identity)}"\n`);
+    await until(async () => (await gateway.sql`select 1 from audit_keys`).length > 0);
+    const { id } = await said("hello");
+    await gateway.sql`update run_keys set wrapped = null where run_id = ${id}`;
+    assert.match((await claw(id)).errors, /cannot be replayed/);
+    const file = join(dirname(gateway.holder.current.file), "identity.txt");
+    writeFileSync(file, `# mine\n${identity}\n`);
+    assert.equal((await replayedOne(id, "--backend", "other", "--identity", file)).replayed.state, "done");
   });
 
   test("a model that fails is a replay that failed, and costs nobody anything", async () => {
