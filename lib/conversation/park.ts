@@ -69,13 +69,21 @@ async function askedOf(
     return ask(questionKey(question.code), place?.destination ?? destination, place?.lane ?? laneOf(destination));
   }
   // Who else is in a shared room is the room's business: an approver may be.
-  if (shared || mayApprove(config, principal, agent)) return ask(questionKey(question.code), destination, lane);
+  if (mayApprove(config, principal, agent) || (shared && !(await isDirectChat(deps, destination))))
+    return ask(questionKey(question.code), destination, lane);
   const place = await operatorPlace(config, createMatrixRooms(deps.sql), agent);
   const text = waitingText({ agent, timezone: config.timezone }, question);
   return [
     ...toEntries(deps.channels[destination.channel], lane, destination, `waiting:${question.code}`, text, noLinks),
     ...(place ? await ask(operatorKey(question.code), place.destination, place.lane) : []),
   ];
+}
+
+/** A direct chat counts as shared where nobody could say who is there: but then an approver hardly is. */
+async function isDirectChat({ sql }: ConversationDeps, to: Destination): Promise<boolean> {
+  if (to.channel !== "matrix") return false;
+  const seats = await createMatrixRooms(sql).of(to.user);
+  return seats.some(({ room, direct }) => room === to.room && direct);
 }
 
 /** A reaction is never encrypted: where that matters to the config, it decides nothing in an encrypted room. */

@@ -233,6 +233,24 @@ for (const encrypted of [false, true])
       assert.equal(told.length, 2);
     });
 
+    // Where it is encrypted, the person's own client could not say who is to read what they write.
+    if (!encrypted)
+      test("where nobody can say who is in a direct chat, the operator's room is asked all the same", async () => {
+        const chat = "!uncounted:home.example";
+        on.homeserver.createRoom({ id: chat, members: [matrixKid] });
+        const noted = () =>
+          on.homeserver.calls.filter(({ method, path }) => method === "PUT" && path.endsWith("/m.direct"));
+        const before = noted().length;
+        await on.homeserver.invite(chat, matrixAgent, matrixKid, { isDirect: true });
+        await until(async () => noted().length > before);
+        on.homeserver.fail({ path: /\/joined_members$/, answer: { status: 500, body: {} } });
+        await on.homeserver.say(chat, matrixKid, "add walk the dog");
+        const question = await heard(operatorRoom, /"text": "walk the dog"/);
+        on.homeserver.clearFaults();
+        await react(operatorRoom, matrixOwner, question.event.event_id, "❌");
+        await heard(operatorRoom, /^❌ `commitments_add` denied by/);
+      });
+
     if (encrypted) {
       test("a reaction that came encrypted counts as well", async () => {
         const { room, target } = await asked("encrypted reaction");
