@@ -101,7 +101,7 @@ const promtool = ((): string | undefined => {
 })();
 
 test(
-  "promtool takes the rules and the metrics",
+  "promtool takes the rules and the metrics (skipped where it is not installed)",
   { skip: promtool === undefined && "promtool is not installed" },
   async () => {
     const taken = execFileSync(promtool ?? "", ["check", "rules", join(docs, "alertmanager-rules.yml")], {
