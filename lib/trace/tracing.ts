@@ -1,7 +1,7 @@
 /** OpenTelemetry traces of runs, exported by OTLP over HTTP. Its packages are loaded only where traces are asked for. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunEvent } from "../agent/events.ts";
-import { messageOf } from "../errors.ts";
+import { ClawError, messageOf } from "../errors.ts";
 import type { Run } from "../ledger/run.ts";
 import type { Log } from "../log.ts";
 import { watchedExporter } from "./exporter.ts";
@@ -19,17 +19,29 @@ export interface Tracing {
 
 const flushMs = 3_000;
 
-/**
- * Starts tracing. Where to send to, with which headers and as which service the packages read themselves, of OTEL_EXPORTER_OTLP_*,
- * OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES. `delayMs`: spans are gathered for so long before they are sent.
- */
-export async function startTracing(log: Log, { delayMs = 5_000 }: { delayMs?: number } = {}): Promise<Tracing> {
-  const [sdk, { OTLPTraceExporter }, resources, { RunSpans }] = await Promise.all([
+/** They are optional dependencies: 24 MB that an installation without traces can leave out. */
+const load = () =>
+  Promise.all([
     import("@opentelemetry/sdk-trace"),
     import("@opentelemetry/exporter-trace-otlp-http"),
     import("@opentelemetry/resources"),
     import("./run-spans.ts"),
-  ]);
+  ]).catch((cause: unknown) => {
+    if ((cause as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new ClawError(
+      "environment",
+      "an address for traces is set (OTEL_EXPORTER_OTLP_*), but the packages that send them are not installed: run `npm ci` without --omit=optional, or take the address out of the environment",
+      { cause },
+    );
+  });
+
+/**
+ * Starts tracing. Where to send to, with which headers and as which service the packages read themselves, of OTEL_EXPORTER_OTLP_*,
+ * OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES. `delayMs`: spans are gathered for so long before they are sent. Throws
+ * ClawError `environment` where the packages are not installed.
+ */
+export async function startTracing(log: Log, { delayMs = 5_000 }: { delayMs?: number } = {}): Promise<Tracing> {
+  const [sdk, { OTLPTraceExporter }, resources, { RunSpans }] = await load();
   const { BatchSpanProcessor, RandomIdGenerator, TracerProvider } = sdk;
   const { defaultResource, detectResources, envDetector, resourceFromAttributes } = resources;
   const ids = traceIds(new RandomIdGenerator());
