@@ -17,7 +17,7 @@ import { migrate } from "../lib/db/migrate.ts";
 import { asApp, worksAsOwner } from "../lib/db/roles.ts";
 import { watchAlerts } from "../lib/jobs/alert-watch.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
-import { createInbox, type TransactionalInbox } from "../lib/ledger/inbox.ts";
+import { createInbox } from "../lib/ledger/inbox.ts";
 import { createMatrixEvents } from "../lib/ledger/matrix-events.ts";
 import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
@@ -37,7 +37,7 @@ import { sendToRoom } from "../lib/matrix/send.ts";
 import { type RunningMatrix, startMatrix } from "../lib/matrix/start.ts";
 import { startMcpServers } from "../lib/mcp/servers.ts";
 import { createTell } from "../lib/conversation/tell.ts";
-import { createMetrics, type Metrics } from "../lib/metrics.ts";
+import { createMetrics } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
 import { Locks } from "../lib/queue/locks.ts";
 import { startWorker } from "../lib/queue/worker.ts";
@@ -66,6 +66,7 @@ import { deliverTask } from "./tasks/deliver.ts";
 import { jobTickTask } from "./tasks/job-tick.ts";
 import { createMatrixMembershipTask } from "./tasks/matrix-membership.ts";
 import { createTelegramFunction } from "./telegram.ts";
+import { waking } from "./waking.ts";
 
 export interface GatewayOptions {
   /** The config in force; asked anew for every request and run. */
@@ -290,23 +291,5 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await tables.end();
       await sql.end({ timeout: 5 });
     },
-  };
-}
-
-/** Wakes those who work on what came in, and counts it by what became of it. */
-function waking(
-  lanes: () => Lanes,
-  crypto: () => Pick<MatrixCrypto, "arrived">,
-  metrics: Metrics,
-): TransactionalInbox["announce"] {
-  return (entries, accepted) => {
-    for (const { source, channel, lane, kind, state } of entries) {
-      if (!accepted.has(source)) continue;
-      metrics.inbox.inc({ channel, state });
-      if (state !== "new") continue;
-      // After the acknowledgement, which is on its way before the event loop turns.
-      if (kind === "message") setImmediate(() => lanes().wake(lane));
-      else if (kind === "encrypted") setImmediate(() => crypto().arrived(lane));
-    }
   };
 }

@@ -1,4 +1,5 @@
 import type { Principal } from "../channel/types.ts";
+import type { Sql } from "../db/client.ts";
 
 /** What is known of a run from its beginning. */
 export interface Run {
@@ -15,3 +16,38 @@ export interface Run {
   readonly policyHash: string;
   readonly promptHash: string;
 }
+
+/** What `runColumns` selects of a run. */
+export interface StoredRun {
+  readonly id: string;
+  readonly conversation_id: string;
+  readonly lane: string;
+  readonly agent: string;
+  readonly principal: Principal;
+  readonly trigger: Run["trigger"];
+  readonly job: string | null;
+  readonly slot: Date | null;
+  readonly attempt: number | null;
+  readonly parent_run_id: string | null;
+  readonly policy_hash: string;
+  readonly prompt_hash: string;
+}
+
+/** The columns that make a Run, of `runs r`. */
+export const runColumns = (sql: Sql) => sql`
+  r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.job, r.slot, r.attempt, r.parent_run_id, r.policy_hash,
+  r.prompt_hash`;
+
+/** A run as it was begun, of its row. */
+export const toRun = ({ job, slot, attempt, ...row }: StoredRun): Run => ({
+  id: row.id,
+  conversationId: row.conversation_id,
+  lane: row.lane,
+  agent: row.agent,
+  principal: row.principal,
+  trigger: row.trigger,
+  job: job !== null && slot !== null && attempt !== null ? { name: job, slot, attempt } : undefined,
+  parentRunId: row.parent_run_id ?? undefined,
+  policyHash: row.policy_hash,
+  promptHash: row.prompt_hash,
+});

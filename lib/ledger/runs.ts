@@ -1,14 +1,14 @@
 /** Runs and their journals: begun, continued, closed and taken up again after a crash. */
 import { randomBytes } from "node:crypto";
 import type { RecordedEvent, RunEvent, RunJournal } from "../agent/events.ts";
-import type { Principal } from "../channel/types.ts";
 import type { Sql } from "../db/client.ts";
 import { ClawError } from "../errors.ts";
 import { type TaintSource, taintSources } from "../policy/taint.ts";
 import { type Keyring, Sealer } from "../seal.ts";
-import { fromJournalRow, noHash, type StoredJournalRow } from "./journal-row.ts";
+import { fromJournalRow, type StoredJournalRow } from "./journal-read.ts";
+import { noHash } from "./journal-row.ts";
 import type { ClaimedMessage } from "./outbox.ts";
-import type { Run } from "./run.ts";
+import { type Run, runColumns, type StoredRun, toRun } from "./run.ts";
 import { Chain, type InboxRevision, type Parking, type RunEnding } from "./run-chain.ts";
 
 /** A run's journal, open for its one owner. */
@@ -71,9 +71,8 @@ export async function resumeRun(
   keyring: Keyring,
   id: string,
 ): Promise<{ open: OpenRun; past: RecordedEvent[] } | undefined> {
-  const [row] = await sql<StoredRun[]>`
-    select r.id, r.conversation_id, r.lane, r.agent, r.principal, r.trigger, r.job, r.slot, r.attempt, r.parent_run_id,
-           r.policy_hash, r.prompt_hash, k.wrapped
+  const [row] = await sql<(StoredRun & { wrapped: Uint8Array | null })[]>`
+    select ${runColumns(sql)}, k.wrapped
     from runs r left join run_keys k on k.run_id = r.id where r.id = ${id} and r.state = 'running'`;
   if (!row) return undefined;
   if (!row.wrapped) throw new ClawError("environment", `run ${id}: its key was erased, so it cannot be resumed`);
@@ -81,21 +80,7 @@ export async function resumeRun(
   const rows = await sql<
     (StoredJournalRow & { hash: Uint8Array })[]
   >`select * from journal where run_id = ${id} order by seq`;
-  const run: Run = {
-    id,
-    conversationId: row.conversation_id,
-    lane: row.lane,
-    agent: row.agent,
-    principal: row.principal,
-    trigger: row.trigger,
-    job:
-      row.job !== null && row.slot !== null && row.attempt !== null
-        ? { name: row.job, slot: row.slot, attempt: row.attempt }
-        : undefined,
-    parentRunId: row.parent_run_id ?? undefined,
-    policyHash: row.policy_hash,
-    promptHash: row.prompt_hash,
-  };
+  const run = toRun(row);
   const chain = new Chain(sql, keyring, run, seal, rows.length, rows.at(-1)?.hash ?? noHash);
   return {
     open: {
@@ -172,19 +157,4 @@ export async function abandonRun(sql: Sql, id: string): Promise<void> {
   await sql`
     with over as (update inbox set state = 'done', reason = 'its run cannot be resumed' where run_id = ${id} and state = 'running')
     update runs set state = 'failed', error = 'environment', finished_at = now() where id = ${id} and state = 'running'`;
-}
-
-interface StoredRun {
-  readonly conversation_id: string;
-  readonly lane: string;
-  readonly agent: string;
-  readonly principal: Principal;
-  readonly trigger: Run["trigger"];
-  readonly job: string | null;
-  readonly slot: Date | null;
-  readonly attempt: number | null;
-  readonly parent_run_id: string | null;
-  readonly policy_hash: string;
-  readonly prompt_hash: string;
-  readonly wrapped: Uint8Array | null;
 }

@@ -1,10 +1,9 @@
 /** A run as its journal has it, read to be run again. */
 import type { RecordedEvent, RunEvent } from "../../agent/events.ts";
-import type { Principal } from "../../channel/types.ts";
 import type { Sql } from "../../db/client.ts";
 import { ClawError } from "../../errors.ts";
-import { fromJournalRow, type StoredJournalRow } from "../../ledger/journal-row.ts";
-import type { Run } from "../../ledger/run.ts";
+import { fromJournalRow, type StoredJournalRow } from "../../ledger/journal-read.ts";
+import { type Run, runColumns, type StoredRun, toRun } from "../../ledger/run.ts";
 import { shortId } from "../../ledger/runs.ts";
 import type { TaintSource } from "../../policy/taint.ts";
 import type { RunOpener } from "../open-run.ts";
@@ -41,37 +40,10 @@ export async function readRecording(sql: Sql, opener: RunOpener, id: string): Pr
   return { run, startedAt, started, taint: taintAtFirstStep(events), course: courseOf(events) };
 }
 
-interface StoredRun {
-  readonly conversation_id: string;
-  readonly lane: string;
-  readonly agent: string;
-  readonly principal: Principal;
-  readonly trigger: Run["trigger"];
-  readonly job: string | null;
-  readonly slot: Date | null;
-  readonly attempt: number | null;
-  readonly parent_run_id: string | null;
-  readonly state: string;
-  readonly policy_hash: string;
-  readonly prompt_hash: string;
-  readonly started_at: Date;
-}
-
 /** A run's row. Throws ClawError `not_found`. */
 export async function runOf(sql: Sql, id: string): Promise<{ run: Run; state: string; startedAt: Date }> {
-  const [row] = await sql<StoredRun[]>`
-    select conversation_id, lane, agent, principal, trigger, job, slot, attempt, parent_run_id, state, policy_hash, prompt_hash,
-      started_at from runs where id = ${id}`;
+  const [row] = await sql<(StoredRun & { state: string; started_at: Date })[]>`
+    select ${runColumns(sql)}, r.state, r.started_at from runs r where r.id = ${id}`;
   if (!row) throw new ClawError("not_found", `there is no run ${id}`);
-  const { job, slot, attempt } = row;
-  const run: Run = {
-    id,
-    ...{ conversationId: row.conversation_id, lane: row.lane, agent: row.agent, principal: row.principal },
-    trigger: row.trigger,
-    job: job !== null && slot !== null && attempt !== null ? { name: job, slot, attempt } : undefined,
-    parentRunId: row.parent_run_id ?? undefined,
-    policyHash: row.policy_hash,
-    promptHash: row.prompt_hash,
-  };
-  return { run, state: row.state, startedAt: row.started_at };
+  return { run: toRun(row), state: row.state, startedAt: row.started_at };
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunEvent } from "../../../lib/agent/events.ts";
-import { fromJournalRow, noHash, type StoredJournalRow, toJournalRow } from "../../../lib/ledger/journal-row.ts";
+import { fromJournalRow, type StoredJournalRow } from "../../../lib/ledger/journal-read.ts";
+import { noHash, toJournalRow } from "../../../lib/ledger/journal-row.ts";
 import type { Run } from "../../../lib/ledger/run.ts";
 import { Sealer } from "../../../lib/seal.ts";
 import { answer, call } from "../agent/support.ts";
