@@ -16,7 +16,7 @@ export const shown = (text: string): string => text.split("\n").map(visible).joi
 
 const dash = html`<span class="none" aria-label="none">–</span>`;
 
-export const orDash = (content: Content): Markup => (content === undefined || content === "" ? dash : html`${content}`);
+const orDash = (content: Content): Markup => (content === undefined || content === "" ? dash : html`${content}`);
 
 /** An instant in the config's time zone, to the minute; hovered over, whole. */
 export const when = (at: Date | undefined | null, timezone: string): Markup =>

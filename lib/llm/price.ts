@@ -30,7 +30,7 @@ export async function costOf(
 }
 
 /** What a call costs by `price` of the config (per million tokens); undefined where tokens or price are unknown. */
-export function configuredCost({ price }: Backend, usage: Usage | undefined): number | undefined {
+function configuredCost({ price }: Backend, usage: Usage | undefined): number | undefined {
   if (!price || !usage) return undefined;
   // Providers count cached tokens inside the input tokens.
   const cached = Math.min(usage.cachedTokens ?? 0, usage.inputTokens);

@@ -13,8 +13,6 @@ export interface DriftWatchDeps {
   readonly config: () => Pick<Config, "drift" | "timezone">;
   readonly sql: Sql;
   readonly report: Report;
-  /** Hears of each metric that is told. */
-  readonly onAlert?: (of: { readonly agent: string; readonly metric: string }) => void;
 }
 
 /** A look is made once so many runs of an agent and kind have ended, or so long after the last. */
@@ -42,7 +40,7 @@ export function watchDrift(deps: DriftWatchDeps): EachMinute {
 }
 
 async function tellChanges(
-  { config, sql, report, onAlert }: DriftWatchDeps,
+  { config, sql, report }: DriftWatchDeps,
   of: { readonly agent: string; readonly kind: RunKind; readonly now: Date },
 ): Promise<void> {
   const { agent, kind } = of;
@@ -53,7 +51,6 @@ async function tellChanges(
   if (main) {
     const key = `drift:${agent}:${kind}:${main.metric}:${main.since}`;
     await report({ key, text: driftMessage(agent, fresh, timezone) });
-    for (const { metric } of fresh) onAlert?.({ agent, metric });
   }
   if (fresh.length + joined.length > 0) await keepDriftAlerts(sql, agent, [...fresh, ...joined]);
 }
