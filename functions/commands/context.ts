@@ -8,7 +8,7 @@ import type { Environment } from "../../lib/config/environment.ts";
  */
 export interface CommandContext {
   readonly env: Environment;
-  /** `--config`, else OPENCLAW_CONFIG, else ./openclaw.toml; known once the command line is parsed. */
+  /** `--config`, else OPENCLAW_CONFIG, else ./openclaw.toml or ./config/openclaw.toml; known once the command line is parsed. */
   readonly configFile: () => string;
   /**
    * Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. `database`

@@ -83,9 +83,9 @@ async function registerService(context: CommandContext, options: RegisterOptions
     context.out(`tokens: ${writeSecretFile(options.env, `${env.join("\n")}\n`, options.force === true)} (0600)`);
   }
   for (const [key, ref, token] of lines) {
-    const place = ref && "file" in ref ? `the file ${ref.file}` : `${ref?.env ?? ""} in the gateway's env_file`;
+    const place = placeOf(ref);
     if (options.printTokens) context.out(ref && "env" in ref ? `${ref.env}=${token}` : `${key}: ${token} (${place})`);
-    else if (options.env === undefined || (ref && "file" in ref)) context.out(`put its ${key} into ${place}`);
+    else if (options.env === undefined || (ref && !("env" in ref))) context.out(`put its ${key} into ${place}`);
   }
   context.out("");
   context.out("On the homeserver, in homeserver.yaml, and then restart it:");
@@ -93,6 +93,12 @@ async function registerService(context: CommandContext, options: RegisterOptions
   context.out(`    - ${file}`);
   context.out("(or a copy that the homeserver's user can read and nobody else). No experimental feature is needed.");
   context.out("Then start the gateway, and run `claw matrix provision`.");
+}
+
+function placeOf(ref: SecretRef | undefined): string {
+  if (ref && "file" in ref) return `the file ${ref.file}`;
+  if (ref && "credential" in ref) return `the credential ${ref.credential} of the gateway's service`;
+  return `${ref?.env ?? ""} in the gateway's env_file`;
 }
 
 interface ServiceSettings {

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { readEnvironment } from "../../lib/config/environment.ts";
+import { type Environment, readEnvironment } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { type CommandContext, ExitCode, type Register } from "./context.ts";
@@ -40,20 +40,27 @@ const modules: readonly CommandModule[] = [
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */
 export async function runClaw(argv: readonly string[]): Promise<number> {
-  const env = readEnvironment();
+  let env: Environment | undefined;
   const program = new Command("claw")
     .description("OpenClaw: a self-hosted gateway to named AI agents over Matrix and Telegram")
-    .option("--config <file>", "the config (default: OPENCLAW_CONFIG, else ./openclaw.toml)")
+    .option(
+      "--config <file>",
+      "the config (default: OPENCLAW_CONFIG, else ./openclaw.toml, else ./config/openclaw.toml)",
+    )
     .showHelpAfterError("(claw --help lists the commands)")
     .exitOverride();
-  const configFile = (): string => program.opts<{ config?: string }>().config ?? env.configFile;
+  const given = (): string | undefined => program.opts<{ config?: string }>().config;
+  const environment = (): Environment => (env ??= readEnvironment(given()));
+  const configFile = (): string => given() ?? environment().configFile;
   const context: CommandContext = {
-    env,
+    get env() {
+      return environment();
+    },
     configFile,
     loadConfig: async (secrets = "resolve") => {
       const { knownTools } = await import("../../lib/tools/own.ts");
       const { facts } = await knownTools(configFile());
-      return loadConfig(configFile(), { env, tools: facts, secrets });
+      return loadConfig(configFile(), { env: environment(), tools: facts, secrets });
     },
     out: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),

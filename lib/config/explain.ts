@@ -56,7 +56,8 @@ function explainValue(issue: Issue, value: unknown, problems: Problems): void {
 function explainSecret(key: string, value: unknown, rule: string, problems: Problems): void {
   const name = key.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
   const form = `${key.split(".").at(-1)} = { env = "${name}" }`;
-  if (value === undefined) problems.add(key, "is missing", `add ${form}, or { file = "/absolute/path" }`);
+  if (value === undefined)
+    problems.add(key, "is missing", `add ${form}, or { file = "/absolute/path" }, or { credential = "NAME" }`);
   else if (typeof value === "string")
     problems.add(
       key,

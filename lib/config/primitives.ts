@@ -12,8 +12,11 @@ export const secretRef = z.union(
       env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the NAME of a variable, never the secret itself"),
     }),
     z.strictObject({ file: z.string().startsWith("/", "must be an absolute path") }),
+    z.strictObject({
+      credential: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "must be the NAME in LoadCredential=NAME:…"),
+    }),
   ],
-  { error: 'must be { env = "NAME" } or { file = "/absolute/path" }' },
+  { error: 'must be { env = "NAME" }, { file = "/absolute/path" } or { credential = "NAME" }' },
 );
 
 /** A person on a channel, by full Matrix id or numeric Telegram id. */

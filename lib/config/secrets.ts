@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { Draft } from "./draft.ts";
 import type { Environment } from "./environment.ts";
@@ -30,7 +31,7 @@ export function databaseSecrets(draft: Draft, env: Environment, problems: Proble
 function readSecrets(refs: readonly [string, SecretRef][], env: Environment, problems: Problems): Secrets {
   const secrets = new Map<string, Secret>();
   for (const [key, ref] of refs) {
-    const value = "env" in ref ? fromEnvironment(key, ref.env, env, problems) : fromFile(key, ref.file, problems);
+    const value = readSecret(key, ref, env, problems);
     if (value === undefined) continue;
     if (/[\r\n]/.test(value))
       problems.add(key, `${placeOf(ref)} has more than one line`, "keep the secret alone in it");
@@ -40,6 +41,19 @@ function readSecrets(refs: readonly [string, SecretRef][], env: Environment, pro
   if (!secrets.has("database.url") && env.databaseUrl !== undefined)
     checkDatabaseUrl("DATABASE_URL", env.databaseUrl, problems);
   return secrets;
+}
+
+function readSecret(key: string, ref: SecretRef, env: Environment, problems: Problems): string | undefined {
+  if ("env" in ref) return fromEnvironment(key, ref.env, env, problems);
+  if ("file" in ref) return fromFile(key, ref.file, problems);
+  const directory = env.credentialsDirectory;
+  if (directory !== undefined) return fromFile(key, join(directory, ref.credential), problems);
+  problems.add(
+    key,
+    `the credential ${ref.credential} is not there: CREDENTIALS_DIRECTORY is not set`,
+    `give the service LoadCredential=${ref.credential}:/path, or run this inside of it; elsewhere name a folder of such files by CREDENTIALS_DIRECTORY`,
+  );
+  return undefined;
 }
 
 /** Stand-ins for every secret, for a check on a machine that has none of them. */
@@ -83,7 +97,10 @@ function serviceSecrets({ tools }: Draft): [string, SecretRef | undefined][] {
   ];
 }
 
-const placeOf = (ref: SecretRef): string => ("env" in ref ? `the environment variable ${ref.env}` : ref.file);
+function placeOf(ref: SecretRef): string {
+  if ("env" in ref) return `the environment variable ${ref.env}`;
+  return "file" in ref ? ref.file : `the credential ${ref.credential}`;
+}
 
 function fromEnvironment(key: string, name: string, env: Environment, problems: Problems): string | undefined {
   const value = env.get(name)?.trim();

@@ -33,7 +33,7 @@ const mcpServer = z.strictObject({
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable"),
       z.union([z.string(), ...secretRef.options], {
-        error: 'must be text, { env = "NAME" } or { file = "/absolute/path" }',
+        error: 'must be text, { env = "NAME" }, { file = "/absolute/path" } or { credential = "NAME" }',
       }),
     )
     .default({})

@@ -65,10 +65,12 @@ test("the example loads with every option switched on", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "openclaw-example-"));
   t.after(() => rmSync(directory, { recursive: true }));
   cpSync(join(root, "prompts"), join(directory, "prompts"), { recursive: true });
-  writeFileSync(join(directory, "database-url"), "postgres://claw@localhost/claw\n");
+  for (const name of ["database-url", "database-owner-url"])
+    writeFileSync(join(directory, name), "postgres://claw@localhost/claw\n");
   const file = join(directory, "openclaw.toml");
-  writeFileSync(file, everything.replaceAll("/run/credentials/openclaw.service/", `${directory}/`));
-  const config = loadConfig(file, { env: new Environment(secrets), tools });
+  writeFileSync(file, everything);
+  const env = new Environment({ ...secrets, CREDENTIALS_DIRECTORY: directory });
+  const config = loadConfig(file, { env, tools });
   assert.deepEqual(config.telegram.get("home")?.chats, [-1001234567890]);
 });
 
@@ -109,6 +111,6 @@ test("the JSON Schema is titled, strict and without a secret's literal form", ()
   const { anyOf } = (schema["properties"] as Record<string, { anyOf?: { type: string }[] }>)["key"] ?? {};
   assert.deepEqual(
     anyOf?.map(({ type }) => type),
-    ["object", "object"],
+    ["object", "object", "object"],
   );
 });
