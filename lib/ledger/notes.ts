@@ -35,10 +35,7 @@ export const noteTitleHash = (
 ): string => titleHash(nameOf(owner), normalised(title));
 
 /** Notes in Postgres, sealed; a title is found by its keyed hash, which is another one for each owner. */
-export function createNotes(
-  database: PostgresJsDatabase,
-  keyring: Pick<Keyring, "bodies" | "titleHash">,
-): NoteStore {
+export function createNotes(database: PostgresJsDatabase, keyring: Pick<Keyring, "bodies" | "titleHash">): NoteStore {
   const { bodies } = keyring;
   const hashOf = (owner: NoteOwner, title: string): string => noteTitleHash(keyring, owner, title);
   const mine = ({ agent, principal }: NoteOwner): SQL | undefined =>
