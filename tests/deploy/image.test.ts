@@ -152,6 +152,24 @@ suite(`The image${why}`, { skip }, () => {
     }
   });
 
+  test("every package that the code names loads in it, the crypto library's machine code with them", async () => {
+    const code = (await filesIn(root)).filter((file) => /^app\/(functions|lib|drizzle)\/.*\.ts$/.test(file));
+    const quoted = /(?:\bfrom|\bimport|\bresolve)[ (]*"((?:@[a-z]|[a-z])[^":]*)"/g;
+    const named = code.flatMap((file) =>
+      [...readFileSync(join(root, file), "utf8").matchAll(quoted)].map(([, name]) => name),
+    );
+    const packages = [...new Set(named)]
+      .filter((name) => !name?.endsWith(".css") && !name?.endsWith("iife.min.js"))
+      .sort();
+    assert.ok(packages.length > 40, packages.join());
+    const load = `for (const name of ${JSON.stringify(packages)}) await import(name);
+      await (await import("@matrix-org/matrix-sdk-crypto-wasm")).initAsync();
+      import.meta.resolve("uplot/dist/uPlot.iife.min.js");`;
+    const argv = ["node", "--import", "/app/lib/boot.ts", "--input-type=module", "--eval", load];
+    const { code: status, errors } = await runToEnd(inChroot(...argv), env);
+    assert.equal(status, 0, errors);
+  });
+
   test("without a database it says in words that it needs one", async () => {
     const argv = [
       "node",
