@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { test } from "node:test";
@@ -17,15 +17,15 @@ test("what is unreleased becomes the version's, and what was before stays", () =
     before.replace("0.2.0 (unreleased)", "1.0.0 (2026-12-24)"),
   );
   assert.match(
-    releaseChangelog("## (unreleased)\n\n- x\n", "1.0.0", "2026-12-24") ?? "",
-    /^## 1\.0\.0 \(2026-12-24\)\n/,
+    releaseChangelog("# Changelog\n\n## (unreleased)\n\n- x\n", "1.0.0", "2026-12-24") ?? "",
+    /^## 1\.0\.0 \(2026-12-24\)$/m,
   );
 });
 
 test("nothing is released of which nothing is told", () => {
   assert.equal(releaseChangelog("# Changelog\n\n## 0.1.0 (2026-11-29)\n\n- all\n", "0.2.0", "2026-12-24"), undefined);
   assert.equal(
-    releaseChangelog("## (unreleased)\n\n## 0.1.0 (2026-11-29)\n\n- all\n", "0.2.0", "2026-12-24"),
+    releaseChangelog("# Changelog\n\n## (unreleased)\n\n## 0.1.0 (2026-11-29)\n\n- all\n", "0.2.0", "2026-12-24"),
     undefined,
   );
   assert.equal(releaseChangelog("# Changelog\n", "0.2.0", "2026-12-24"), undefined);
@@ -38,11 +38,12 @@ test("this project's changelog can be released, or was", () => {
 
 const { skip, why } = needs("git", "npm");
 test(`npm version changes the version and the changelog in one tagged commit, or nothing${why}`, { skip }, async () => {
-  const directory = mkdtempSync(join(tmpdir(), "openclaw-release-"));
+  const home = mkdtempSync(join(tmpdir(), "openclaw-release-"));
+  const directory = join(home, "project");
   const git = ["git", "-c", "user.name=Test", "-c", "user.email=test@localhost"];
   const env = {
     PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
-    HOME: directory,
+    HOME: home,
     ...{ GIT_AUTHOR_NAME: "Test", GIT_AUTHOR_EMAIL: "test@localhost" },
     ...{ GIT_COMMITTER_NAME: "Test", GIT_COMMITTER_EMAIL: "test@localhost" },
   };
@@ -53,6 +54,7 @@ test(`npm version changes the version and the changelog in one tagged commit, or
     const { version, preversion } = manifest.scripts;
     // The first of its checks; the others are the whole test suite.
     const [first] = preversion.split(" && ");
+    mkdirSync(directory);
     const small = {
       name: "small",
       version: "0.1.0",
@@ -83,6 +85,6 @@ test(`npm version changes the version and the changelog in one tagged commit, or
     assert.equal(await output([...git, "tag"], env, directory), "v0.2.0");
     assert.equal(await output([...git, "status", "--porcelain"], env, directory), "");
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true });
   }
 });
