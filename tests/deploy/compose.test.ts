@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ComposeFacts, ComposeSceneFacts } from "./support/compose-scene.ts";
+import { output } from "./support/command.ts";
+import { containerEnvironment } from "./support/container-store.ts";
+import { ensureImage } from "./support/image.ts";
 import { podmanPrograms, runInPrivatePodman } from "./support/private-podman.ts";
-import { needs } from "./support/tools.ts";
+import { needs, needsRoot } from "./support/tools.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const profiles = ["synapse", "proxy", "backup"];
@@ -144,92 +147,95 @@ test(`podman-compose takes it: --dry-run up, as its 1.0.3 has no config${dryRun.
   assert.doesNotMatch(lines, /canary/);
 });
 
-const scene = needs(...podmanPrograms, "podman-compose", "docker-compose", "psql", "caddy");
-const notRoot = process.getuid?.() === 0 ? "" : " (skipped: not root)";
-describe(
-  `brought up by real programs on images of this machine${scene.why}${notRoot}`,
-  { skip: scene.skip || notRoot !== "" },
-  () => {
-    let folder = "";
-    let facts: ComposeSceneFacts;
-    before(
-      async () => {
-        // Not in /tmp, which may be memory.
-        folder = mkdtempSync("/var/tmp/openclaw-compose-");
-        const program = fileURLToPath(new URL("support/compose-scene.ts", import.meta.url));
-        const { code, output } = await runInPrivatePodman(
-          [process.execPath, "--import", join(root, "lib/boot.ts"), program, folder],
-          { folder, environment: { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, timeoutMs: 240_000 },
-        );
-        const file = join(folder, "facts.json");
-        assert.ok(code === 0 && existsSync(file), output);
-        facts = JSON.parse(readFileSync(file, "utf8")) as ComposeSceneFacts;
-      },
-      { timeout: 250_000 },
-    );
-    after(() => rmSync(folder, { recursive: true, force: true }));
-
-    const bothSay = (what: string, claim: (seen: ComposeFacts) => void): void => {
-      test(`by docker-compose, ${what}`, () => claim(facts.docker));
-      test(`by podman-compose, ${what}`, () => claim(facts.podman));
-    };
-
-    bothSay("the services asked for run, and no other", ({ services }) =>
-      assert.deepEqual(services, ["openclaw_gateway_1", "openclaw_postgres_1", "openclaw_proxy_1"]),
-    );
-    bothSay("a message is answered through the proxy", ({ answer }) =>
-      assert.equal(answer, "Hello from the containers."),
-    );
-    bothSay("the private listener's paths are 404 at the proxy", ({ closed }) =>
-      assert.deepEqual(closed, { "/ops": 404, "/healthz": 404, "/metrics": 404, "/jobs": 404 }),
-    );
-    bothSay("the private listener is published on loopback alone", ({ publishedOn }) =>
-      assert.deepEqual(publishedOn, [
-        "443/tcp -> 0.0.0.0:443",
-        "80/tcp -> 0.0.0.0:80",
-        "8080/tcp -> 127.0.0.1:8080",
-        "8081/tcp -> 127.0.0.1:8081",
-      ]),
-    );
-    bothSay("each process has its uid, no capability it does not need, and no way to gain one", ({ processes }) => {
-      const confined = (uid: string, capabilities = "0".repeat(16)) => ({
-        Uid: uid,
-        CapEff: capabilities,
-        CapBnd: capabilities,
-        NoNewPrivs: "1",
-      });
-      assert.deepEqual(processes, {
-        postgres: confined("999"),
-        gateway: confined("10001"),
-        // CAP_NET_BIND_SERVICE
-        proxy: confined("0", "0000000000000400"),
-      });
-    });
-    bothSay("the engine was told of read-only roots and limits", ({ limits }) => {
-      for (const [readOnly, memory, cpus] of Object.values(limits)) {
-        assert.equal(readOnly, true);
-        assert.ok(memory === 1 << 30 || memory === 1 << 28, `${memory}`);
-        assert.equal(cpus, 1e9);
-      }
-    });
-    test("by docker-compose, processes are limited; podman-compose 1.0.3 leaves that to podman's default", () =>
-      assert.deepEqual(
-        Object.values(facts.docker.limits).map(([, , , processes]) => processes),
-        [256, 256, 256],
-      ));
-    test("by docker-compose, the gateway starts once the database is healthy", () =>
-      assert.equal(facts.waitedForDatabase, true));
-    test("the gateway works as a login that does not own the tables", () => {
-      assert.deepEqual(facts.databaseLogins, ["openclaw_gateway"]);
-      assert.deepEqual(facts.tableOwners, ["openclaw"]);
-    });
-    test("the database's container has no route out", () => assert.equal(facts.databaseDefaultRoutes, 0));
-    test("a killed gateway is started again and answers", () =>
-      assert.equal(facts.answerAfterKill, "Hello from the containers."));
-    test("a stop drains", () => assert.deepEqual(facts.stopped, { code: "0", drained: true }));
-    test("what was said is there after down and up, whichever program does it", () =>
-      assert.equal(facts.messagesKept, 3));
-    test("no secret is in a command line, a log, compose.yaml or what the programs print", () =>
-      assert.deepEqual(facts.leaks, []));
-  },
+const scene = needsRoot(
+  ...[...podmanPrograms, "podman-compose", "docker-compose", "psql", "caddy"],
+  ...["buildah", "debootstrap"],
 );
+describe(`brought up by real programs, with the gateway's own image${scene.why}`, { skip: scene.skip }, () => {
+  let folder = "";
+  let facts: ComposeSceneFacts;
+  before(
+    async () => {
+      // Not in /tmp, which may be memory.
+      folder = mkdtempSync("/var/tmp/openclaw-compose-");
+      const program = fileURLToPath(new URL("support/compose-scene.ts", import.meta.url));
+      const archive = join(folder, "gateway.tar");
+      const env = await containerEnvironment();
+      const image = await ensureImage(env);
+      await output(["buildah", "push", "--quiet", image, `docker-archive:${archive}:localhost/openclaw:latest`], env);
+      const { code, output: said } = await runInPrivatePodman(
+        [process.execPath, "--import", join(root, "lib/boot.ts"), program, folder, archive],
+        { folder, environment: { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, timeoutMs: 240_000 },
+      );
+      const file = join(folder, "facts.json");
+      assert.ok(code === 0 && existsSync(file), said);
+      facts = JSON.parse(readFileSync(file, "utf8")) as ComposeSceneFacts;
+    },
+    { timeout: 400_000 },
+  );
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const bothSay = (what: string, claim: (seen: ComposeFacts) => void): void => {
+    test(`by docker-compose, ${what}`, () => claim(facts.docker));
+    test(`by podman-compose, ${what}`, () => claim(facts.podman));
+  };
+
+  bothSay("the services asked for run, and no other", ({ services }) =>
+    assert.deepEqual(services, ["openclaw_gateway_1", "openclaw_postgres_1", "openclaw_proxy_1"]),
+  );
+  bothSay("a message is answered through the proxy", ({ answer }) =>
+    assert.equal(answer, "Hello from the containers."),
+  );
+  bothSay("the private listener's paths are 404 at the proxy", ({ closed }) =>
+    assert.deepEqual(closed, { "/ops": 404, "/healthz": 404, "/metrics": 404, "/jobs": 404 }),
+  );
+  bothSay("the private listener is published on loopback alone", ({ publishedOn }) =>
+    assert.deepEqual(publishedOn, [
+      "443/tcp -> 0.0.0.0:443",
+      "80/tcp -> 0.0.0.0:80",
+      "8080/tcp -> 127.0.0.1:8080",
+      "8081/tcp -> 127.0.0.1:8081",
+    ]),
+  );
+  bothSay("each process has its uid, no capability it does not need, and no way to gain one", ({ processes }) => {
+    const confined = (uid: string, capabilities = "0".repeat(16)) => ({
+      Uid: uid,
+      CapEff: capabilities,
+      CapBnd: capabilities,
+      NoNewPrivs: "1",
+    });
+    assert.deepEqual(processes, {
+      postgres: confined("999"),
+      gateway: confined("10001"),
+      // CAP_NET_BIND_SERVICE
+      proxy: confined("0", "0000000000000400"),
+    });
+  });
+  bothSay("the engine was told of read-only roots and limits", ({ limits }) => {
+    for (const [readOnly, memory, cpus] of Object.values(limits)) {
+      assert.equal(readOnly, true);
+      assert.ok(memory === 1 << 30 || memory === 1 << 28, `${memory}`);
+      assert.equal(cpus, 1e9);
+    }
+  });
+  test("by docker-compose, processes are limited; podman-compose 1.0.3 leaves that to podman's default", () =>
+    assert.deepEqual(
+      Object.values(facts.docker.limits).map(([, , , processes]) => processes),
+      [256, 256, 256],
+    ));
+  test("by docker-compose, the gateway starts once the database is healthy", () =>
+    assert.equal(facts.waitedForDatabase, true));
+  test("the gateway works as a login that does not own the tables", () => {
+    assert.deepEqual(facts.databaseLogins, ["openclaw_gateway"]);
+    assert.deepEqual(facts.tableOwners, ["openclaw"]);
+  });
+  test("the database's container has no route out", () => assert.equal(facts.databaseDefaultRoutes, 0));
+  test("the image's health check says that the gateway is well", () => assert.equal(facts.gatewayIsHealthy, true));
+  test("a killed gateway is started again and answers", () =>
+    assert.equal(facts.answerAfterKill, "Hello from the containers."));
+  test("a stop drains", () => assert.deepEqual(facts.stopped, { code: "0", drained: true }));
+  test("what was said is there after down and up, whichever program does it", () =>
+    assert.equal(facts.messagesKept, 3));
+  test("no secret is in a command line, a log, compose.yaml or what the programs print", () =>
+    assert.deepEqual(facts.leaks, []));
+});

