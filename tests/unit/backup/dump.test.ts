@@ -111,7 +111,8 @@ describe("rows that are copied out and in", () => {
       parts.reduce((sum, { rows }) => sum + rows, 0),
       122,
     );
-    assert.ok(parts.length >= 4);
+    assert.ok(parts.length >= 3, `${parts.length} parts`);
+    for (const { bytes, rows } of parts) assert.ok(rows === 1 || bytes.length < 16_000_000);
     for (const { bytes } of parts) assert.equal(bytes.at(-1), 10);
     await sql.begin((tx) =>
       loadPart(
