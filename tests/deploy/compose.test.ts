@@ -149,7 +149,7 @@ test(`podman-compose takes it: --dry-run up, as its 1.0.3 has no config${dryRun.
 
 const scene = needsRoot(
   ...[...podmanPrograms, "podman-compose", "docker-compose", "psql", "caddy"],
-  ...["buildah", "debootstrap"],
+  ...["buildah", "debootstrap", "age"],
 );
 describe(`brought up by real programs, with the gateway's own image${scene.why}`, { skip: scene.skip }, () => {
   let folder = "";
@@ -231,6 +231,10 @@ describe(`brought up by real programs, with the gateway's own image${scene.why}`
   });
   test("the database's container has no route out", () => assert.equal(facts.databaseDefaultRoutes, 0));
   test("the image's health check says that the gateway is well", () => assert.equal(facts.gatewayIsHealthy, true));
+  test("the backup job leaves a file that age and the identity open, for nobody else to read", () => {
+    assert.ok(facts.backupHolds.includes("manifest.json"), facts.backupHolds.join());
+    assert.equal(facts.backupMode, "600");
+  });
   test("a killed gateway is started again and answers", () =>
     assert.equal(facts.answerAfterKill, "Hello from the containers."));
   test("a stop drains", () => assert.deepEqual(facts.stopped, { code: "0", drained: true }));

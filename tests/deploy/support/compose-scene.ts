@@ -3,9 +3,10 @@
  * podman-compose: run inside a private podman, this plays the story of docs/deploy-compose.md and leaves what it saw in
  * facts.json. Model and Bot API are stand-ins on the host, as another service of the house would be.
  */
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +44,9 @@ export interface ComposeSceneFacts {
   readonly databaseDefaultRoutes: number;
   /** What the image's own health check says of a gateway that runs. */
   readonly gatewayIsHealthy: boolean;
+  /** Files of the backup that the identity opens, by `age` and `tar` alone. */
+  readonly backupHolds: readonly string[];
+  readonly backupMode: string;
   readonly answerAfterKill: string;
   readonly stopped: { readonly code: string; readonly drained: boolean };
   /** Messages in the database at the end, from before and after it was taken down. */
@@ -56,6 +60,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const [folder = "", archive = ""] = process.argv.slice(2);
 const project = join(folder, "openclaw");
 const config = join(project, "config");
+const backups = join(project, "backups");
 const passwords = { owner: "canary-owner-password", gateway: "canary-gateway-password" };
 
 const seconds: Record<string, number> = {};
@@ -98,7 +103,7 @@ async function openToContainers(url: string): Promise<string> {
   return `http://host.containers.internal:${(server.address() as AddressInfo).port}${pathname.replace(/\/$/, "")}`;
 }
 
-function writeProject(toml: string): void {
+function writeProject(toml: string, recipient: string): void {
   mkdirSync(config, { recursive: true });
   for (const part of ["compose.yaml", "deploy"]) cpSync(join(root, part), join(project, part), { recursive: true });
   const containers = `
@@ -108,6 +113,8 @@ private = "0.0.0.0:8081"
 token = { env = "OPENCLAW_TOKEN" }
 [database]
 owner_url = { env = "DATABASE_OWNER_URL" }
+[audit]
+recipient = "${recipient}"
 `;
   writeFileSync(join(config, "openclaw.toml"), `data_dir = "/var/lib/openclaw"\n${toml}${containers}`);
   writeFileSync(join(config, "prompt.md"), "You help with the homelab.\n");
@@ -181,8 +188,14 @@ process.on("uncaughtException", (thrown) => {
 
 const [botApi, model] = await Promise.all([startBotApi(), startModelServer({ text: "Hello from the containers." })]);
 const around = { modelUrl: await openToContainers(model.url), botApiUrl: await openToContainers(botApi.url) };
+// Kept elsewhere than on the gateway's host.
+const identityFile = join(folder, "audit.key");
+const identity = await generateX25519Identity();
+writeFileSync(identityFile, `${identity}\n`, { mode: 0o600 });
+const recipient = await identityToRecipient(identity);
 writeProject(
   stageConfig(around).replace("[telegram.main]", '[telegram.main]\nwebhook_url = "https://claw.example/telegram/main"'),
+  recipient,
 );
 const images = join(folder, "images");
 mkdirSync(images);
@@ -266,6 +279,15 @@ const gatewayIsHealthy = await run("podman", "healthcheck", "run", container("ga
   () => false,
 );
 
+const backupHolds = await step("backup", async () => {
+  await docker("run", "--rm", "-T", "backup");
+  const [name = ""] = readdirSync(backups);
+  const listing = await run("sh", "-c", 'age -d -i "$0" "$1" | tar -tz', identityFile, join(backups, name));
+  return listing.trim().split("\n");
+});
+const [backupName = ""] = readdirSync(backups);
+const backupMode = (statSync(join(backups, backupName)).mode & 0o777).toString(8);
+
 const answerAfterKill = await step("killed", async () => {
   const killed = await inspect("gateway", "{{.State.Pid}}");
   process.kill(Number(killed), "SIGKILL");
@@ -296,7 +318,17 @@ await step("podman-compose down", () => run("podman-compose", "down", "-t", "35"
 
 const facts: ComposeSceneFacts = {
   ...{ seconds, docker: dockerFacts, podman: podmanFacts, waitedForDatabase },
-  ...{ databaseLogins, tableOwners, databaseDefaultRoutes, gatewayIsHealthy, answerAfterKill, stopped, leaks },
+  ...{
+    databaseLogins,
+    tableOwners,
+    databaseDefaultRoutes,
+    gatewayIsHealthy,
+    backupHolds,
+    backupMode,
+    answerAfterKill,
+    stopped,
+    leaks,
+  },
   messagesKept: Number(messagesKept),
 };
 writeFileSync(join(folder, "facts.json"), JSON.stringify(facts, undefined, 2));
