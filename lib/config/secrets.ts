@@ -61,7 +61,7 @@ export const unreadSecrets = (draft: Draft): Secrets =>
   new Map(secretRefs(draft).map(([key]) => [key, new UnreadSecret("")]));
 
 /** The references of a config with their keys. */
-function secretRefs(draft: Draft): [string, SecretRef][] {
+export function secretRefs(draft: Draft): [string, SecretRef][] {
   const refs: [string, SecretRef | undefined][] = [
     ["key", draft.key],
     ["database.url", draft.database?.url],
