@@ -14,19 +14,19 @@ const interrupted = 130;
  */
 export const atTerminal: Person = {
   async ask(question, hidden) {
-    process.stderr.write(`${question} `);
     // Hidden: the terminal is in raw mode, and what would be echoed goes nowhere.
     const output = hidden ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stderr;
     const reader = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
+    // Not before the terminal is in raw mode: whoever answers at once would be echoed.
+    if (hidden) process.stderr.write(`${question} `);
+    // Ctrl-D closes it; Ctrl-C also makes the question fail.
     const left = once(reader, "close").then(() => undefined);
     try {
-      const typed = await Promise.race([reader.question(""), left]);
-      if (typed === undefined) {
-        process.stderr.write("\nNothing was written.\n");
-        throw new ExitCode(interrupted);
-      }
-      if (hidden) process.stderr.write("\n");
-      return typed;
+      const typed = await Promise.race([reader.question(hidden ? "" : `${question} `).catch(() => undefined), left]);
+      if (hidden || typed === undefined) process.stderr.write("\n");
+      if (typed !== undefined) return typed;
+      process.stderr.write("Nothing was written.\n");
+      throw new ExitCode(interrupted);
     } finally {
       reader.close();
     }
