@@ -12,6 +12,11 @@ interface CommandModule {
 
 /** Loaded only when called, so that `claw check` does not pay for the Matrix bridge. */
 const modules: readonly CommandModule[] = [
+  {
+    name: "init",
+    summary: "make a config: asks what it needs, and says what is left to do",
+    load: () => import("./init.ts"),
+  },
   { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
   { name: "policy", summary: "explain decisions on tool calls", load: () => import("./policy.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },

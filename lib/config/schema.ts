@@ -14,6 +14,7 @@ import {
   seconds,
   count,
   roomName,
+  serverName,
   timezone,
 } from "./primitives.ts";
 import { httpSection } from "./sections/http.ts";
@@ -118,10 +119,7 @@ const agent = z.strictObject({
 
 const matrix = z.strictObject({
   homeserver: httpUrl.describe("The homeserver's client-server API as the gateway reaches it."),
-  server_name: z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$/, 'must be a server name such as "home.example"')
-    .describe("The part after the colon in Matrix ids."),
+  server_name: serverName.describe("The part after the colon in Matrix ids."),
   as_token: secretRef.describe("What the gateway shows the homeserver; made by `claw matrix register`."),
   hs_token: secretRef.describe("What the homeserver shows the gateway; made by `claw matrix register`."),
   sender_localpart: localpart.default("openclaw").describe("The application service's own user."),
