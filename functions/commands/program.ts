@@ -41,6 +41,12 @@ const modules: readonly CommandModule[] = [
     load: () => import("./replay.ts"),
   },
   { name: "ops", summary: "log in to the ops page", load: () => import("./ops.ts") },
+  {
+    name: "backup",
+    summary: "back up the database, the config and the keys, encrypted",
+    load: () => import("./backup.ts"),
+  },
+  { name: "restore", summary: "restore a backup onto an empty machine", load: () => import("./restore.ts") },
   { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 

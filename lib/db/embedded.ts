@@ -44,6 +44,9 @@ export async function runningEmbedded(directory: string): Promise<string | undef
   return (await livePid(join(directory, "postgres"))) === undefined ? undefined : urlOf(socketDirectory(directory));
 }
 
+/** Whether a cluster was made in `directory`. */
+export const hasEmbedded = (directory: string): boolean => existsSync(join(directory, "postgres", "PG_VERSION"));
+
 const urlOf = (socket: string, database = user): string =>
   `postgres://${user}@localhost/${database}?host=${encodeURIComponent(socket)}`;
 
@@ -56,7 +59,7 @@ async function launch(directory: string, data: string, socket: string, settings:
   }
   refuseForeign(socket, as.uid ?? process.getuid?.());
   chmodSync(data, 0o700);
-  if (!existsSync(join(data, "PG_VERSION"))) await initialise(binaries, data, as);
+  if (!hasEmbedded(directory)) await initialise(binaries, data, as);
   const options = {
     listen_addresses: "",
     unix_socket_directories: socket,
