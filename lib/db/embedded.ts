@@ -66,6 +66,7 @@ async function launch(directory: string, data: string, socket: string, settings:
     unix_socket_permissions: "0700",
     ...settings,
   };
+  const left = postmaster(data);
   const arguments_ = ["-D", data, ...Object.entries(options).flatMap(([key, value]) => ["-c", `${key}=${value}`])];
   const child = spawn(
     as.command ?? binaries.postgres,
@@ -93,7 +94,7 @@ async function launch(directory: string, data: string, socket: string, settings:
       reject(new ClawError("environment", `the embedded PostgreSQL did not start:\n${complaint}`));
     });
   });
-  const ready = await Promise.race([whenReady(data), exited]);
+  const ready = await Promise.race([whenReady(data, left), exited]);
   child.stderr.destroy();
   child.unref();
   return ready;
@@ -141,11 +142,18 @@ function run(
   });
 }
 
-/** postmaster.pid: line 1 the pid, line 8 "ready" once it accepts connections. */
-function postmaster(data: string): { pid: number; ready: boolean } | undefined {
+interface Postmaster {
+  readonly pid: number;
+  /** In seconds of Unix. */
+  readonly started: string | undefined;
+  readonly ready: boolean;
+}
+
+/** postmaster.pid: line 1 the pid, line 3 since when, line 8 "ready" once it accepts connections. */
+function postmaster(data: string): Postmaster | undefined {
   try {
     const lines = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n");
-    return { pid: Number(lines[0]), ready: lines[7]?.trim() === "ready" };
+    return { pid: Number(lines[0]), started: lines[2], ready: lines[7]?.trim() === "ready" };
   } catch {
     return undefined;
   }
@@ -157,10 +165,12 @@ async function livePid(data: string): Promise<number | undefined> {
   return whenReady(data);
 }
 
-async function whenReady(data: string): Promise<number> {
+/** `left`: what a server that was killed left there, "ready" still, until the one that was started overwrites it. */
+async function whenReady(data: string, left?: Postmaster): Promise<number> {
   for (let waited = 0; waited < 60_000; waited += 10) {
     const found = postmaster(data);
-    if (found?.ready) return found.pid;
+    const isLeft = found !== undefined && found.pid === left?.pid && found.started === left.started;
+    if (found?.ready && !isLeft) return found.pid;
     await sleep(10);
   }
   throw new ClawError("environment", `the embedded PostgreSQL in ${data} was not ready within 60 s`);
