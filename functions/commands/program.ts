@@ -12,6 +12,11 @@ interface CommandModule {
 
 /** Loaded only when called, so that `claw check` does not pay for the Matrix bridge. */
 const modules: readonly CommandModule[] = [
+  {
+    name: "init",
+    summary: "make a config: asks what it needs, and says what is left to do",
+    load: () => import("./init.ts"),
+  },
   { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
   { name: "policy", summary: "explain decisions on tool calls", load: () => import("./policy.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
@@ -21,6 +26,7 @@ const modules: readonly CommandModule[] = [
   { name: "approvals", summary: "list and decide what agents ask for", load: () => import("./approvals.ts") },
   { name: "jobs", summary: "list and run scheduled jobs", load: () => import("./jobs.ts") },
   { name: "timers", summary: "write timers that ask for the jobs", load: () => import("./timers.ts") },
+  { name: "service", summary: "write the gateway's own systemd unit", load: () => import("./service.ts") },
   { name: "telegram", summary: "set up and inspect the Telegram bots", load: () => import("./telegram.ts") },
   {
     name: "matrix",
@@ -35,6 +41,12 @@ const modules: readonly CommandModule[] = [
     load: () => import("./replay.ts"),
   },
   { name: "ops", summary: "log in to the ops page", load: () => import("./ops.ts") },
+  {
+    name: "backup",
+    summary: "back up the database, the config and the keys, encrypted",
+    load: () => import("./backup.ts"),
+  },
+  { name: "restore", summary: "restore a backup onto an empty machine", load: () => import("./restore.ts") },
   { name: "mcp", summary: "inspect MCP servers and pin their tools", load: () => import("./mcp.ts") },
 ];
 

@@ -51,11 +51,11 @@ const mapOf = (values: Values): ReadonlyMap<string, string> =>
 
 /**
  * The environment of this process, and for what that lacks the `.env` beside the config, where there is one that this user may
- * read. `configFile`: as the command line names it. Throws ClawError `environment`.
+ * read, and `otherwise`. `configFile`: as the command line names it. Throws ClawError `environment`.
  */
-export function readEnvironment(configFile?: string): Environment {
+export function readEnvironment(configFile?: string, otherwise: Values = {}): Environment {
   const file = join(dirname(configFile ?? new Environment(process.env).configFile), ".env");
-  return new Environment(process.env, readEnvFile(file));
+  return new Environment(process.env, { ...otherwise, ...readEnvFile(file) });
 }
 
 /** The variables of an env_file, as Node reads `NAME=value` lines. None where there is no file, or not for this user's eyes. */

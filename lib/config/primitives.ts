@@ -89,6 +89,10 @@ export const httpUrl = z
   .regex(/^https?:\/\/[^\s/@]+(\/[^\s]*)?$/, "must be an http:// or https:// URL, without user or password in it")
   .transform((url) => url.replace(/\/+$/, ""));
 
+export const serverName = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$/, 'must be a server name such as "home.example"');
+
 export const localpart = z.string().regex(/^[a-z0-9._=\-/+]+$/, "must be a Matrix localpart (lower case)");
 
 export const money = z.number().nonnegative();

@@ -1,5 +1,6 @@
 /** The shape of openclaw.toml, strict: an unknown key is an error. Cross-references are checked in check.ts. */
 import { z } from "zod";
+import { defaultPrivateAddress } from "./listen-address.ts";
 import {
   name,
   secretRef,
@@ -14,6 +15,7 @@ import {
   seconds,
   count,
   roomName,
+  serverName,
   timezone,
 } from "./primitives.ts";
 import { httpSection } from "./sections/http.ts";
@@ -118,10 +120,7 @@ const agent = z.strictObject({
 
 const matrix = z.strictObject({
   homeserver: httpUrl.describe("The homeserver's client-server API as the gateway reaches it."),
-  server_name: z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$/, 'must be a server name such as "home.example"')
-    .describe("The part after the colon in Matrix ids."),
+  server_name: serverName.describe("The part after the colon in Matrix ids."),
   as_token: secretRef.describe("What the gateway shows the homeserver; made by `claw matrix register`."),
   hs_token: secretRef.describe("What the homeserver shows the gateway; made by `claw matrix register`."),
   previous_as_token: secretRef
@@ -168,7 +167,7 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       public: address.default("0.0.0.0:8080").describe("Telegram webhooks and Matrix pushes, nothing else."),
-      private: address.default("127.0.0.1:8081").describe("Jobs, health and metrics; never published."),
+      private: address.default(defaultPrivateAddress).describe("Jobs, health and metrics; never published."),
       token: secretRef
         .optional()
         .describe("What requests to the private listener that run something show as a bearer token; needed by [jobs]."),

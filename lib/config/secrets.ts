@@ -22,9 +22,14 @@ export function resolveSecrets(draft: Draft, env: Environment, problems: Problem
   return readSecrets(secretRefs(draft), env, problems);
 }
 
-/** The secrets of the database; stand-ins for all others. */
-export function databaseSecrets(draft: Draft, env: Environment, problems: Problems): Secrets {
-  const refs = secretRefs(draft).filter(([key]) => key.startsWith("database."));
+/** The secrets of one section; stand-ins for all others. */
+export function sectionSecrets(
+  section: "database" | "matrix",
+  draft: Draft,
+  env: Environment,
+  problems: Problems,
+): Secrets {
+  const refs = secretRefs(draft).filter(([key]) => key.startsWith(`${section}.`));
   return new Map([...unreadSecrets(draft), ...readSecrets(refs, env, problems)]);
 }
 
@@ -75,8 +80,8 @@ function readSecret(key: string, ref: SecretRef, env: Environment, problems: Pro
 export const unreadSecrets = (draft: Draft): Secrets =>
   new Map(secretRefs(draft).map(([key]) => [key, new UnreadSecret("")]));
 
-/** The references of a config with their keys. */
-function secretRefs(draft: Draft): [string, SecretRef][] {
+/** Every secret that a config refers to, by its key. */
+export function secretRefs(draft: Draft): [string, SecretRef][] {
   const refs: [string, SecretRef | undefined][] = [
     ["key", draft.key],
     ["database.url", draft.database?.url],

@@ -27,7 +27,7 @@ function explainUnreadable(cause: unknown): { problem: string; fix: string } {
   if (code === "ENOENT")
     return {
       problem: "there is no such file",
-      fix: "copy openclaw.example.toml there and edit it, or name another by --config FILE or OPENCLAW_CONFIG",
+      fix: "make one with `claw init`, or name another by --config FILE or OPENCLAW_CONFIG",
     };
   if (code === "EACCES") return { problem: "may not be read", fix: "let this user read it" };
   return { problem: `cannot be read (${messageOf(cause)})`, fix: "check the path" };

@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { ClawError } from "../errors.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Sql } from "./client.ts";
-import { runningEmbedded, startEmbedded } from "./embedded.ts";
+import { hasEmbedded, runningEmbedded, startEmbedded } from "./embedded.ts";
 import { asApp } from "./roles.ts";
 
 /** The database in use: the user's own, or the embedded one, which ends with its owner. */
@@ -50,6 +50,22 @@ export async function runningDatabase(config: Config): Promise<string> {
       `no gateway runs with the embedded database in ${config.dataDir}: start it (npm start), then try again`,
     );
   return asApp(url);
+}
+
+/**
+ * The database for a command that needs the rights of its owner, by `url`: a running gateway's, or the one in data_dir, started
+ * for the while. Throws ClawError `environment` where there is none yet.
+ */
+export async function ownedDatabase(config: Config): Promise<Database> {
+  const running = config.database.url === undefined ? await runningEmbedded(config.dataDir) : undefined;
+  if (running !== undefined) return { url: running, embedded: true, stop: async () => {} };
+  if (config.database.url === undefined && !hasEmbedded(config.dataDir))
+    throw new ClawError(
+      "environment",
+      `there is no database: neither database.url or DATABASE_URL is set, nor is there one in ${config.dataDir}`,
+    );
+  const opened = await openDatabase(config);
+  return { ...opened, url: opened.ownerUrl ?? opened.url };
 }
 
 /** Any number, the same for every gateway. */

@@ -44,6 +44,9 @@ export async function runningEmbedded(directory: string): Promise<string | undef
   return (await livePid(join(directory, "postgres"))) === undefined ? undefined : urlOf(socketDirectory(directory));
 }
 
+/** Whether a cluster was made in `directory`. */
+export const hasEmbedded = (directory: string): boolean => existsSync(join(directory, "postgres", "PG_VERSION"));
+
 const urlOf = (socket: string, database = user): string =>
   `postgres://${user}@localhost/${database}?host=${encodeURIComponent(socket)}`;
 
@@ -56,13 +59,14 @@ async function launch(directory: string, data: string, socket: string, settings:
   }
   refuseForeign(socket, as.uid ?? process.getuid?.());
   chmodSync(data, 0o700);
-  if (!existsSync(join(data, "PG_VERSION"))) await initialise(binaries, data, as);
+  if (!hasEmbedded(directory)) await initialise(binaries, data, as);
   const options = {
     listen_addresses: "",
     unix_socket_directories: socket,
     unix_socket_permissions: "0700",
     ...settings,
   };
+  const left = postmaster(data);
   const arguments_ = ["-D", data, ...Object.entries(options).flatMap(([key, value]) => ["-c", `${key}=${value}`])];
   const child = spawn(
     as.command ?? binaries.postgres,
@@ -90,7 +94,7 @@ async function launch(directory: string, data: string, socket: string, settings:
       reject(new ClawError("environment", `the embedded PostgreSQL did not start:\n${complaint}`));
     });
   });
-  const ready = await Promise.race([whenReady(data), exited]);
+  const ready = await Promise.race([whenReady(data, left), exited]);
   child.stderr.destroy();
   child.unref();
   return ready;
@@ -138,11 +142,18 @@ function run(
   });
 }
 
-/** postmaster.pid: line 1 the pid, line 8 "ready" once it accepts connections. */
-function postmaster(data: string): { pid: number; ready: boolean } | undefined {
+interface Postmaster {
+  readonly pid: number;
+  /** In seconds of Unix. */
+  readonly started: string | undefined;
+  readonly ready: boolean;
+}
+
+/** postmaster.pid: line 1 the pid, line 3 since when, line 8 "ready" once it accepts connections. */
+function postmaster(data: string): Postmaster | undefined {
   try {
     const lines = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n");
-    return { pid: Number(lines[0]), ready: lines[7]?.trim() === "ready" };
+    return { pid: Number(lines[0]), started: lines[2], ready: lines[7]?.trim() === "ready" };
   } catch {
     return undefined;
   }
@@ -154,10 +165,12 @@ async function livePid(data: string): Promise<number | undefined> {
   return whenReady(data);
 }
 
-async function whenReady(data: string): Promise<number> {
+/** `left`: what a server that was killed left there, "ready" still, until the one that was started overwrites it. */
+async function whenReady(data: string, left?: Postmaster): Promise<number> {
   for (let waited = 0; waited < 60_000; waited += 10) {
     const found = postmaster(data);
-    if (found?.ready) return found.pid;
+    const isLeft = found !== undefined && found.pid === left?.pid && found.started === left.started;
+    if (found?.ready && !isLeft) return found.pid;
     await sleep(10);
   }
   throw new ClawError("environment", `the embedded PostgreSQL in ${data} was not ready within 60 s`);

@@ -1,13 +1,10 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { ClawError } from "../errors.ts";
 import { connect, type Sql } from "./client.ts";
+import { lastMigration, migrations, migrationsFolder } from "./migrations.ts";
 import { grantRoles, rolesGranted } from "./roles.ts";
 
 /** Any number, the same for every gateway: one at a time migrates, the others wait. */
-const migrationLock = 7_301_001;
-
-const migrationsFolder = fileURLToPath(new URL("../../drizzle/migrations", import.meta.url));
+export const migrationLock = 7_301_001;
 
 /**
  * Brings the ledgers and the queue's tables up to date; safe to call from several processes at once. `login`: the gateway's own
@@ -50,14 +47,8 @@ async function bringUpToDate(url: string, login: string | undefined): Promise<vo
 
 /** Whether the last migration is applied already, which saves most starts the loading of the migrators. */
 async function isCurrent(sql: Sql): Promise<boolean> {
-  const [tables] = await sql<{ ours: string | null; queue: string | null }[]>`
-    select to_regclass('drizzle.__drizzle_migrations') as ours, to_regclass('graphile_worker.migrations') as queue`;
-  if (!tables?.ours || !tables.queue) return false;
-  const journal = JSON.parse(readFileSync(`${migrationsFolder}/meta/_journal.json`, "utf8")) as {
-    entries: { when: number }[];
-  };
-  const [applied] = await sql<
-    { last: number | null }[]
-  >`select max(created_at) as last from drizzle.__drizzle_migrations`;
-  return applied?.last === journal.entries.at(-1)?.when;
+  const [queue] = await sql<
+    { there: boolean }[]
+  >`select to_regclass('graphile_worker.migrations') is not null as there`;
+  return queue?.there === true && (await lastMigration(sql)) === migrations().at(-1)?.when;
 }

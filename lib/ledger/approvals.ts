@@ -176,6 +176,12 @@ export async function cancelApprovals(
   return cancelled?.count ?? 0;
 }
 
+/** Calls off whatever is still asked, where nothing waits for an answer any more. Returns how many questions. */
+export async function abandonQuestions(tx: TransactionSql): Promise<number> {
+  const { count } = await tx`update approvals set state = 'cancelled', decided_at = now() where state = 'pending'`;
+  return count;
+}
+
 /** Drops what was asked in the questions of ended runs; that they were, and what was decided, stays. */
 export async function emptyQuestions(sql: Sql | TransactionSql, runs: string[]): Promise<void> {
   await sql`update approvals set body = ''::bytea where run_id = any(${runs}::uuid[]) and state <> 'pending'`;

@@ -26,10 +26,23 @@ export function realModel(env: Environment): RealModel | undefined {
   return { baseUrl, model, key: env.get("LLM_API_KEY") || undefined };
 }
 
-const prompt = (name: string): string =>
-  JSON.stringify(fileURLToPath(new URL(`../../prompts/${name}`, import.meta.url)));
+/** Where a gateway finds the prompts, keeps what is its own, and listens. */
+export interface Place {
+  readonly prompts: string;
+  readonly dataDir: string;
+  readonly public: string;
+  readonly private: string;
+}
 
-/** The demo's openclaw.toml, with ports chosen by the system. */
+/** Here, on ports chosen by the system. */
+const here: Place = {
+  prompts: fileURLToPath(new URL("../../prompts", import.meta.url)),
+  dataDir: "data",
+  public: "127.0.0.1:0",
+  private: "127.0.0.1:0",
+};
+
+/** The demo's openclaw.toml. */
 export const demoToml = (around: {
   readonly modelUrl: string;
   readonly model: string;
@@ -39,13 +52,17 @@ export const demoToml = (around: {
   /** What the agent `ops` needs for the jobs, and their sections. */
   readonly jobTools: readonly string[];
   readonly jobs: string;
-}): string => `
+  readonly place?: Place;
+}): string => {
+  const place = around.place ?? here;
+  const prompt = (name: string): string => JSON.stringify(`${place.prompts}/${name}`);
+  return `
 timezone = ${JSON.stringify(around.timezone)}
-data_dir = "data"
+data_dir = ${JSON.stringify(place.dataDir)}
 
 [listen]
-public = "127.0.0.1:0"
-private = "127.0.0.1:0"
+public = ${JSON.stringify(place.public)}
+private = ${JSON.stringify(place.private)}
 token = { env = "OPENCLAW_TOKEN" }
 
 [backends.main]
@@ -84,3 +101,4 @@ webhook_secret = { env = "TELEGRAM_WEBHOOK_SECRET" }
 agent = "ops"
 api_root = ${JSON.stringify(around.botApiUrl)}
 ${around.jobs}`;
+};

@@ -44,6 +44,8 @@ export interface BotApi {
   readonly calls: readonly BotApiCall[];
   /** Files by file_id; `path` as getFile gives it. */
   readonly files: Map<string, { path?: string; bytes: Uint8Array; size?: number }>;
+  /** What getUpdates gives while no webhook is set. */
+  readonly updates: Update[];
   /** Text messages that stand in a chat (in all of them), oldest first; edited ones as they are now, deleted ones gone. */
   sent(chat?: number): Message.TextMessage[];
   /** Photos and documents that stand in a chat (in all of them), oldest first. */
@@ -72,6 +74,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
   const messages = new Map<number, Message.TextMessage>();
   const files: BotApi["files"] = new Map();
   const sentFiles: SentFile[] = [];
+  const updates: Update[] = [];
   const webhooks = new Map<string, WebhookInfo & { secret_token?: string }>();
   const failures = new Map<string, { times: number; how: Failure | ((call: BotApiCall) => Failure) }>();
   const waiting = new Set<{ satisfies: (call: BotApiCall) => boolean; resolve: (call: BotApiCall) => void }>();
@@ -144,6 +147,13 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
       });
       return true;
     },
+    getUpdates: (_, token) =>
+      webhooks.get(token)?.url
+        ? problem(
+            409,
+            "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+          )
+        : updates,
     deleteWebhook: (_, token) => (webhooks.delete(token), true),
     getWebhookInfo(_, token) {
       const { secret_token: _secret, ...info } = webhooks.get(token) ?? {
@@ -263,6 +273,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     url,
     calls,
     files,
+    updates,
     sent: (chat) =>
       [...messages.values()]
         .filter((message) => chat === undefined || message.chat.id === chat)

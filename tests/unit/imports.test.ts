@@ -84,7 +84,8 @@ const rules: [string, string, ...string[]][] = [
   ["tsdav", "tsdav", "lib/sources"],
   ["OpenTelemetry", "@opentelemetry", "lib/trace"],
   ["node-ical", "node-ical", "lib/sources/ics-expand.ts"],
-  ["age-encryption", "age-encryption", "lib/audit"],
+  ["age-encryption", "age-encryption", "lib/audit", "lib/backup"],
+  ["modern-tar", "modern-tar", "lib/backup"],
 ];
 for (const [name, specifier, ...where] of rules)
   test(`${name} is imported by ${where.join(", ")} alone`, () => {

@@ -23,3 +23,8 @@ export function needs(...programs: readonly string[]): { readonly skip: boolean;
   const missing = programs.filter((name) => findProgram(name) === undefined);
   return { skip: missing.length > 0, why: missing.length > 0 ? ` (skipped: no ${missing.join(", ")})` : "" };
 }
+
+/** As `needs`, for a test that only root can run. */
+export function needsRoot(...programs: readonly string[]): { readonly skip: boolean; readonly why: string } {
+  return process.getuid?.() === 0 ? needs(...programs) : { skip: true, why: " (skipped: not root)" };
+}

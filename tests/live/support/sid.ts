@@ -1,10 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { acquireLock } from "../../support/lock.ts";
 import { contained } from "./chroot-process.ts";
 import { chrootBuilder, PeersUnavailable } from "./debootstrap.ts";
 
@@ -59,19 +57,4 @@ function lacking(packages: string[], installed: string[] | undefined): string[] 
 async function readStamp(stamp: string): Promise<string[] | undefined> {
   const text = await readFile(stamp, "utf8").catch(() => "");
   return text === "" ? undefined : (JSON.parse(text) as string[]);
-}
-
-/** An abstract socket is a lock that the kernel releases however its owner ends. */
-async function acquireLock(name: string): Promise<() => void> {
-  for (;;) {
-    const server = net.createServer();
-    try {
-      server.listen(`\0openclaw-live:${name}`.slice(0, 100));
-      await once(server, "listening");
-      return () => server.close();
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
-      await sleep(500);
-    }
-  }
 }

@@ -1,0 +1,139 @@
+/** Questions about Matrix and Telegram. One of them at least has to be there. */
+import { httpUrl, principal, roomId, serverName } from "../config/primitives.ts";
+import type { Known } from "./answers.ts";
+import { deploymentOf } from "./deployments.ts";
+import { by, type Looks, type Person, type Question, wrong } from "./question.ts";
+import { givenSecrets } from "./secrets.ts";
+
+const onMatrix = ({ matrixUser }: Known): boolean => matrixUser !== undefined;
+const onTelegram = ({ telegramToken }: Known): boolean => telegramToken !== undefined;
+
+/** A check of a principal's id, with or without its channel in front. */
+const idOn =
+  (channel: "matrix" | "telegram"): Question["check"] =>
+  (text) =>
+    by(principal)(text.startsWith(`${channel}:`) ? text : `${channel}:${text}`).slice(channel.length + 1);
+
+/** Matrix, then Telegram. */
+export const channelQuestions: readonly Question[] = [
+  {
+    key: "matrixUser",
+    flag: "--matrix-user <@me:server>",
+    help: "your own Matrix id; without it there is no Matrix",
+    ask: "Your Matrix id, such as @me:home.example",
+    otherwise: "no Matrix",
+    check: idOn("matrix"),
+  },
+  {
+    key: "matrixServer",
+    flag: "--matrix-server <name>",
+    help: "your homeserver's name, where it is not the one in your id",
+    when: onMatrix,
+    suggest: ({ matrixUser = "" }) => matrixUser.slice(matrixUser.indexOf(":") + 1),
+    check: by(serverName),
+  },
+  {
+    key: "homeserver",
+    flag: "--homeserver <url>",
+    help: "the homeserver's client-server API as the gateway reaches it",
+    ask: "The homeserver as the gateway reaches it",
+    when: onMatrix,
+    suggest: suggestHomeserver,
+    check: by(httpUrl),
+    // A name between containers means nothing out here.
+    look: async ({ homeserver = "", deployment }, looks) =>
+      deployment === "compose" && !homeserver.includes(".") ? [] : [(await looks.homeserver(homeserver)).said],
+  },
+  {
+    key: "appserviceUrl",
+    flag: "--appservice-url <url>",
+    help: "the gateway's public listener as the homeserver reaches it",
+    ask: "The gateway as the homeserver reaches it",
+    when: onMatrix,
+    suggest: (known) => deploymentOf(known).appserviceUrl,
+    check: by(httpUrl),
+  },
+  {
+    key: "matrixRoom",
+    flag: "--matrix-room <!id:server>",
+    help: "a room the agent joins, and where jobs speak",
+    ask: "A room for its reports, by its id (Element: Room settings, Advanced), such as !abc:home.example",
+    when: onMatrix,
+    otherwise: "direct chats only, for now",
+    check: by(roomId),
+  },
+  {
+    key: "telegramApiRoot",
+    flag: "--telegram-api-root <url>",
+    help: "your own Bot API server",
+    otherwise: "Telegram's",
+    check: by(httpUrl),
+  },
+  {
+    key: "telegramToken",
+    flag: "--telegram-token-file <file>",
+    help: "a file with the bot's token (or the variable TELEGRAM_TOKEN); this or --matrix-user has to be there",
+    ask: "A Telegram bot's token: write /newbot to @BotFather, who answers with it",
+    secret: givenSecrets.telegramToken,
+    otherwise: (known) => (onMatrix(known) ? "no Telegram" : undefined),
+    check: (text) => {
+      if (!/^\d{1,20}:[A-Za-z0-9_-]{1,100}$/.test(text))
+        throw wrong("must be a number, a colon and letters, as in 123456:ABC-def");
+      return text;
+    },
+    look: async ({ telegramToken = "", telegramApiRoot }, looks) => [
+      (await looks.bot(telegramToken, telegramApiRoot)).said,
+    ],
+  },
+  {
+    key: "telegramUser",
+    flag: "--telegram-user <number>",
+    help: "your own numeric Telegram id; the bot tells it to whoever writes to it",
+    ask: "Your numeric Telegram id",
+    when: onTelegram,
+    otherwise: "find it out",
+    check: idOn("telegram"),
+    find: findTelegramUser,
+  },
+  {
+    key: "publicUrl",
+    flag: "--public-url <https://host>",
+    help: "the address from which your proxy passes /telegram/ to the gateway",
+    ask: "The public https address that your reverse proxy passes to the gateway, such as https://claw.example",
+    when: onTelegram,
+    otherwise: "later",
+    check: (text, { telegramApiRoot }) => {
+      const url = by(httpUrl)(text);
+      if (!url.startsWith("https:") && telegramApiRoot === undefined)
+        throw wrong("must begin with https://: Telegram pushes to nothing else");
+      return url;
+    },
+  },
+];
+
+async function suggestHomeserver(known: Known, looks: Looks | undefined): Promise<string> {
+  const usual = deploymentOf(known).homeserver;
+  if (known.deployment === "compose" || looks === undefined) return usual;
+  if ((await looks.homeserver(usual)).value) return usual;
+  return (await looks.discover(known.matrixServer ?? "")) ?? usual;
+}
+
+/** Whoever writes to the bot just now, if they say that it is them. */
+async function findTelegramUser(known: Known, looks: Looks, person: Person): Promise<string | undefined> {
+  const { telegramToken = "", telegramApiRoot } = known;
+  const { value: bot } = await looks.bot(telegramToken, telegramApiRoot);
+  if (bot === undefined) return undefined;
+  for (;;) {
+    const said = await person.ask(`Write anything to @${bot} in Telegram, then press enter (or type "later")`, false);
+    if (said.trim() !== "") return undefined;
+    const { value: writers, said: problem } = await looks.writers(telegramToken, telegramApiRoot);
+    if (writers === undefined) {
+      person.tell(`  ${problem}`);
+      return undefined;
+    }
+    if (writers.length === 0) person.tell("  nothing has come yet");
+    for (const { id, name } of writers)
+      if (/^y(es)?$/i.test((await person.ask(`  ${name} wrote, id ${id}: is that you? [y/N]`, false)).trim()))
+        return id;
+  }
+}

@@ -1,0 +1,239 @@
+/** docs/deploy-systemd.md, followed on a machine of its own whose process 1 is systemd. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { ScriptedRequest, Turn } from "../support/model-server.ts";
+import { until } from "../support/until.ts";
+import { documented, without } from "./support/documented.ts";
+import { type Machine, needsMachine } from "./support/machine.ts";
+import { credentialName, secrets, startSystemdStage, type SystemdStage } from "./support/systemd-stage.ts";
+
+const page = "deploy-systemd.md";
+const { skip, why } = needsMachine();
+
+/** Tries what a gateway that was taken over would; returns what it could do. Handed to the gateway as a tool of its own. */
+function probe(): string {
+  const attempts: Record<string, () => void> = {
+    "read the home of root": () => readdirSync("/root"),
+    "read the homes of others": () => readdirSync("/home/ada"),
+    "read the file of secrets": () => readFileSync("/etc/openclaw/.env"),
+    "see process 1": () => readFileSync("/proc/1/cmdline"),
+    "see the machine's memory": () => readFileSync("/proc/meminfo"),
+    "write to its config": () => writeFileSync("/etc/openclaw/probe", ""),
+    "write to its code": () => writeFileSync("/opt/openclaw/probe", ""),
+    "make a namespace": () => execFileSync("unshare", ["--uts", "--user", "true"], { stdio: "ignore" }),
+    "gain a capability": () => assert.doesNotMatch(readFileSync("/proc/self/status", "utf8"), /^CapBnd:\s0+$/m),
+    "write to /tmp": () => writeFileSync("/tmp/probe", ""),
+    "write to its state": () => writeFileSync("/var/lib/openclaw/probe", ""),
+  };
+  const succeeds = (attempt: () => void): boolean => {
+    try {
+      attempt();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return Object.keys(attempts)
+    .filter((name) => succeeds(attempts[name]!))
+    .join(", ");
+}
+
+const imports = `import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+`;
+/** The function as this file runs it, without its types. */
+const probeTool = `${imports}
+export ${probe.toString()}
+export default ({ defineTool, z }) => defineTool({
+  name: "machine_probe", description: "Tries.", input: z.strictObject({}), labels: [], effect: "idempotent",
+  timeoutMs: 10_000, outputLimit: 4_000, run: async () => probe(),
+});
+`;
+
+const textOf = ({ content }: ScriptedRequest["messages"][number]): string => JSON.stringify(content ?? "");
+
+async function script({ messages }: ScriptedRequest): Promise<Turn> {
+  const last = messages.at(-1);
+  if (last?.role === "tool") return { text: `It can ${String(last.content)}.` };
+  const said = last ? textOf(last) : "";
+  if (said.includes("try it")) return { toolCalls: [{ name: "machine_probe", arguments: {} }] };
+  if (said.includes("slowly")) return { text: "I took my time.", delay: 400 };
+  const number = /say (\d+)/.exec(said)?.[1];
+  return { text: number === undefined ? "The briefing." : `You said ${number}.` };
+}
+
+describe(`a gateway under systemd${why}`, { skip }, () => {
+  let on: SystemdStage;
+  let machine: Machine;
+  const file = (path: string): string => join(machine.root, path);
+  const show = async (property: string): Promise<string> =>
+    (await machine.do(`systemctl show --value --property=${property} openclaw`)).trim();
+  const journal = (): Promise<string> => machine.do("journalctl --no-pager -o cat -u openclaw");
+
+  before(async () => {
+    on = await startSystemdStage(script, probeTool);
+    ({ machine } = on);
+    writeFileSync(file("etc/openclaw/openclaw.toml"), on.config("system"));
+  });
+  after(() => on?.remove());
+
+  test("is installed, started and given its timers as the page says, and answers", async () => {
+    const [fetched = "", command = ""] = documented(page, "Install");
+    await machine.do(without(fetched, "apt-get install", "git clone", "npm ci"));
+    await machine.do(command);
+    const [start = "", look = ""] = documented(page, "Start");
+    await machine.do(start);
+    const lines = without(look, "claw doctor");
+    await until(
+      () => machine.do(lines),
+      (shown) => shown.includes('"msg":"ready"'),
+    );
+    await machine.do(documented(page, "Timers").join("\n"));
+    assert.deepEqual([await on.say("system", "say 1"), await on.hears(/^You said 1\.$/)], [200, undefined]);
+  });
+
+  test("has units in which systemd finds nothing wrong, and an exposure of 2.0 at most", async () => {
+    const units = readdirSync(file("etc/systemd/system")).filter((name) => /^openclaw.*\.(service|timer)$/.test(name));
+    assert.deepEqual(units.sort(), ["openclaw-job-brief.service", "openclaw-job-brief.timer", "openclaw.service"]);
+    const verified = await machine.sh(`cd /etc/systemd/system && systemd-analyze verify ${units.join(" ")}`);
+    assert.deepEqual([verified.status, verified.errors], [0, ""]);
+    for (const service of units.filter((name) => name.endsWith(".service")))
+      await machine.do(`systemd-analyze security --no-pager --threshold=20 ${service}`);
+  });
+
+  test("is locked in: what it runs reads and writes no more than it must", async () => {
+    const everything = (
+      await machine.do(
+        `cd /etc/openclaw/tools && /opt/openclaw/node_modules/.bin/node -e 'import("./probe.ts").then(({ probe }) => console.log(probe()))'`,
+      )
+    ).trim();
+    assert.equal(everything.split(", ").length, 11, `none of the locks holds root: ${everything}`);
+    await machine.do("rm /tmp/probe /var/lib/openclaw/probe /etc/openclaw/probe /opt/openclaw/probe");
+    assert.equal(await on.say("system", "try it"), 200);
+    await on.hears(/^It can write to \/tmp, write to its state\.$/);
+    assert.equal((await machine.sh("test -e /tmp/probe")).status, 1, "its /tmp is its own");
+  });
+
+  test("shows no secret in a unit, a command line or the journal", async () => {
+    const shown = await machine.do(
+      "cat /etc/systemd/system/openclaw* /proc/[0-9]*/cmdline; systemctl show 'openclaw*'; journalctl --no-pager -o verbose",
+    );
+    assert.ok(shown.includes("functions/server.ts") && shown.includes("OpenClaw: a gateway"));
+    for (const [name, secret] of Object.entries(secrets)) assert.ok(!shown.includes(secret), name);
+  });
+
+  test("is asked for a job by its timer, which makes up for what was missed while the machine was off", async () => {
+    await machine.do(
+      "systemctl stop openclaw-job-brief.timer && touch -d '3 days ago' /var/lib/systemd/timers/stamp-openclaw-job-brief.timer && systemctl start openclaw-job-brief.timer",
+    );
+    await on.hears(/\n\nThe briefing\.$/);
+    await machine.do("systemctl start openclaw-job-brief.service");
+    assert.equal(on.heard().filter((text) => text.includes("The briefing.")).length, 1);
+  });
+
+  test("takes a config over by a reload, and refuses an invalid one with the reason", async () => {
+    const good = on.config("system");
+    writeFileSync(file("etc/openclaw/openclaw.toml"), good.replace("Europe/Berlin", "Nowhere"));
+    const refused = await machine.sh("systemctl reload openclaw");
+    assert.notEqual(refused.status, 0);
+    assert.match(await journal(), /openclaw\.toml: timezone: must be an IANA time zone/);
+    assert.equal(await show("ActiveState"), "active");
+    writeFileSync(file("etc/openclaw/openclaw.toml"), good.replace("Watches the homelab", "Watches the garden"));
+    await machine.do("systemctl reload openclaw");
+    await until(async () => (await journal()).includes("config taken over"));
+  });
+
+  test("is started again once it was killed, and goes on", async () => {
+    await machine.do("systemctl kill --signal=KILL --kill-whom=main openclaw");
+    await until(
+      async () => [await show("NRestarts"), await show("ActiveState")],
+      ([restarts, state]) => restarts === "1" && state === "active",
+    );
+    assert.deepEqual([await on.say("system", "say 2"), await on.hears(/^You said 2\.$/)], [200, undefined]);
+  });
+
+  test("shares its user with another unit, whose end takes nothing from its database", async () => {
+    await machine.do("systemd-run --quiet --wait --property=DynamicUser=yes --property=User=openclaw true");
+    assert.deepEqual([await on.say("system", "say 3"), await on.hears(/^You said 3\.$/)], [200, undefined]);
+  });
+
+  test("ends what it is at before it stops, and leaves no process", async () => {
+    assert.equal(await on.say("system", "slowly"), 200);
+    await until(() => Promise.resolve(on.model.requests.some(({ body }) => JSON.stringify(body).includes("slowly"))));
+    await machine.do("systemctl stop openclaw");
+    assert.ok(on.heard().includes("I took my time."));
+    assert.deepEqual([await show("Result"), await show("ExecMainStatus")], ["success", "0"]);
+    assert.equal(
+      (await machine.sh("grep --files-with-matches '/opt/openclaw/[n]ode_modules' /proc/[0-9]*/cmdline")).out,
+      "",
+    );
+  });
+
+  test("is not started over and over with an invalid config, and systemctl says that it failed", async () => {
+    const good = readFileSync(file("etc/openclaw/openclaw.toml"), "utf8");
+    writeFileSync(file("etc/openclaw/openclaw.toml"), good.replace("Europe/Berlin", "Nowhere"));
+    assert.notEqual((await machine.sh("systemctl start openclaw")).status, 0);
+    assert.deepEqual([await show("ExecMainStatus"), await show("ActiveState")], ["78", "failed"]);
+    writeFileSync(file("etc/openclaw/openclaw.toml"), good);
+  });
+
+  test("has its secrets as credentials, encrypted by the machine, and is back with its data after a restart of the machine", async () => {
+    const toml = on
+      .config("system")
+      .replaceAll(/\{ env = "(\w+)" \}/g, (_, name: string) => `{ credential = "${credentialName(name)}" }`);
+    writeFileSync(file("etc/openclaw/openclaw.toml"), toml);
+    const [made = "", encrypted = ""] = documented(page, "Secrets as credentials");
+    await machine.do(without(made, "claw keys new"));
+    for (const [name, value] of Object.entries(secrets))
+      writeFileSync(file(`etc/openclaw/credentials/${credentialName(name)}`), `${value}\n`, { mode: 0o600 });
+    await machine.do(`rm /etc/openclaw/.env /etc/openclaw/token\n${encrypted}`);
+    await machine.do("claw timers systemd --dir /etc/systemd/system --encrypted && systemctl daemon-reload");
+    await machine.reboot();
+    assert.equal(await show("ActiveState"), "active");
+    assert.deepEqual([await on.say("system", "say 4"), await on.hears(/^You said 4\.$/)], [200, undefined]);
+    const request = JSON.stringify(on.model.requests.at(-1)?.body);
+    assert.ok(request.includes("You said 3."), "what was said before");
+    await machine.do("systemctl start openclaw-job-brief.service");
+    const stored = await machine.do("cat /etc/openclaw/credentials/*");
+    for (const secret of Object.values(secrets)) assert.ok(!stored.includes(secret));
+    await machine.do("systemctl stop openclaw");
+  });
+
+  test("runs as an ordinary user's service too, and answers", async () => {
+    await machine.do("loginctl enable-linger ada");
+    await until(async () => (await machine.sh("systemctl is-active user@$(id -u ada).service")).status === 0);
+    const home = file("home/ada/openclaw");
+    await machine.do(
+      "mkdir -p ~ada/openclaw/config && ln -s /opt/openclaw/* ~ada/openclaw/ && chown -R ada: ~ada/openclaw",
+    );
+    writeFileSync(join(home, "config/openclaw.toml"), on.config("user"));
+    writeFileSync(join(home, "config/prompt.md"), "You help.\n");
+    writeFileSync(
+      join(home, "config/.env"),
+      Object.entries(secrets)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(""),
+    );
+    await machine.do("chown -R ada: ~ada/openclaw && chmod 600 ~ada/openclaw/config/.env");
+    const [typed = ""] = documented(page, "As an ordinary user");
+    const steps = without(typed, "enable-linger", "git clone", "npm ci", "claw init").replaceAll(
+      "npx claw",
+      "node_modules/.bin/node functions/claw.ts",
+    );
+    const user = await machine.do("id -u ada");
+    await machine.do(
+      `exec setpriv --reuid ada --regid ada --init-groups --reset-env env XDG_RUNTIME_DIR=/run/user/${user.trim()} sh -ec 'cd ~/openclaw\n${steps}'`,
+    );
+    assert.deepEqual([await on.say("user", "say 5"), await on.hears(/^You said 5\.$/)], [200, undefined]);
+  });
+
+  test("is removed as the page says", async () => {
+    await machine.do(without(documented(page, "Remove").join("\n"), "rm -r /opt/openclaw"));
+    assert.equal((await machine.sh("systemctl cat openclaw")).status, 1);
+    assert.deepEqual(readdirSync(file("var/lib/private")), []);
+  });
+});
