@@ -7,7 +7,7 @@ import type { Environment } from "../config/environment.ts";
 import { connect, type TransactionSql } from "../db/client.ts";
 import { lastMigration, type Migration, migrations, type TableShape, tablesAt } from "../db/migrations.ts";
 import { ClawError } from "../errors.ts";
-import { checkKey } from "../ledger/runs.ts";
+import { checkKey } from "../keys/check-key.ts";
 import { lockClass } from "../queue/locks.ts";
 import { createKeyring } from "../seal.ts";
 import { collectConfig } from "./config-files.ts";
