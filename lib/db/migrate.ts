@@ -50,14 +50,20 @@ async function bringUpToDate(url: string, login: string | undefined): Promise<vo
 
 /** Whether the last migration is applied already, which saves most starts the loading of the migrators. */
 async function isCurrent(sql: Sql): Promise<boolean> {
+  return (await migrationState(sql)) === "current";
+}
+
+/** How the tables stand to this code: `newer`, a later version has migrated them. */
+export async function migrationState(sql: Sql): Promise<"current" | "none" | "older" | "newer"> {
   const [tables] = await sql<{ ours: string | null; queue: string | null }[]>`
     select to_regclass('drizzle.__drizzle_migrations') as ours, to_regclass('graphile_worker.migrations') as queue`;
-  if (!tables?.ours || !tables.queue) return false;
+  if (!tables?.ours || !tables.queue) return "none";
   const journal = JSON.parse(readFileSync(`${migrationsFolder}/meta/_journal.json`, "utf8")) as {
     entries: { when: number }[];
   };
   const [applied] = await sql<
     { last: number | null }[]
   >`select max(created_at) as last from drizzle.__drizzle_migrations`;
-  return applied?.last === journal.entries.at(-1)?.when;
+  const [there, known] = [applied?.last ?? 0, journal.entries.at(-1)?.when ?? 0];
+  return there === known ? "current" : there < known ? "older" : "newer";
 }
