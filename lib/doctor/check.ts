@@ -35,7 +35,7 @@ const usualSeconds = 15;
 export interface Shared<Answer> {
   /** For the check that tells of its failure. */
   own(signal: AbortSignal): Promise<Answer>;
-  /** For all others; throws NotSeen where there is no answer. */
+  /** For all others; throws NotSeen where there is no answer, with the reason of what it rests on itself. */
   lean(signal: AbortSignal): Promise<Answer>;
 }
 
@@ -51,8 +51,8 @@ export function shared<Answer>(
   return {
     own,
     lean: (signal) =>
-      own(signal).catch(() => {
-        throw new NotSeen(missing);
+      own(signal).catch((thrown: unknown) => {
+        throw thrown instanceof NotSeen ? thrown : new NotSeen(missing);
       }),
   };
 }

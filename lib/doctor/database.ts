@@ -11,21 +11,22 @@ import type { Ground } from "./ground.ts";
 const leastVersion = 15;
 
 export function databaseChecks(ground: Ground): Check[] {
-  const { config, database } = ground;
-  const on = (ask: (sql: Sql) => Promise<Finding>) => async (signal: AbortSignal) => ask(await database.lean(signal));
+  const { config, database, tables } = ground;
+  const over = (rest: Ground["tables"], ask: (sql: Sql) => Promise<Finding>) => async (signal: AbortSignal) =>
+    ask(await rest.lean(signal));
   return [
     { name: "database", look: (signal) => lookAtServer(ground, signal) },
     { name: "database.tables", look: (signal) => lookAtTables(ground, signal) },
-    { name: "database.role", look: on((sql) => lookAtRole(sql, config.database.url === undefined)) },
-    { name: "database.append_only", look: on(lookAtTriggers) },
+    { name: "database.role", look: over(database, (sql) => lookAtRole(sql, config.database.url === undefined)) },
+    { name: "database.append_only", look: over(tables, lookAtTriggers) },
     {
       name: "database.key",
-      look: on(async (sql) => {
+      look: over(tables, async (sql) => {
         await checkKey(sql, createKeyring(config.key.reveal()));
         return ok("what is stored opens with OPENCLAW_KEY");
       }),
     },
-    { name: "database.connections", look: on((sql) => lookAtConnections(sql, config.database.pool)) },
+    { name: "database.connections", look: over(database, (sql) => lookAtConnections(sql, config.database.pool)) },
   ];
 }
 
@@ -118,7 +119,7 @@ async function lookAtTriggers(sql: Sql): Promise<Finding> {
 
 async function lookAtConnections(sql: Sql, pool: number): Promise<Finding> {
   const [row] = await sql<{ used: number; ours: number; most: number }[]>`
-    select count(*) filter (where backend_type = 'client backend')::int as used,
+    select count(*) filter (where datid is not null)::int as used,
       count(*) filter (where application_name like 'openclaw%')::int as ours,
       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as most
     from pg_stat_activity`;

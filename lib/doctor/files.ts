@@ -9,7 +9,7 @@ import type { Ground } from "./ground.ts";
 
 const mega = 1024 * 1024;
 
-export function fileChecks({ config, database }: Ground): Check[] {
+export function fileChecks({ config, tables }: Ground): Check[] {
   const { dataDir, audit } = config;
   return [
     { name: "files.data_dir", look: () => lookAtFolder(dataDir) },
@@ -17,7 +17,7 @@ export function fileChecks({ config, database }: Ground): Check[] {
     {
       name: "files.checkpoints",
       look: async (signal) => {
-        const { checkpointAge } = await evidenceStanding(await database.lean(signal));
+        const { checkpointAge } = await evidenceStanding(await tables.lean(signal));
         if (checkpointAge === undefined) return skipped("no checkpoint was taken yet");
         const file = audit.checkpoint_file;
         if ((await sizeOf(file)) > 0) return ok(`${file}, the last checkpoint ${age(checkpointAge)} ago`);
@@ -32,26 +32,28 @@ export function fileChecks({ config, database }: Ground): Check[] {
 
 async function lookAtFolder(folder: string): Promise<Finding> {
   const found = await stat(folder).catch(() => undefined);
-  if (!found)
-    return warn(
-      `${folder} (data_dir) is not there`,
-      "the gateway makes it where it may; else make it, owned by its user",
-    );
+  const at = found ? folder : await nearestOf(folder);
   try {
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-    return ok(`${folder} can be written to`);
+    await access(at, constants.R_OK | constants.W_OK | constants.X_OK);
+    return ok(found ? `${folder} can be written to` : `${folder} is made when it is needed`);
   } catch {
-    const who = `user ${process.getuid?.() ?? "?"}`;
+    const { uid } = await stat(at);
     return fail(
-      `${folder} (data_dir) cannot be written to by ${who}`,
-      `chown it to the gateway's user (it is user ${found.uid}'s)`,
+      `${at} ${found ? "" : `, where ${folder} is to be made, `}cannot be written to by user ${process.getuid?.() ?? "?"}`,
+      `run the doctor as the gateway's user; if it is, chown the folder to it (it is user ${uid}'s)`,
     );
   }
 }
 
-async function lookAtDisk(folder: string): Promise<Finding> {
+/** The folder itself, or the nearest above it that is there. */
+async function nearestOf(folder: string): Promise<string> {
   let at = folder;
   while (!(await stat(at).catch(() => undefined)) && at !== dirname(at)) at = dirname(at);
+  return at;
+}
+
+async function lookAtDisk(folder: string): Promise<Finding> {
+  const at = await nearestOf(folder);
   const { bavail, blocks, bsize } = await statfs(at);
   const free = bavail * bsize;
   const saw = `${Math.round(free / mega)} MB free of ${Math.round((blocks * bsize) / mega)} at ${at}`;

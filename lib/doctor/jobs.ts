@@ -20,9 +20,9 @@ interface Standing {
 }
 
 export function jobChecks(ground: Ground): Check[] {
-  const { config, database } = ground;
+  const { config, tables } = ground;
   if (config.jobs.size === 0) return [];
-  const standing = shared("the database does not answer", async (signal) => standingOf(await database.lean(signal)));
+  const standing = shared("the database does not answer", async (signal) => standingOf(await tables.lean(signal)));
   return [
     { name: "jobs.token", look: (signal) => lookAtToken(ground, signal) },
     ...[...config.jobs.values()].flatMap((job): Check[] => [

@@ -45,13 +45,13 @@ const fewKeys = 5;
 const stallSeconds = 180;
 
 async function lookAtKeys(
-  { config, database, gateway }: Ground,
+  { config, tables, gateway }: Ground,
   user: string,
   agent: string,
   there: Shared<string>,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const [sql] = await Promise.all([database.lean(signal), there.lean(signal)]);
+  const [sql] = await Promise.all([tables.lean(signal), there.lean(signal)]);
   const status = (await deviceStatuses(sql, [user])).get(user);
   const running = await gateway.lean(signal).then(
     () => true,
@@ -105,7 +105,7 @@ async function lookAtKeys(
 }
 
 async function lookAtRooms(
-  { database }: Ground,
+  { tables }: Ground,
   client: MatrixClient,
   agent: Agent,
   user: string,
@@ -116,7 +116,7 @@ async function lookAtRooms(
   const joined = new Set(await client.joinedRooms(user, signal));
   const wanted = agent.matrix?.rooms ?? [];
   // A room that was upgraded is known by the one it replaced; without the database, by its own id alone.
-  const upgraded = await database
+  const upgraded = await tables
     .lean(signal)
     .then((sql) => createMatrixRooms(sql).of(user))
     .then(
@@ -141,8 +141,14 @@ async function lookAtRooms(
     }),
   );
   const wrong = findings.flat();
-  const direct = agent.matrix?.direct === true ? "; direct chats by whoever may talk to it" : "";
+  const direct = agent.matrix?.direct === true ? "; direct chats besides" : "";
   return wrong.length > 0
     ? wrong
-    : [ok(`in ${wanted.length} of ${counted(wanted.length, "room")} of the config${direct}`)];
+    : [
+        ok(
+          wanted.length === 0
+            ? `the config names no room${direct}`
+            : `in ${counted(wanted.length, "room")} of the config, all there are${direct}`,
+        ),
+      ];
 }

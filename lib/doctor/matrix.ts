@@ -176,8 +176,8 @@ function whyNotReached(error: MatrixError): Finding {
   }
 }
 
-async function lookAtOperator({ config, database }: Ground, signal: AbortSignal): Promise<Finding> {
-  const sql = await database.lean(signal);
+async function lookAtOperator({ config, tables }: Ground, signal: AbortSignal): Promise<Finding> {
+  const sql = await tables.lean(signal);
   if (!config.operator) throw new NotSeen("there is no operator");
   const place = await operatorPlace(config, createMatrixRooms(sql));
   if (place) return ok(`reached by ${"user" in place.destination ? place.destination.user : "an agent"}`);

@@ -18,14 +18,14 @@ export const mcpChecks = (ground: Ground): Check[] =>
     look: (signal) => lookAt(ground, server, signal),
   }));
 
-async function lookAt({ database }: Ground, server: McpServer, signal: AbortSignal): Promise<Finding> {
+async function lookAt({ tables }: Ground, server: McpServer, signal: AbortSignal): Promise<Finding> {
   const { name, tools } = server;
   const began = performance.now();
   const connection = new Connection({ server, log: createLog("silent"), clock: () => performance.now() });
   try {
     const shapes = await connection.shapes(signal);
     const saw = `${counted(shapes.size, "tool")}, in ${since(began)}`;
-    const pins = (await createMcpPins(await database.lean(signal)).all()).filter((pin) => pin.server === name);
+    const pins = (await createMcpPins(await tables.lean(signal)).all()).filter((pin) => pin.server === name);
     const states = tools.map((tool) => {
       const [shape, pin] = [shapes.get(tool.remote), pins.find((each) => each.shape.name === tool.remote)];
       if (!shape) return `${tool.name} is gone`;

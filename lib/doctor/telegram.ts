@@ -147,6 +147,8 @@ function remedyFor(bot: TelegramBot, why: string): string {
   if (/ssl|certificate/i.test(why))
     return "the certificate must be whole, of a known authority and for this name: look at the reverse proxy's";
   if (/resolve host/i.test(why)) return "the name of webhook_url must be known to all the world's DNS";
+  if (/read timeout/i.test(why))
+    return "it is reached and not answered in time: see the reverse proxy's log, and the gateway's";
   if (/refused|timed out|timeout|unreachable/i.test(why))
     return "nothing is reached there: ports 443, 80, 88 or 8443 must be open to Telegram, and lead to the reverse proxy";
   return "see the reverse proxy's log, and the gateway's";
