@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/problem.ts";
 import { configWarnings } from "../policy/warnings.ts";
 import { type Check, counted, fail, type Finding, findingOf, ok, type Result, skipped, warn } from "./check.ts";
-import { lookAtSecretFile, type SecretFile } from "./secret-file.ts";
+import { lockOf, lookAtSecretFile, type SecretFile } from "./secret-file.ts";
 import { secretsIn } from "./secrets.ts";
 
 /** Files that `claw init` and `claw matrix register` put beside the config, and that hold secrets. */
@@ -34,8 +34,8 @@ export function configChecks(config: Config, named: readonly string[]): Check[] 
 
 /** What a config that cannot be loaded tells instead: each of its problems. */
 export async function configProblems(file: string, thrown: unknown): Promise<Result[]> {
-  const env = await lookAtSecretFile(join(dirname(file), ".env"));
-  const locked = env === "absent" ? [] : env.filter(isLocked);
+  const lock = await lockOf(join(dirname(file), ".env"));
+  const locked = lock ? [lock] : [];
   if (!(thrown instanceof ConfigError)) return [...locked, findingOf(thrown)].map(named);
   const told = thrown.problems.map(({ file: at, key, problem, fix }) =>
     fail(`${at}: ${key && `${key}: `}${problem}`, fix),
@@ -44,8 +44,6 @@ export async function configProblems(file: string, thrown: unknown): Promise<Res
 }
 
 const named = (finding: Finding): Result => ({ ...finding, name: "config" });
-
-const isLocked = ({ state }: Finding): boolean => state === "fail";
 
 async function lookAtFiles(folder: string, named: readonly string[]): Promise<readonly Finding[]> {
   const files = [...new Set([...secretFiles.map((name) => join(folder, name)), ...named])];

@@ -22,6 +22,8 @@ export interface Ground {
 }
 
 const closeMs = 1_000;
+/** What others rest on gives up before they do, so that each can say why. */
+const soonSeconds = 12;
 
 /** A few, so that one slow question does not hold up the others. */
 const connections = 3;
@@ -34,7 +36,7 @@ export function layGround(config: Config, privateUrl: string): Ground {
     if (closed) throw new Error("nobody asks any more");
     return connect(url, { max: connections, name: "openclaw doctor" });
   };
-  const database = shared("the database does not answer", () => (opening = open()));
+  const database = shared("the database does not answer", () => (opening = open()), soonSeconds);
   return {
     config,
     privateUrl,
@@ -46,7 +48,7 @@ export function layGround(config: Config, privateUrl: string): Ground {
       if (row?.may === true) return sql;
       throw new Error("they may not be read");
     }),
-    gateway: shared("no gateway runs here", (signal) => askPrivate(privateUrl, "/healthz", signal)),
+    gateway: shared("no gateway runs here", (signal) => askPrivate(privateUrl, "/healthz", signal), soonSeconds),
     async close() {
       closed = true;
       // What nobody waited for may still be on its way; a server that does not answer is not waited for.

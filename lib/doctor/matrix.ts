@@ -17,7 +17,7 @@ export function matrixChecks(ground: Ground): Check[] {
   const { matrix } = config;
   if (!matrix) return [];
   const client = createMatrixClient(() => config);
-  const homeserver = shared("the homeserver does not answer", (signal) => versionsOf(matrix, signal));
+  const homeserver = shared("the homeserver does not answer", (signal) => versionsOf(matrix, signal), 12);
   const known = shared("the homeserver does not take as_token", async (signal) => {
     await homeserver.lean(signal);
     return client.whoami(undefined, signal);

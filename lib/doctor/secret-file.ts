@@ -17,7 +17,8 @@ const lockedMark = "\0GITCRYPT\0";
 export async function lookAtSecretFile(file: string): Promise<SecretFile> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) return "absent";
-  if (await isLocked(file)) return [fail(`${file} is locked by git-crypt`, `in its folder: git-crypt unlock`)];
+  const locked = await lockOf(file);
+  if (locked) return [locked];
   const mode = found.mode & 0o777;
   return [
     ...((mode & tooOpen) === 0
@@ -34,14 +35,15 @@ export async function lookAtSecretFile(file: string): Promise<SecretFile> {
   ];
 }
 
-async function isLocked(file: string): Promise<boolean> {
+/** That git-crypt has locked the file; undefined: it has not, or the file is not there or not for this user's eyes. */
+export async function lockOf(file: string): Promise<Finding | undefined> {
   try {
     await using handle = await open(file);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(lockedMark.length));
-    return buffer.subarray(0, bytesRead).toString("latin1").startsWith(lockedMark);
+    const locked = buffer.subarray(0, bytesRead).toString("latin1") === lockedMark;
+    return locked ? fail(`${file} is locked by git-crypt`, "in its folder: git-crypt unlock") : undefined;
   } catch {
-    // Not for this user's eyes.
-    return false;
+    return undefined;
   }
 }
 
