@@ -6,7 +6,7 @@ import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
 import { connect, type TransactionSql } from "../db/client.ts";
 import { lastMigration, type Migration, migrations, type TableShape, tablesAt } from "../db/migrations.ts";
-import { ClawError } from "../errors.ts";
+import { ClawError, messageOf } from "../errors.ts";
 import { checkKey } from "../ledger/runs.ts";
 import { lockClass } from "../queue/locks.ts";
 import { createKeyring } from "../seal.ts";
@@ -68,6 +68,13 @@ export async function writeBackup(sink: Writable, options: BackupOptions): Promi
       });
       return { ...written, manifest };
     });
+  } catch (thrown) {
+    if ((thrown as { code?: unknown }).code !== "42501") throw thrown;
+    throw new ClawError(
+      "environment",
+      `the database's user may not read all of it (${messageOf(thrown)}): set database.owner_url to the URL of the tables' owner`,
+      { cause: thrown },
+    );
   } finally {
     await sql.end({ timeout: 1 });
   }
