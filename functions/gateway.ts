@@ -23,7 +23,7 @@ import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
 import { createMcpPins } from "../lib/ledger/mcp-pins.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
-import { checkKey } from "../lib/ledger/runs.ts";
+import { checkKey } from "../lib/keys/check-key.ts";
 import { createBackends } from "../lib/llm/backends.ts";
 import { createDeviceIds } from "../lib/ledger/matrix-devices.ts";
 import type { Log } from "../lib/log.ts";
@@ -39,7 +39,7 @@ import { startMcpServers } from "../lib/mcp/servers.ts";
 import { createTell } from "../lib/conversation/tell.ts";
 import { createMetrics } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
-import { Locks } from "../lib/queue/locks.ts";
+import { Locks, type LocksOptions } from "../lib/queue/locks.ts";
 import { startWorker } from "../lib/queue/worker.ts";
 import { createKeyring } from "../lib/seal.ts";
 import { createTelegramChannel } from "../lib/telegram/channel.ts";
@@ -81,6 +81,8 @@ export interface GatewayOptions {
   /** Of who migrates it, where that is another user. */
   readonly ownerUrl?: string | undefined;
   readonly log: Log;
+  /** Told where the database was sealed with another key while it could not be reached: nothing more may be written to it. */
+  readonly refused?: LocksOptions["refused"];
   /** Stopped with the gateway. */
   readonly tracing?: Tracing | undefined;
 }
@@ -110,15 +112,24 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log.warn(
       "the database's roles could not be made: the gateway works as the owner of the journal, which only a trigger protects",
     );
+  const sealing = createKeyring(settings.key.reveal());
+  const locks = new Locks(databaseUrl, log, {
+    check: (checked) => checkKey(checked, sealing),
+    refused: options.refused,
+  });
+  try {
+    await locks.open();
+  } catch (thrown) {
+    await sql.end({ timeout: 1 });
+    throw thrown;
+  }
   const audit = createAuditKeys({ sql, log });
   await audit.use(settings.audit.recipient);
   const forgetAudit = onConfig?.((next) => {
     audit.use(next.audit.recipient).catch((err: unknown) => log.error({ err }, "runs are not sealed for the operator"));
   });
-  const keyring = { ...createKeyring(settings.key.reveal()), audit };
-  await checkKey(sql, keyring);
+  const keyring = { ...sealing, audit };
   const tables = openDrizzle(databaseUrl);
-  const locks = new Locks(databaseUrl, log);
   const metrics = createMetrics();
   const inbox = createInbox(
     sql,

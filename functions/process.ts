@@ -68,6 +68,10 @@ async function open(holder: ConfigHolder, ownTools: readonly Tool[], log: Log, t
       databaseUrl: database.url,
       ownerUrl: database.ownerUrl,
       log,
+      refused(thrown) {
+        log.fatal({ err: thrown }, "the database is not to be written to by this process any more, which ends here");
+        process.exit(1);
+      },
       tracing: traces ? await startTracing(log) : undefined,
     });
     return { gateway, database };

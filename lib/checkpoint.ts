@@ -23,7 +23,9 @@ export type Checkpoint =
   | "job.settled"
   | "job.after"
   | "crypto.worked"
-  | "crypto.committed";
+  | "crypto.committed"
+  | "keys.resealed"
+  | "keys.rotated";
 
 const checkpoints = channel("openclaw.checkpoint");
 

@@ -36,6 +36,26 @@ export const checkpointHeads = pgTable(
   (table) => [index("checkpoint_heads_number").on(table.number)],
 );
 
+/**
+ * Append-only: every change of OPENCLAW_KEY. The new key signs what it vouches for of the old one's: the checkpoints up to this
+ * one, by its hash, which holds those of all before it.
+ */
+export const keyRotations = pgTable("key_rotations", {
+  /** From 1, without gaps. */
+  number: integer().primaryKey(),
+  at: instant("at").notNull(),
+  /** 32 bytes: the public key whose signatures end here. */
+  retiredKey: bytes("retired_key").notNull(),
+  /** The last checkpoint before it; 0: there was none. */
+  checkpoint: integer().notNull(),
+  /** 32 zero bytes where there was none. */
+  checkpointHash: bytes("checkpoint_hash").notNull(),
+  /** Ed25519 over the hash of all above, by `public_key`. */
+  signature: bytes().notNull(),
+  /** 32 bytes: who signs from here on. */
+  publicKey: bytes("public_key").notNull(),
+});
+
 /** What was found to have changed in how an agent behaves, and told once. */
 export const driftAlerts = pgTable(
   "drift_alerts",

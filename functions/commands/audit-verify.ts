@@ -84,17 +84,21 @@ const firstOf = ({ findings: { first } }: Verdict): Verdict["findings"]["first"]
   first.find(({ run }) => run !== undefined) ?? first[0];
 
 function render(verdict: Verdict, { key, known }: Signer): string[] {
-  const { runs, rows, checkpoints, last, lines, seconds, findings } = verdict;
+  const { runs, rows, checkpoints, last, rotations, lines, seconds, findings } = verdict;
   const count = (value: number): string => value.toLocaleString("en-GB");
   const rate = count(Math.round(rows / Math.max(seconds, 0.001)));
   const file = lines === undefined ? "" : `, and ${count(lines)} lines of the file`;
-  const signer = key ?? last?.publicKey;
+  const signer = key ?? rotations.at(-1)?.publicKey ?? last?.publicKey;
   const read = [
     `Read ${count(runs)} runs, ${count(rows)} rows and ${count(checkpoints)} checkpoints${file} in ${seconds.toFixed(1)} s (${rate} rows/s).`,
     last
       ? `Checkpoint ${last.number} is of ${last.at.toISOString()}: ${base64url(last.hash)}`
       : "Nothing is signed yet.",
     ...(signer ? [`Signatures are held against ${base64url(signer)}, ${known}.`] : []),
+    ...rotations.map(
+      ({ at, retiredKey, checkpoint }) =>
+        `Those up to checkpoint ${checkpoint}, against ${base64url(retiredKey)}: the key until ${at.toISOString()}, for which the next one vouches.`,
+    ),
   ];
   const first = firstOf(verdict);
   if (!first) return [...read, "The trail is whole."];
@@ -111,8 +115,8 @@ function render(verdict: Verdict, { key, known }: Signer): string[] {
 }
 
 function asJson(verdict: Verdict, { key, known }: Signer): unknown {
-  const { whole, runs, rows, checkpoints, last, lines, seconds, findings } = verdict;
-  const signer = key ?? last?.publicKey;
+  const { whole, runs, rows, checkpoints, last, rotations, lines, seconds, findings } = verdict;
+  const signer = key ?? rotations.at(-1)?.publicKey ?? last?.publicKey;
   return {
     whole,
     runs,
@@ -121,6 +125,9 @@ function asJson(verdict: Verdict, { key, known }: Signer): unknown {
     last: last ? { number: last.number, at: last.at, runs: last.runs, hash: base64url(last.hash) } : null,
     file_lines: lines ?? null,
     key: signer ? { public: base64url(signer), known } : null,
+    earlier_keys: rotations.map(({ at, retiredKey, checkpoint }) => ({
+      ...{ public: base64url(retiredKey), until: at, last_checkpoint: checkpoint },
+    })),
     seconds,
     wrong: findings.total,
     counts: findings.counts,

@@ -25,7 +25,7 @@ const modules: readonly CommandModule[] = [
   },
   { name: "policy", summary: "explain decisions on tool calls", load: () => import("./policy.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
-  { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
+  { name: "keys", summary: "make or change the gateway's key", load: () => import("./keys.ts") },
   { name: "budgets", summary: "what is used of the daily budgets", load: () => import("./budgets.ts") },
   { name: "drift", summary: "whether agents behave as they did", load: () => import("./drift.ts") },
   { name: "approvals", summary: "list and decide what agents ask for", load: () => import("./approvals.ts") },

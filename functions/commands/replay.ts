@@ -19,6 +19,7 @@ import { createBackends } from "../../lib/llm/backends.ts";
 import { createLog } from "../../lib/log.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { Locks } from "../../lib/queue/locks.ts";
+import { checkKey } from "../../lib/keys/check-key.ts";
 import { createKeyring } from "../../lib/seal.ts";
 import { jobFunctions } from "../agents/index.ts";
 import { asked } from "./ask.ts";
@@ -135,7 +136,9 @@ async function replayAll(
     await locks.announce(lane);
     const audit = createAuditKeys({ sql, log });
     await audit.use(config.audit.recipient);
-    const keyring = { ...createKeyring(config.key.reveal()), audit };
+    const sealing = createKeyring(config.key.reveal());
+    await checkKey(sql, sealing);
+    const keyring = { ...sealing, audit };
     const deps: ReplayDeps = {
       ...{
         sql,

@@ -43,7 +43,11 @@ export const publicKeyOf = (key: KeyObject): Buffer =>
   Buffer.from(createPublicKey(key).export({ format: "jwk" }).x ?? "", "base64url");
 
 /** Whether `publicKey` (32 bytes) has signed the checkpoint's hash. */
-export function isSignedBy({ hash, signature }: Checkpoint, publicKey: Uint8Array): boolean {
+export const isSignedBy = ({ hash, signature }: Checkpoint, publicKey: Uint8Array): boolean =>
+  isSignature(hash, signature, publicKey);
+
+/** Whether a signature is Ed25519 over a hash, by `publicKey` (32 bytes). */
+export function isSignature(hash: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false;
   const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: base64url(publicKey) }, format: "jwk" });
   return verify(null, hash, key, signature);

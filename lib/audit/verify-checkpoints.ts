@@ -4,6 +4,7 @@ import { noHash } from "../ledger/journal-row.ts";
 import { base64url, type Checkpoint, checkpointHash, checkpointsAfter, isSignedBy } from "./checkpoint.ts";
 import { headsOf } from "./checkpoint-file.ts";
 import { type HeadLine, headsHash } from "./heads.ts";
+import type { Signers } from "./signers.ts";
 import type { Findings } from "./verify-findings.ts";
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
@@ -12,14 +13,14 @@ const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) ===
 export class VerifiedCheckpoints {
   last: Checkpoint | undefined;
   readonly #findings: Findings;
-  readonly #key: Uint8Array | undefined;
+  readonly #signers: Signers;
   readonly #where: string;
   readonly #kind: "checkpoint" | "file";
 
-  /** `key`: whose signatures they must be; undefined: all of the first one's. */
-  constructor(findings: Findings, key: Uint8Array | undefined, kind: "checkpoint" | "file" = "checkpoint") {
+  /** Where `signers` know nothing, all signatures must be of the first one's key. */
+  constructor(findings: Findings, signers: Signers, kind: "checkpoint" | "file" = "checkpoint") {
     this.#findings = findings;
-    this.#key = key;
+    this.#signers = signers;
     this.#kind = kind;
     this.#where = kind === "file" ? "in the file, " : "";
   }
@@ -27,7 +28,7 @@ export class VerifiedCheckpoints {
   /** Takes the next one. Returns whether nothing is wrong with it. */
   add(checkpoint: Checkpoint, heads: readonly HeadLine[]): boolean {
     const { number } = checkpoint;
-    const key = this.#key ?? this.last?.publicKey ?? checkpoint.publicKey;
+    const key = this.#signers.of(number) ?? this.last?.publicKey ?? checkpoint.publicKey;
     const wrong = this.#wrong(checkpoint, heads);
     if (wrong !== undefined) this.#say(this.#kind, number, wrong);
     else if (!same(checkpoint.publicKey, key))
@@ -48,6 +49,7 @@ export class VerifiedCheckpoints {
       return `follows on checkpoint ${due - 1}: ${checkpoint.number - due === 1 ? `checkpoint ${due} is` : `checkpoints ${due} to ${checkpoint.number - 1} are`} missing`;
     if (!same(checkpoint.previousHash, this.last?.hash ?? noHash)) return "does not follow on the one before it";
     if (!same(checkpoint.hash, checkpointHash(checkpoint))) return "was changed: its hash is another";
+    if (!this.#signers.isVouched(checkpoint)) return "is not the one that the key after its own has vouched for";
     if (checkpoint.runs !== heads.length) return `states ${checkpoint.runs} runs, and has the heads of ${heads.length}`;
     if (!same(checkpoint.headsHash, headsHash(heads))) return "has other heads than it was signed with";
     return undefined;
@@ -62,15 +64,22 @@ export class VerifiedCheckpoints {
 export async function verifyCheckpoints(
   tx: TransactionSql,
   findings: Findings,
-  key: Uint8Array | undefined,
+  signers: Signers,
 ): Promise<{ count: number; last: Checkpoint | undefined }> {
-  const verified = new VerifiedCheckpoints(findings, key);
+  const verified = new VerifiedCheckpoints(findings, signers);
   let count = 0;
   for (let more; (more = await checkpointsAfter(tx, verified.last?.number ?? 0)).length > 0;)
     for (const checkpoint of more) {
       verified.add(checkpoint, await headsOf(tx, checkpoint.number));
       count += 1;
     }
+  const vouchedFor = signers.vouched.at(-1)?.checkpoint ?? 0;
+  if (vouchedFor > (verified.last?.number ?? 0))
+    findings.add({
+      kind: "checkpoint",
+      checkpoint: vouchedFor,
+      text: `checkpoint ${vouchedFor} is missing: the last change of the key vouches for it`,
+    });
   const [stray] = await tx<{ runId: string; number: number }[]>`
     select run_id as "runId", number from checkpoint_heads h
     where not exists (select 1 from checkpoints c where c.number = h.number) order by number, run_id limit 1`;

@@ -6,6 +6,7 @@ import { ClawError, messageOf } from "../errors.ts";
 import { checkpointsAfter } from "./checkpoint.ts";
 import { parseCheckpointLine, type StatedCheckpoint } from "./checkpoint-line.ts";
 import { type Head, headLine } from "./heads.ts";
+import type { Signers } from "./signers.ts";
 import { VerifiedCheckpoints } from "./verify-checkpoints.ts";
 import type { Findings } from "./verify-findings.ts";
 
@@ -18,9 +19,9 @@ export async function verifyFile(
   tx: TransactionSql,
   findings: Findings,
   file: string,
-  key: Uint8Array | undefined,
+  signers: Signers,
 ): Promise<number> {
-  const verified = new VerifiedCheckpoints(findings, key, "file");
+  const verified = new VerifiedCheckpoints(findings, signers, "file");
   let lines = 0;
   try {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {

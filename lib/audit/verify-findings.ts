@@ -25,6 +25,7 @@ export const kinds = {
   unsigned: "a run that ended is in no checkpoint",
   checkpoint: "a checkpoint is missing or was changed",
   signature: "a checkpoint has not the right signature",
+  key: "a change of the gateway's key is missing or was not made by it",
   file: "the checkpoint file and the database differ",
 } as const;
 

@@ -1,6 +1,8 @@
 /** Verifies the whole audit trail of a database: every row, every head, every checkpoint. Reads, and writes nothing. */
 import type { Sql } from "../db/client.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { type KeyRotation, keyRotations } from "./key-rotation.ts";
+import { Signers } from "./signers.ts";
 import { verifyChains } from "./verify-chains.ts";
 import { verifyCheckpoints } from "./verify-checkpoints.ts";
 import { verifyFile } from "./verify-file.ts";
@@ -8,7 +10,7 @@ import { Findings } from "./verify-findings.ts";
 
 /** What it is verified by. */
 export interface VerifyOptions {
-  /** The 32 bytes of the public key that checkpoints must be signed by; undefined: whatever the first one names. */
+  /** The 32 bytes of the gateway's public key, which vouches for those before it; undefined: whatever the newest one is. */
   readonly key?: Uint8Array | undefined;
   /** A checkpoint file, kept where nobody who can change the database could change it. */
   readonly file?: string | undefined;
@@ -23,6 +25,8 @@ export interface Verdict {
   readonly rows: number;
   readonly checkpoints: number;
   readonly last: Checkpoint | undefined;
+  /** Changes of the key that a later key vouches for, oldest first. */
+  readonly rotations: readonly KeyRotation[];
   /** Lines of the file; undefined: there was none to compare with. */
   readonly lines: number | undefined;
   readonly seconds: number;
@@ -36,7 +40,7 @@ const leastMinutes = 30;
 export async function verifyAudit(sql: Sql, { key, file, checkpointMinutes }: VerifyOptions): Promise<Verdict> {
   const began = performance.now();
   const findings = new Findings();
-  const { walked, checkpoints, lines } = await sql.begin(async (tx) => {
+  const { walked, checkpoints, lines, signers } = await sql.begin(async (tx) => {
     await tx`set transaction isolation level repeatable read, read only`;
     // By the index: sorting a million rows would fill the server's disk.
     await tx`set local enable_sort = off`;
@@ -45,10 +49,12 @@ export async function verifyAudit(sql: Sql, { key, file, checkpointMinutes }: Ve
       select greatest((select max(at) from journal), (select max(at) from checkpoints)) as last`;
     const minutes = Math.max(2 * checkpointMinutes, leastMinutes);
     const unsignedBefore = new Date((row?.last?.getTime() ?? 0) - minutes * 60_000);
+    const known = new Signers(await keyRotations(tx), key, findings);
     return {
+      signers: known,
       walked: await verifyChains(tx, findings, unsignedBefore),
-      checkpoints: await verifyCheckpoints(tx, findings, key),
-      lines: file === undefined ? undefined : await verifyFile(tx, findings, file, key),
+      checkpoints: await verifyCheckpoints(tx, findings, known),
+      lines: file === undefined ? undefined : await verifyFile(tx, findings, file, known),
     };
   });
   return {
@@ -56,6 +62,7 @@ export async function verifyAudit(sql: Sql, { key, file, checkpointMinutes }: Ve
     ...walked,
     checkpoints: checkpoints.count,
     last: checkpoints.last,
+    rotations: signers.vouched,
     lines,
     seconds: (performance.now() - began) / 1000,
     findings,

@@ -9,7 +9,7 @@ const app = "openclaw_app";
 const audit = "openclaw_audit";
 
 /** Tables that only grow. */
-const appendOnly = ["journal", "checkpoints", "checkpoint_heads"];
+const appendOnly = ["journal", "checkpoints", "checkpoint_heads", "key_rotations"];
 
 /** What everybody may read who reads the audit trail: no key, and nothing sealed elsewhere. */
 const audited = ["audit_runs", "audit_llm_calls", "audit_tool_calls", "audit_decisions", "audit_costs_daily"];

@@ -14,12 +14,13 @@ const watched = "";
 const keptMs = 30 * 86_400_000;
 const mostListed = 1_000;
 
-const sealOf = ({ fingerprint, startsAt }: Key): string => `alert:${fingerprint}:${startsAt.toISOString()}`;
+/** The associated data of an alert's body. */
+export const alertSeal = ({ fingerprint, startsAt }: Key): string => `alert:${fingerprint}:${startsAt.toISOString()}`;
 const keyOf = ({ fingerprint, startsAt }: Alert): Key => ({ fingerprint, startsAt: new Date(startsAt) });
 
 /** Alerts in Postgres, sealed but for when they began and ended. Several gateways may write at once. */
 export function createAlertsSeen(database: PostgresJsDatabase, bodies: Sealer): AlertsSeen {
-  const alertOf = (row: Row): Alert => bodies.openJson(row.body, sealOf(row)) as Alert;
+  const alertOf = (row: Row): Alert => bodies.openJson(row.body, alertSeal(row)) as Alert;
   const open = isNull(alertsSeen.goneAt);
   const isAlert = ne(alertsSeen.fingerprint, watched);
   const isWatch = eq(alertsSeen.fingerprint, watched);
@@ -28,7 +29,7 @@ export function createAlertsSeen(database: PostgresJsDatabase, bodies: Sealer): 
 
   return {
     async record({ alerts, damaged }, { at, patienceMs }) {
-      const found = new Map(alerts.map((alert) => [sealOf(keyOf(alert)), alert]));
+      const found = new Map(alerts.map((alert) => [alertSeal(keyOf(alert)), alert]));
       await database.transaction(async (tx) => {
         // One look is kept after the other.
         await tx.execute(raw`select pg_advisory_xact_lock(hashtextextended('alerts-seen', 0))`);
@@ -53,7 +54,7 @@ export function createAlertsSeen(database: PostgresJsDatabase, bodies: Sealer): 
                 .from(alertsSeen)
                 .where(and(isAlert, open, lt(alertsSeen.lastSeenAt, at)));
         for (const row of gone) {
-          if (found.has(sealOf(row))) continue;
+          if (found.has(alertSeal(row))) continue;
           await tx
             .update(alertsSeen)
             .set({ goneAt: endOf(row, alertOf(row), at) })
@@ -71,7 +72,7 @@ export function createAlertsSeen(database: PostgresJsDatabase, bodies: Sealer): 
           .returning({ startsAt: alertsSeen.startsAt });
         if (went.length === 0) {
           const begun: Key = { fingerprint: watched, startsAt: at };
-          const body = bodies.sealJson(null, sealOf(begun));
+          const body = bodies.sealJson(null, alertSeal(begun));
           await tx
             .insert(alertsSeen)
             .values({ ...begun, body, lastSeenAt: at })

@@ -9,7 +9,8 @@ import type { Commitment, CommitmentStore } from "../tools/commitments.ts";
 /** Of the open ones, and of those that are done. */
 const most = 200;
 
-const commitmentSeal = (callKey: string): string => `commitment:${callKey}`;
+/** The associated data of a commitment's body. */
+export const commitmentSeal = (callKey: string): string => `commitment:${callKey}`;
 
 /** Commitments in Postgres, their text sealed. */
 export function createCommitments(database: PostgresJsDatabase, bodies: Sealer): CommitmentStore {

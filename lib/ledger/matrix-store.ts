@@ -58,7 +58,7 @@ export class FencedError extends ClawError {
 }
 
 /** The store as it was last committed; undefined where there is none yet. */
-export async function loadStore(sql: Sql, user: string): Promise<StoreContent | undefined> {
+export async function loadStore(sql: Sql | TransactionSql, user: string): Promise<StoreContent | undefined> {
   const [device] = await sql<{ store_schema: StoreSchema | null }[]>`
     select store_schema from matrix_devices where user_id = ${user}`;
   if (!device?.store_schema) return undefined;

@@ -21,20 +21,27 @@ const pageSize = 50;
 /** Titles are the same whatever their case, spaces and forms of letters. */
 const normalised = (title: string): string => title.normalize("NFKC").toLowerCase().trim().replaceAll(/\s+/g, " ");
 
-const nameOf = ({ agent, principal }: NoteOwner): string => JSON.stringify([agent, principal]);
+const nameOf = ({ agent, principal }: Pick<Row, "agent" | "principal">): string => JSON.stringify([agent, principal]);
+
+/** The associated data of a note's body. */
+export const noteSeal = (note: Pick<Row, "agent" | "principal" | "titleHash">): string =>
+  `note:${nameOf(note)}:${note.titleHash}`;
+
+/** The keyed hash that a note is found by. */
+export const noteTitleHash = (
+  { titleHash }: Pick<Keyring, "titleHash">,
+  owner: Pick<Row, "agent" | "principal">,
+  title: string,
+): string => titleHash(nameOf(owner), normalised(title));
 
 /** Notes in Postgres, sealed; a title is found by its keyed hash, which is another one for each owner. */
-export function createNotes(
-  database: PostgresJsDatabase,
-  { bodies, titleHash }: Pick<Keyring, "bodies" | "titleHash">,
-): NoteStore {
-  const hashOf = (owner: NoteOwner, title: string): string => titleHash(nameOf(owner), normalised(title));
+export function createNotes(database: PostgresJsDatabase, keyring: Pick<Keyring, "bodies" | "titleHash">): NoteStore {
+  const { bodies } = keyring;
+  const hashOf = (owner: NoteOwner, title: string): string => noteTitleHash(keyring, owner, title);
   const mine = ({ agent, principal }: NoteOwner): SQL | undefined =>
     and(eq(notes.agent, agent), eq(notes.principal, principal));
   const titled = (owner: NoteOwner, hash: string): SQL | undefined => and(mine(owner), eq(notes.titleHash, hash));
-  const sealOf = ({ agent, principal, titleHash: hash }: Pick<Row, "agent" | "principal" | "titleHash">): string =>
-    `note:${nameOf({ agent, principal: principal as NoteOwner["principal"] })}:${hash}`;
-  const bodyOf = (row: Row): Body => bodies.openJson(row.body, sealOf(row)) as Body;
+  const bodyOf = (row: Row): Body => bodies.openJson(row.body, noteSeal(row)) as Body;
   const toNote = (row: Row, { title, text }: Body): Note => {
     return { title, text, taint: taintSources(row.taint), updatedAt: row.updatedAt };
   };
@@ -80,7 +87,7 @@ export function createNotes(
         const body = bodyAfter(old, note);
         if (body.text.length > note.maxChars) return "too_long";
         const values = {
-          body: bodies.sealJson(body, sealOf({ agent, principal, titleHash: hash })),
+          body: bodies.sealJson(body, noteSeal({ agent, principal, titleHash: hash })),
           taint: taintColumn(taintAfter(row, note)),
           callKey: note.callKey,
           updatedAt: raw`clock_timestamp()`,

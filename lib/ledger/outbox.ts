@@ -28,7 +28,8 @@ interface ClaimedRow {
   readonly ciphertext: string | null;
 }
 
-const outboxSeal = (key: string): string => `outbox:${key}`;
+/** The associated data of an entry's body. */
+export const outboxSeal = (key: string): string => `outbox:${key}`;
 
 /** An entry as it travels to PostgreSQL in a JSON parameter. */
 export function outboxRow(bodies: Sealer, { key, lane, destination, body }: OutboxEntry): object {

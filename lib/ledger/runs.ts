@@ -26,22 +26,6 @@ export const shortId = (id: string): string => id.slice(-8);
 /** The associated data of a run's data key as the gateway's key seals it. */
 export const runKeySeal = (runId: string): string => `run:${runId}`;
 
-/** Throws ClawError `config_invalid` where the database was sealed with another OPENCLAW_KEY. */
-export async function checkKey(sql: Sql, keyring: Keyring): Promise<void> {
-  const [row] = await sql<{ run_id: string; wrapped: Uint8Array }[]>`
-    select run_id, wrapped from run_keys where wrapped is not null limit 1`;
-  if (!row) return;
-  try {
-    keyring.runKeys.open(row.wrapped, runKeySeal(row.run_id));
-  } catch (cause) {
-    throw new ClawError(
-      "config_invalid",
-      "OPENCLAW_KEY is not the key this database was sealed with: set the one it was made with, or use another database",
-      { cause },
-    );
-  }
-}
-
 /** A new run; it and its key are written with its first entries, and the inbox rows it answers become its own. */
 export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly InboxRevision[]): OpenRun {
   const key = randomBytes(32);

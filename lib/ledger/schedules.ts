@@ -24,7 +24,8 @@ interface Row extends Omit<Schedule, "what" | "cron" | "taint"> {
   readonly body: Uint8Array;
 }
 
-const scheduleSeal = (callKey: string): string => `schedule:${callKey}`;
+/** The associated data of a schedule's body. */
+export const scheduleSeal = (callKey: string): string => `schedule:${callKey}`;
 
 const columns = (
   sql: Sql,

@@ -4,6 +4,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { connect, type Sql } from "../db/client.ts";
+import { joinUsers } from "../db/gateway-lock.ts";
+import { ClawError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 /** First key of the two-key advisory locks; the second is hashtext() of the name. */
@@ -18,6 +20,14 @@ interface Session {
   readonly keeper: { announced: boolean };
 }
 
+/** Whether a process may work on the database. */
+export interface LocksOptions {
+  /** Throws ClawError where it may not; asked each time that it connects. */
+  readonly check?: (sql: Sql) => Promise<void>;
+  /** Told where it may not any more, though it has until its connection was lost. */
+  readonly refused?: ((thrown: ClawError) => void) | undefined;
+}
+
 const reopenMs = 250;
 
 /** The locks of one process. */
@@ -27,14 +37,29 @@ export class Locks {
   readonly #names: Set<string>;
   readonly #url: string;
   readonly #log: Log;
+  readonly #check: (sql: Sql) => Promise<void>;
+  readonly #refused: (thrown: ClawError) => void;
   #session: Session | undefined;
   #reopening: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(url: string, log: Log) {
+  constructor(url: string, log: Log, { check = async () => {}, refused = () => {} }: LocksOptions = {}) {
     this.#names = new Set([this.worker]);
     this.#url = url;
     this.#log = log;
+    this.#check = check;
+    this.#refused = refused;
+  }
+
+  /** Connects, as one of the database's users. Throws what `check` throws, and ClawError where somebody has it alone. */
+  async open(): Promise<void> {
+    const session = (this.#session ??= this.#connect());
+    try {
+      await session.ready;
+    } catch (thrown) {
+      await this.close();
+      throw thrown;
+    }
   }
 
   /** Holds a further name alive (the queue's own id of this process). */
@@ -112,6 +137,7 @@ export class Locks {
     try {
       await session.ready;
     } catch (thrown) {
+      if (thrown instanceof ClawError && this.#session === session) this.#refused(thrown);
       this.#lost(session);
       throw thrown;
     }
@@ -130,6 +156,8 @@ export class Locks {
   }
 
   async #lockNames(sql: Sql): Promise<void> {
+    await joinUsers(sql);
+    await this.#check(sql);
     for (const name of this.#names) await lockName(sql, name);
   }
 

@@ -41,7 +41,7 @@ export async function signedJournal(): Promise<SignedJournal> {
   await base.sql.end();
   const copy = async (): ReturnType<typeof createTestDatabase> => {
     const database = await createTestDatabase({ template: new URL(base.url).pathname.slice(1), max: 2 });
-    for (const table of ["journal", "checkpoints", "checkpoint_heads"])
+    for (const table of ["journal", "checkpoints", "checkpoint_heads", "key_rotations"])
       await database.sql.unsafe(`alter table ${table} disable trigger all`);
     return database;
   };

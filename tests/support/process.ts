@@ -17,11 +17,20 @@ export interface Home {
   readonly file: string;
   readonly publicUrl: string;
   readonly privateUrl: string;
+  /** Its openclaw.toml. */
+  readonly config: string;
   rewrite(toml: string): void;
   /** Starts the gateway; resolves once it is ready. */
-  start(options?: { killAt?: KillAt; imports?: readonly string[] }): Promise<GatewayProcess>;
+  start(options?: StartOptions): Promise<GatewayProcess>;
   /** Kills what still runs and removes everything. */
   remove(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly killAt?: KillAt;
+  readonly imports?: readonly string[];
+  /** Beside and before `testEnvironment`. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The n-th time that the process comes to a checkpoint, it kills itself; once in the life of its home. */
@@ -51,7 +60,7 @@ export async function createHome(toml: string, databaseUrl: string): Promise<Hom
   rewrite(toml);
   writeFileSync(join(directory, "prompt.md"), "You help with the homelab.\n");
 
-  const start: Home["start"] = async ({ killAt, imports = [] } = {}) => {
+  const start: Home["start"] = async ({ killAt, imports = [], environment = {} } = {}) => {
     const first = [...imports, ...(killAt ? [join(root, "tests/faults/kill-at.ts")] : [])];
     const fault = first.flatMap((file) => ["--import", file]);
     const child = spawn(
@@ -63,6 +72,7 @@ export async function createHome(toml: string, databaseUrl: string): Promise<Hom
         env: {
           ...process.env,
           ...testEnvironment,
+          ...environment,
           NODE_OPTIONS: "",
           OPENCLAW_CONFIG: join(directory, "openclaw.toml"),
           DATABASE_URL: databaseUrl,
@@ -88,6 +98,7 @@ export async function createHome(toml: string, databaseUrl: string): Promise<Hom
     file: join(directory, "openclaw.toml"),
     publicUrl: `http://127.0.0.1:${outer}`,
     privateUrl: `http://127.0.0.1:${inner}`,
+    config: join(directory, "openclaw.toml"),
     rewrite,
     start,
     async remove() {

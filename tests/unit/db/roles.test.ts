@@ -11,7 +11,7 @@ import { asApp, worksAsOwner } from "../../../lib/db/roles.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
 import { testSettings } from "../../support/global-setup.ts";
 
-const appendOnly = ["journal", "checkpoints", "checkpoint_heads"];
+const appendOnly = ["journal", "checkpoints", "checkpoint_heads", "key_rotations"];
 const views = ["audit_runs", "audit_llm_calls", "audit_tool_calls", "audit_decisions", "audit_costs_daily"];
 const refused = { code: "42501" };
 
@@ -39,7 +39,8 @@ const as = (url: string, change: { user?: string; role?: string; database?: stri
   return parsed.href;
 };
 
-const change = (table: string): string => (table === "checkpoints" ? "at = now()" : "hash = ''");
+const change = (table: string): string =>
+  ["checkpoints", "key_rotations"].includes(table) ? "at = now()" : "hash = ''";
 
 test("the app's role may add to the journal and the checkpoints, and do nothing else to them", async () => {
   await acting(await asApp(database.url), async (sql) => {

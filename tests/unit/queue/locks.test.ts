@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { ClawError } from "../../../lib/errors.ts";
 import { createLog } from "../../../lib/log.ts";
 import { lockClass, Locks } from "../../../lib/queue/locks.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
@@ -78,4 +79,34 @@ test("with the connection the lanes are lost and told so, and the names are lock
   await one.releaseLane("lost", signal);
   assert.ok(await held("lane", "lost"));
   if (other) await two.releaseLane("lost", other);
+});
+
+test("a process that may not work on the database does not begin, and one that may not any more is told when it connects again", async () => {
+  const told: string[] = [];
+  const log = createLog("silent");
+  let allowed = false;
+  const locks = new Locks(database.url, log, {
+    check: async () => {
+      if (!allowed) throw new ClawError("config_invalid", "it has another key");
+    },
+    refused: ({ message }) => told.push(message),
+  });
+  await assert.rejects(locks.open(), { message: "it has another key" });
+  assert.equal(told.length, 0);
+
+  allowed = true;
+  const working = new Locks(database.url, log, {
+    check: async () => {
+      if (!allowed) throw new ClawError("config_invalid", "it was sealed with another key meanwhile");
+    },
+    refused: ({ message }) => told.push(message),
+  });
+  await working.open();
+  allowed = false;
+  await database.sql`
+    select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and objid = (hashtext(${working.worker})::bigint & 4294967295)::oid`;
+  await until(async () => told.length > 0);
+  assert.equal(told[0], "it was sealed with another key meanwhile");
+  await working.close();
 });
