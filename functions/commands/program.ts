@@ -13,11 +13,7 @@ interface CommandModule {
 /** Loaded only when called, so that `claw check` does not pay for the Matrix bridge. */
 const modules: readonly CommandModule[] = [
   { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
-  {
-    name: "doctor",
-    summary: "look at every connection, and say how to mend it",
-    load: () => import("./doctor.ts"),
-  },
+  { name: "doctor", summary: "look at every connection, and say how to mend it", load: () => import("./doctor.ts") },
   { name: "policy", summary: "explain decisions on tool calls", load: () => import("./policy.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
   { name: "keys", summary: "make the gateway's key", load: () => import("./keys.ts") },
