@@ -13,6 +13,7 @@ export interface Fingerprint {
   readonly all: string;
 }
 
+/** The same for the same settings, prompts and secrets, wherever the file is. */
 export function fingerprintOf(config: Config): Fingerprint {
   const hash = (value: unknown): string =>
     createHmac("sha256", config.key.reveal())

@@ -11,7 +11,7 @@ import { lastSlot, nextSlot } from "../time/slots.ts";
 import { type Check, fail, type Finding, ok, shared, skipped, warn } from "./check.ts";
 import { askPrivate } from "./gateway-answer.ts";
 import type { Ground } from "./ground.ts";
-import { findUnit, type UnitState } from "./systemd.ts";
+import { findUnit, instantOf, type UnitState } from "./systemd.ts";
 
 /** How jobs stand in the database. */
 interface Standing {
@@ -120,9 +120,9 @@ async function lookAtUnit(
   const systemctl = manager === "user" ? "systemctl --user" : "systemctl";
   if (ActiveState !== "active")
     return fail(`${unit} is ${ActiveState ?? "not active"}`, `${systemctl} enable --now ${unit}`);
-  const elapse = /^@(\d+)$/.exec(NextElapseUSecRealtime)?.[1];
+  const elapse = instantOf(NextElapseUSecRealtime);
   // It may elapse besides, when nothing is due; but not let a slot pass.
-  const late = next !== undefined && (elapse === undefined || Number(elapse) * 1000 > next.getTime() + 60_000);
+  const late = next !== undefined && (elapse === undefined || elapse.getTime() > next.getTime() + 60_000);
   if (late || !(await hasSchedule(job, FragmentPath, now)))
     return fail(
       `${unit} goes by another schedule than "${job.schedule}" (${job.timezone})`,

@@ -28,7 +28,7 @@ function summary(results: readonly Result[]): string[] {
     ...new Set(results.filter((each) => each.state === state).map(({ name }) => name)),
   ];
   const count = (state: Result["state"]): number => results.filter((each) => each.state === state).length;
-  const rest = `${count("ok")} are well${count("skipped") > 0 ? `, ${count("skipped")} could not be looked at (-)` : ""}.`;
+  const rest = `${count("ok")} ok${count("skipped") > 0 ? `, ${count("skipped")} could not be looked at (-)` : ""}.`;
   return [
     ...(count("fail") > 0 ? [`${count("fail")} to mend: ${of("fail").join(", ")}`] : []),
     ...(count("warn") > 0 ? [`${count("warn")} to look at: ${of("warn").join(", ")}`] : []),

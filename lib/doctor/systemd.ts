@@ -13,7 +13,10 @@ export type UnitLook = UnitState | "absent" | "unseen";
 
 const timeoutMs = 5_000;
 
-/** Looks for a unit. Times are given as `@SECONDS` since 1970. */
+/** systemctl writes times in the zone it is run in; its --timestamp=unix leaves out those of timers (252). */
+const plain = ["TZ=UTC", "LC_ALL=C"];
+
+/** Looks for a unit. Times are in UTC, as `instantOf` reads them. */
 export async function findUnit(unit: string, properties: readonly string[]): Promise<UnitLook> {
   const looks = await Promise.all((["user", "system"] as const).map((manager) => ask(manager, unit, properties)));
   const states = looks.filter((look) => look !== undefined);
@@ -29,14 +32,19 @@ async function ask(
   wanted: readonly string[],
 ): Promise<UnitState | undefined> {
   const names = ["LoadState", "ActiveState", ...wanted];
-  const args = ["show", unit, "--timestamp=unix", ...names.map((name) => `--property=${name}`)];
+  const args = ["show", unit, ...names.map((name) => `--property=${name}`)];
   try {
-    const { stdout } = await promisify(execFile)("systemctl", manager === "user" ? ["--user", ...args] : args, {
-      timeout: timeoutMs,
-    });
+    const command = [...plain, "systemctl", ...(manager === "user" ? ["--user"] : []), ...args];
+    const { stdout } = await promisify(execFile)("env", command, { timeout: timeoutMs });
     const pairs = [...stdout.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value] as const);
     return { manager, properties: Object.fromEntries(pairs) };
   } catch {
     return undefined;
   }
+}
+
+/** `Mon 2026-11-30 07:00:00 UTC`; undefined: there is no such time. */
+export function instantOf(text: string): Date | undefined {
+  const [, date, time] = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? UTC$/.exec(text) ?? [];
+  return date === undefined ? undefined : new Date(`${date}T${time}Z`);
 }

@@ -122,10 +122,7 @@ deliver = ["telegram:${owner}"]
       ...["models.main.price", "sources.feeds", "jobs.token", "jobs.brief.timer", "jobs.brief.last", "clock"],
     ])
       assert.match(out, new RegExp(`^ok {4}${name.replaceAll(".", "\\.")} {2}`, "m"));
-    assert.match(
-      out,
-      /^\d+ to look at: [^\n]*database\.role[^\n]*\n\d+ are well, \d+ could not be looked at \(-\)\.\n$/m,
-    );
+    assert.match(out, /^\d+ to look at: [^\n]*database\.role[^\n]*\n\d+ ok, \d+ could not be looked at \(-\)\.\n$/m);
     // As a terminal would show it; nothing here is one.
     assert.ok(!out.includes("\u001b"));
   });

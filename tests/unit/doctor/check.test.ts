@@ -96,9 +96,9 @@ describe("the doctor's checks", () => {
       "",
       "1 to mend: database",
       "1 to look at: config.hints",
-      "1 are well, 1 could not be looked at (-).",
+      "1 ok, 1 could not be looked at (-).",
     ]);
     assert.match(renderResults(results, true).join("\n"), /\x1b\[31mfail\x1b\[0m {2}database/);
-    assert.deepEqual(renderResults([{ name: "config", ...ok("all") }], false).at(-1), "Nothing to mend: 1 are well.");
+    assert.deepEqual(renderResults([{ name: "config", ...ok("all") }], false).at(-1), "Nothing to mend: 1 ok.");
   });
 });

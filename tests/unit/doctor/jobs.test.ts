@@ -75,7 +75,7 @@ esac`;
     chmodSync(join(folder, "systemctl"), 0o755);
   }
 
-  const seconds = (at: Date | undefined): string => `@${Math.floor((at?.getTime() ?? 0) / 1000)}`;
+  const written = (at: Date | undefined): string => `Mon ${at?.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   const timer = (more: Record<string, string> = {}) => ({
     "openclaw-job-brief.timer": {
       ...{
@@ -84,7 +84,7 @@ esac`;
         UnitFileState: "enabled",
         FragmentPath: join(folder, "brief.timer"),
       },
-      NextElapseUSecRealtime: seconds(nextSlot(job(), new Date())),
+      NextElapseUSecRealtime: written(nextSlot(job(), new Date())),
       ...more,
     },
     "openclaw-job-brief.service": {
@@ -161,10 +161,10 @@ esac`;
   test("a timer of another schedule is told, by when it elapses and by its file", async () => {
     const other =
       /^fail: openclaw-job-brief\.timer goes by another schedule than "0 8 \* \* \*" \(Europe\/Berlin\) -> write it anew: claw timers systemd --system --dir FOLDER/;
-    systemctl(timer({ NextElapseUSecRealtime: seconds(new Date(Date.now() + 40 * 86_400_000)) }));
+    systemctl(timer({ NextElapseUSecRealtime: written(new Date(Date.now() + 40 * 86_400_000)) }));
     assert.match(await line("timer"), other);
     unitFile(unitsOf({ ...job(), schedule: "0 7 * * *" }, options, new Date())[0].text);
-    systemctl(timer({ NextElapseUSecRealtime: seconds(new Date(Date.now() + 60_000)) }));
+    systemctl(timer({ NextElapseUSecRealtime: written(new Date(Date.now() + 60_000)) }));
     assert.match(await line("timer"), other);
     unitFile("[Timer]\nOnCalendar=hourly\n");
     assert.match(await line("timer"), /^ok: /, "a file that is not ours is judged by when it elapses");
