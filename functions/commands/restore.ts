@@ -13,7 +13,7 @@ import { loadConfig } from "../../lib/config/load.ts";
 import { connect } from "../../lib/db/client.ts";
 import { openDatabase } from "../../lib/db/database.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
-import { checkKey } from "../../lib/ledger/runs.ts";
+import { checkKey } from "../../lib/keys/check-key.ts";
 import { createKeyring } from "../../lib/seal.ts";
 import { knownTools } from "../../lib/tools/own.ts";
 import { type CommandContext, ExitCode } from "./context.ts";

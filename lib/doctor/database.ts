@@ -3,7 +3,7 @@ import { connect, type Sql } from "../db/client.ts";
 import { migrationState } from "../db/migrate.ts";
 import { worksAsOwner } from "../db/roles.ts";
 import { ClawError } from "../errors.ts";
-import { checkKey } from "../ledger/runs.ts";
+import { checkKey } from "../keys/check-key.ts";
 import { createKeyring } from "../seal.ts";
 import { type Check, fail, type Finding, NotSeen, ok, since, skipped, warn } from "./check.ts";
 import type { Ground } from "./ground.ts";

@@ -17,6 +17,7 @@ const botOf = (token: string, apiRoot = officialApi): TelegramBot => ({
   name: "home",
   token: new Secret(token),
   webhookSecret: new Secret(""),
+  previousWebhookSecret: undefined,
   webhook_url: undefined,
   agent: "",
   chats: [],

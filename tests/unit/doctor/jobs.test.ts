@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Config } from "../../../lib/config/config.ts";
-import { unitsOf } from "../../../l../systemd/timers.ts";
+import { unitsOf } from "../../../lib/systemd/timers.ts";
 import { lastSlot, nextSlot } from "../../../lib/time/slots.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
 import { testEnvironment } from "../../support/gateway.ts";
@@ -95,7 +95,14 @@ esac`;
     },
   });
   const unitFile = (text: string): void => writeFileSync(join(folder, "brief.timer"), text);
-  const options = { manager: "system", url: "http://127.0.0.1:8081", tokenFile: "/t", config: "/c" } as const;
+  const options = {
+    manager: "system",
+    url: "http://127.0.0.1:8081",
+    tokenFile: "/t",
+    credential: "openclaw-token",
+    encrypted: false,
+    config: "/c",
+  } as const;
 
   const look = (only = "jobs", environment: Record<string, string> = {}, top = "") =>
     examine(
