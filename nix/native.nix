@@ -25,15 +25,16 @@ let
 
   # An empty line first: what `claw` wrote is replaced, not added to.
   fresh = lines: [ "" ] ++ lines;
-  credentialLines = {
-    LoadCredential = fresh (lib.mapAttrsToList (name: file: "${name}:${file}") cfg.credentials);
+  # The secrets of a service that needs the credentials of these names.
+  secretLines = names: {
+    LoadCredential = fresh (loadLines (lib.getAttrs (lib.filter (name: cfg.credentials ? ${name}) names) cfg.credentials));
     LoadCredentialEncrypted = fresh (
-      lib.mapAttrsToList (name: file: "${name}:${file}") cfg.encryptedCredentials
+      loadLines (lib.getAttrs (lib.filter (name: cfg.encryptedCredentials ? ${name}) names) cfg.encryptedCredentials)
     );
-  };
-  secretLines = credentialLines // {
     EnvironmentFile = fresh cfg.environmentFiles;
   };
+  loadLines = lib.mapAttrsToList (name: file: "${name}:${file}");
+  needed = lib.unique (secrets.referred "credential" cfg.settings);
 
   # Where the timers find the gateway's token, alone in a file; null: nowhere.
   tokenRef = cfg.settings.listen.token or { };
@@ -47,9 +48,7 @@ let
   tokenOption = lib.optionalString (tokenFile != null) "--token-file ${lib.escapeShellArg tokenFile}";
 
   declared = cfg.credentials // cfg.encryptedCredentials;
-  missing = lib.filter (name: !(declared ? ${name})) (
-    lib.unique (secrets.referred "credential" cfg.settings)
-  );
+  missing = lib.filter (name: !(declared ? ${name})) needed;
 
   # A process beside the gateway, with its config, its secrets and its rights; root alone can start one.
   claw = pkgs.writeShellApplication {
@@ -59,11 +58,11 @@ let
       terminal=--pipe
       if [ -t 0 ] && [ -t 1 ]; then terminal=--pty; fi
       exec systemd-run --quiet --collect --wait "$terminal" --service-type=exec \
-        --property=DynamicUser=yes --property=User=openclaw --property=StateDirectory=openclaw \
+        --property=DynamicUser=yes --property=User=openclaw --property=StateDirectory=openclaw --property=StateDirectoryMode=0700 \
         ${lib.concatMapStringsSep " " (property: lib.escapeShellArg "--property=${property}") (
-          map (file: "EnvironmentFile=${file}") cfg.environmentFiles
-          ++ lib.mapAttrsToList (name: file: "LoadCredential=${name}:${file}") cfg.credentials
-          ++ lib.mapAttrsToList (name: file: "LoadCredentialEncrypted=${name}:${file}") cfg.encryptedCredentials
+          lib.concatLists (
+            lib.mapAttrsToList (name: lines: map (line: "${name}=${line}") (lib.tail lines)) (secretLines needed)
+          )
         )} \
         --setenv=OPENCLAW_CONFIG=${cfg.configFolder}/openclaw.toml ${lib.optionalString local "--setenv=DATABASE_URL=${databaseUrl}"} \
         ${cfg.package}/bin/claw "$@"
@@ -118,7 +117,7 @@ in
         requires = lib.optional local "postgresql.target";
         after = lib.optional local "postgresql.target";
         environment = lib.mkIf local { DATABASE_URL = databaseUrl; };
-        serviceConfig = secretLines;
+        serviceConfig = secretLines needed;
       };
 
       openclaw-registration = lib.mkIf cfg.registration.enable {
@@ -126,7 +125,7 @@ in
         requiredBy = [ "matrix-synapse.service" ];
         before = [ "matrix-synapse.service" ];
         environment.OPENCLAW_CONFIG = "${cfg.configFolder}/openclaw.toml";
-        serviceConfig = secretLines // {
+        serviceConfig = secretLines (secrets.referred "credential" { inherit (cfg.settings) matrix; }) // {
           Type = "oneshot";
           RemainAfterExit = true;
           User = cfg.registration.user;
