@@ -2,6 +2,7 @@
 import { readEnvironment } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { ConfigHolder } from "../lib/config/reload.ts";
+import { ConfigError, invalidConfigExit } from "../lib/config/problem.ts";
 import { type Database, openDatabase } from "../lib/db/database.ts";
 import { ClawError } from "../lib/errors.ts";
 import { dropStartUpGarbage } from "../lib/drop-start-up-garbage.ts";
@@ -17,7 +18,10 @@ const stopMs = 30_000;
 /** By then the agents' keys are loaded, too. */
 const settledMs = 2_000;
 
-/** Runs the gateway until it is told to end. What stops it from starting is printed as an instruction, exit code 1. */
+/**
+ * Runs the gateway until it is told to end. What stops it from starting is printed as an instruction; the exit code is 78
+ * where that is the config, 1 where a later start may succeed.
+ */
 export async function runServer(): Promise<void> {
   const began = performance.now();
   try {
@@ -26,7 +30,7 @@ export async function runServer(): Promise<void> {
     process.stderr.write(
       `${thrown instanceof ClawError ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
     );
-    process.exit(1);
+    process.exit(thrown instanceof ConfigError ? invalidConfigExit : 1);
   }
 }
 

@@ -21,6 +21,7 @@ const modules: readonly CommandModule[] = [
   { name: "approvals", summary: "list and decide what agents ask for", load: () => import("./approvals.ts") },
   { name: "jobs", summary: "list and run scheduled jobs", load: () => import("./jobs.ts") },
   { name: "timers", summary: "write timers that ask for the jobs", load: () => import("./timers.ts") },
+  { name: "service", summary: "write the gateway's own systemd unit", load: () => import("./service.ts") },
   { name: "telegram", summary: "set up and inspect the Telegram bots", load: () => import("./telegram.ts") },
   {
     name: "matrix",

@@ -39,6 +39,9 @@ export class ConfigError extends ClawError {
   }
 }
 
+/** The exit code of a gateway whose config is invalid (EX_CONFIG of sysexits.h): no later start mends that. */
+export const invalidConfigExit = 78;
+
 const render = ({ file, key, problem, fix }: Problem): string => `${file}: ${key && `${key}: `}${problem}; ${fix}`;
 
 /** A path of keys and indexes as TOML would write it: `groups.family.members[1]`. */

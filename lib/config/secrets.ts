@@ -60,8 +60,8 @@ function readSecret(key: string, ref: SecretRef, env: Environment, problems: Pro
 export const unreadSecrets = (draft: Draft): Secrets =>
   new Map(secretRefs(draft).map(([key]) => [key, new UnreadSecret("")]));
 
-/** The references of a config with their keys. */
-function secretRefs(draft: Draft): [string, SecretRef][] {
+/** Every secret that a config refers to, by its key. */
+export function secretRefs(draft: Draft): [string, SecretRef][] {
   const refs: [string, SecretRef | undefined][] = [
     ["key", draft.key],
     ["database.url", draft.database?.url],

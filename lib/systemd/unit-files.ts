@@ -2,29 +2,38 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ClawError } from "../errors.ts";
-import { marker, type Unit, unitPrefix } from "./timers.ts";
+import { marker, type Unit } from "./unit.ts";
+
+/** Who writes: a command, for a config. */
+export interface Author {
+  readonly command: string;
+  readonly config: string;
+  /** Which names it may use: those of its files that it does not write any more are removed. */
+  readonly names: RegExp;
+}
 
 /** Which files of a folder were changed, by their names. */
 export interface Written {
   readonly written: readonly string[];
-  /** Those of jobs that are gone. */
+  /** Those that are not wanted any more. */
   readonly removed: readonly string[];
 }
 
 /** Makes a folder hold exactly these units of a config; nothing is changed where a file that is not ours is in the way. */
-export function writeUnits(directory: string, config: string, units: readonly Unit[]): Written {
+export function writeUnits(directory: string, author: Author, units: readonly Unit[]): Written {
+  const { command, config, names } = author;
   mkdirSync(directory, { recursive: true });
   const there = new Map(
     readdirSync(directory)
-      .filter((name) => name.startsWith(unitPrefix) && /\.(timer|service)$/.test(name))
+      .filter((name) => names.test(name))
       .map((name) => [name, textOf(join(directory, name))]),
   );
-  const ours = (text: string | undefined): boolean => text?.startsWith(`${marker(config)}\n`) === true;
+  const ours = (text: string | undefined): boolean => text?.startsWith(`${marker(command, config)}\n`) === true;
   for (const { name } of units)
     if (there.has(name) && !ours(there.get(name)))
       throw new ClawError(
         "environment",
-        `${join(directory, name)} was not written by \`claw timers systemd\` for ${config}: remove it, or give another --dir`,
+        `${join(directory, name)} was not written by \`${command}\` for ${config}: remove it, or give another --dir`,
       );
   const changed = units.filter(({ name, text }) => there.get(name) !== text);
   for (const { name, text } of changed) {
@@ -36,7 +45,8 @@ export function writeUnits(directory: string, config: string, units: readonly Un
   for (const [name] of gone) {
     rmSync(join(directory, name));
     // Left behind by `systemctl enable`, which cannot take it away once the unit is gone.
-    rmSync(join(directory, "timers.target.wants", name), { force: true });
+    for (const target of ["timers.target", "multi-user.target", "default.target"])
+      rmSync(join(directory, `${target}.wants`, name), { force: true });
   }
   return { written: changed.map(({ name }) => name), removed: gone.map(([name]) => name) };
 }

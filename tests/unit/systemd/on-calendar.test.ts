@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { onCalendar } from "../../../lib/jobs/on-calendar.ts";
+import { onCalendar } from "../../../lib/systemd/on-calendar.ts";
 import type { Timetable } from "../../../lib/time/slots.ts";
-import { changes, dayMs, expressions, slotsFrom, zones } from "./support.ts";
+import { changes, dayMs, expressions, slotsFrom, zones } from "../jobs/support.ts";
 
 const now = new Date("2026-11-24T00:00Z");
 const specs = (schedule: string, timezone = "Europe/Berlin"): string[] =>

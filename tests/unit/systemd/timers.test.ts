@@ -1,28 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { type Unit, type UnitOptions, unitsOf } from "../../../lib/jobs/timers.ts";
-import { writeUnits } from "../../../lib/jobs/unit-files.ts";
+import { type UnitOptions, unitsOf } from "../../../lib/systemd/timers.ts";
+import type { Unit } from "../../../lib/systemd/unit.ts";
 
 const now = new Date("2026-11-24T00:00Z");
 const options: UnitOptions = {
   manager: "user",
   url: "http://127.0.0.1:8081",
   tokenFile: "%h/.config/openclaw/token",
+  credential: "openclaw-token",
+  encrypted: false,
   config: "/etc/openclaw/openclaw.toml",
 };
 const job = { name: "morning-briefing", schedule: "30 2 * * *", timezone: "Europe/Berlin" };
@@ -64,42 +57,6 @@ describe("units", () => {
   });
 });
 
-describe("files of units", () => {
-  const names = (directory: string): string[] => readdirSync(directory).sort();
-  const of = (...jobs: string[]): Unit[] => jobs.flatMap((name) => units({}, { ...job, name }));
-
-  test("are written whole, left alone where they are as they should be, and removed with their job", (t) => {
-    const directory = join(folder(t), "systemd/user");
-    const first = writeUnits(directory, options.config, of("a", "b"));
-    assert.deepEqual([...first.written].sort(), names(directory));
-    assert.deepEqual(writeUnits(directory, options.config, of("a", "b")), { written: [], removed: [] });
-    mkdirSync(join(directory, "timers.target.wants"));
-    symlinkSync("../openclaw-job-b.timer", join(directory, "timers.target.wants/openclaw-job-b.timer"));
-    const second = writeUnits(directory, options.config, of("a"));
-    assert.deepEqual(
-      [second.written, [...second.removed].sort()],
-      [[], ["openclaw-job-b.service", "openclaw-job-b.timer"]],
-    );
-    assert.deepEqual(names(directory), ["openclaw-job-a.service", "openclaw-job-a.timer", "timers.target.wants"]);
-    assert.deepEqual(names(join(directory, "timers.target.wants")), []);
-  });
-
-  test("of others are neither overwritten nor removed, and then nothing is changed", (t) => {
-    const directory = folder(t);
-    const mine = join(directory, "openclaw-job-a.timer");
-    writeFileSync(mine, "[Timer]\n");
-    writeUnits(directory, "/other/openclaw.toml", units({ config: "/other/openclaw.toml" }, { ...job, name: "z" }));
-    const others = names(directory);
-    assert.throws(() => writeUnits(directory, options.config, of("b", "a")), {
-      message: `${mine} was not written by \`claw timers systemd\` for ${options.config}: remove it, or give another --dir`,
-    });
-    assert.deepEqual(names(directory), others);
-    writeUnits(directory, options.config, []);
-    assert.deepEqual(names(directory), others);
-    assert.equal(readFileSync(mine, "utf8"), "[Timer]\n");
-  });
-});
-
 const missing = (command: string): string =>
   spawnSync(command, ["--version"]).status === 0 ? "" : ` (skipped: ${command} is not installed)`;
 const noSystemd = missing("systemd-analyze");
@@ -109,7 +66,7 @@ for (const manager of ["user", "system"] as const)
   test(`systemd finds nothing wrong with the units of a ${manager}${noSystemd}`, { skip: noSystemd !== "" }, (t) => {
     const directory = folder(t);
     const made = units({ manager, tokenFile: "/etc/openclaw/to%%ken" });
-    writeUnits(directory, options.config, made);
+    for (const { name, text } of made) writeFileSync(join(directory, name), text);
     const files = made.map(({ name }) => join(directory, name));
     const env = { ...process.env, XDG_RUNTIME_DIR: directory };
     const verified = spawnSync("systemd-analyze", [`--${manager}`, "verify", ...files], { encoding: "utf8", env });
