@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Config } from "../../lib/config/config.ts";
 import type { Environment } from "../../lib/config/environment.ts";
+import type { WhichSecrets } from "../../lib/config/load.ts";
 
 /**
  * What every command is given. A command fails by throwing: the message of a ClawError is printed to stderr as it is,
@@ -12,9 +13,9 @@ export interface CommandContext {
   readonly configFile: () => string;
   /**
    * Loads the config; throws ConfigError with every problem. `skip` leaves secrets unread: revealing one throws. `database`
-   * reads the database's alone.
+   * and `matrix` read that section's alone.
    */
-  readonly loadConfig: (secrets?: "resolve" | "skip" | "database") => Promise<Config>;
+  readonly loadConfig: (secrets?: WhichSecrets) => Promise<Config>;
   /** One line of the answer, to stdout. */
   readonly out: (line: string) => void;
   /** One line beside the answer, to stderr. */

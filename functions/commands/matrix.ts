@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { matrixUserId } from "../../lib/config/config.ts";
 import { draftOf } from "../../lib/config/draft.ts";
@@ -9,7 +9,14 @@ import { readToml } from "../../lib/config/toml.ts";
 import { ClawError } from "../../lib/errors.ts";
 import { createMatrixClient, serviceId } from "../../lib/matrix/client.ts";
 import { createRoom, provision, type ProvisionDeps, type ProvisioningIntent } from "../../lib/matrix/provision.ts";
-import { namespaceRegex, registrationYaml, writeSecretFile } from "../../lib/matrix/registration.ts";
+import {
+  makeRegistration,
+  namespaceRegex,
+  registrationYaml,
+  type ServiceFacts,
+  urlInRegistration,
+} from "../../lib/matrix/registration.ts";
+import { writeSecretFile } from "../../lib/secret-file.ts";
 import type { CommandContext } from "./context.ts";
 import { registerKeys } from "./matrix-keys.ts";
 import { registerVerify } from "./matrix-verify.ts";
@@ -20,10 +27,15 @@ export function register(program: Command, context: CommandContext): void {
   matrix
     .command("register")
     .description("Writes the application service's registration, with fresh tokens, for the homeserver.")
-    .option("--out <file>", "where to write it (default: ~/.config/openclaw/appservice.yaml)")
+    .option(
+      "--out <file>",
+      "where to write it (default: where `claw init` did, else ~/.config/openclaw/appservice.yaml)",
+    )
     .option("--url <url>", "where the homeserver reaches the gateway (default: listen.public on this host)")
     .option("--server-name <name>", "the part after the colon in Matrix ids, where there is no config yet")
     .option("--env <file>", "write the tokens as NAME=… lines to this file, 0600")
+    .option("--keep-tokens", "the tokens that the config has; a registration that is there is replaced without asking")
+    .option("--group-readable", "let the file's group read it: 0640")
     .option("--print-tokens", "print the tokens; without this they are only in the files")
     .option("--force", "replace files that are there already")
     .action((options: RegisterOptions) => registerService(context, options));
@@ -45,6 +57,8 @@ interface RegisterOptions {
   url?: string;
   serverName?: string;
   env?: string;
+  keepTokens?: boolean;
+  groupReadable?: boolean;
   printTokens?: boolean;
   force?: boolean;
 }
@@ -58,17 +72,17 @@ interface ProvisionOptions {
 }
 
 async function registerService(context: CommandContext, options: RegisterOptions): Promise<void> {
-  const { AppServiceRegistration } = await loadBridge();
+  if (options.keepTokens && (options.env !== undefined || options.serverName !== undefined || options.printTokens))
+    throw new ClawError(
+      "bad_request",
+      "--keep-tokens takes the tokens from where the config says: leave out --env, --server-name and --print-tokens",
+    );
   const settings = await settingsFor(context, options);
-  const service = new AppServiceRegistration(options.url ?? settings.url);
-  service.setId(serviceId);
-  service.setAppServiceToken(AppServiceRegistration.generateToken());
-  service.setHomeserverToken(AppServiceRegistration.generateToken());
-  service.setSenderLocalpart(settings.sender);
-  service.addRegexPattern("users", namespaceRegex(settings.namespace, settings.serverName), true);
-  const made = service.getOutput();
-
-  const yaml = registrationYaml({ ...made, url: made.url ?? "", namespaces: { users: made.namespaces?.users ?? [] } });
+  const out = options.out ?? defaultOut(context.configFile());
+  // The address in it may have been given by --url, which no config holds.
+  const before = options.keepTokens ? urlAt(out) : undefined;
+  const made = await makeRegistration({ ...settings, url: options.url ?? before ?? settings.url });
+  const yaml = registrationYaml(made);
   const lines = [
     ["as_token", settings.asToken, made.as_token] as const,
     ["hs_token", settings.hsToken, made.hs_token] as const,
@@ -76,8 +90,10 @@ async function registerService(context: CommandContext, options: RegisterOptions
   // Both or neither: a registration whose tokens are nowhere else is of no use.
   if (options.env !== undefined && existsSync(options.env) && !options.force)
     throw new ClawError("bad_request", `${options.env} is there already: --force replaces it, other lines and all`);
-  const file = writeSecretFile(options.out ?? defaultOut(), yaml, options.force === true);
-  context.out(`registration: ${file} (0600; url ${made.url})`);
+  const mode = options.groupReadable ? 0o640 : 0o600;
+  const file = writeSecretFile(out, yaml, options.force === true || before !== undefined, mode);
+  context.out(`registration: ${file} (0${mode.toString(8)}; url ${made.url})`);
+  if (options.keepTokens) return;
   if (options.env !== undefined) {
     const env = lines.flatMap(([, ref, token]) => (ref && "env" in ref ? [`${ref.env}=${token}`] : []));
     context.out(`tokens: ${writeSecretFile(options.env, `${env.join("\n")}\n`, options.force === true)} (0600)`);
@@ -101,11 +117,7 @@ function placeOf(ref: SecretRef | undefined): string {
   return `${ref?.env ?? ""} in the gateway's env_file`;
 }
 
-interface ServiceSettings {
-  readonly serverName: string;
-  readonly sender: string;
-  readonly namespace: string;
-  readonly url: string;
+interface ServiceSettings extends ServiceFacts {
   readonly asToken: SecretRef | undefined;
   readonly hsToken: SecretRef | undefined;
 }
@@ -123,7 +135,7 @@ async function settingsFor(context: CommandContext, options: RegisterOptions): P
       asToken,
       hsToken,
     };
-  const { matrix, listen } = await context.loadConfig("skip");
+  const { matrix, listen } = await context.loadConfig(options.keepTokens ? "matrix" : "skip");
   const draft = draftOf(readToml(context.configFile())).matrix;
   if (!matrix)
     throw new ClawError(
@@ -138,12 +150,21 @@ async function settingsFor(context: CommandContext, options: RegisterOptions): P
     url: `http://${host === "0.0.0.0" || host === "[::]" ? "127.0.0.1" : host}:${port}`,
     asToken: draft?.as_token ?? asToken,
     hsToken: draft?.hs_token ?? hsToken,
+    tokens: options.keepTokens ? { asToken: matrix.asToken.reveal(), hsToken: matrix.hsToken.reveal() } : undefined,
   };
 }
 
 const keysWaitMs = 2_000;
 
-const defaultOut = (): string => join(homedir(), ".config", "openclaw", "appservice.yaml");
+/** Beside the config where `claw init` has put one, else in the user's own folder. */
+function defaultOut(configFile: string): string {
+  const beside = join(dirname(configFile), "appservice.yaml");
+  return urlAt(beside) === undefined ? join(homedir(), ".config", "openclaw", "appservice.yaml") : beside;
+}
+
+/** The url of the registration there; undefined where there is none of ours. */
+const urlAt = (file: string): string | undefined =>
+  existsSync(file) ? urlInRegistration(readFileSync(file, "utf8")) : undefined;
 
 async function provisionAgents(context: CommandContext, options: ProvisionOptions): Promise<void> {
   const config = await context.loadConfig();

@@ -9,7 +9,7 @@ import { checkMcp, mcpToolFacts } from "./mcp.ts";
 import { Problems } from "./problem.ts";
 import { readPrompts } from "./prompts.ts";
 import { configSchema } from "./schema.ts";
-import { databaseSecrets, resolveSecrets, type Secrets, unreadSecrets } from "./secrets.ts";
+import { resolveSecrets, type Secrets, sectionSecrets, unreadSecrets } from "./secrets.ts";
 import type { ToolFacts } from "./tool-facts.ts";
 import { readToml } from "./toml.ts";
 
@@ -19,11 +19,14 @@ export interface LoadOptions {
   /** The tools there are, besides those of MCP servers, which the config names: a glob that covers none is a mistake. */
   readonly tools: readonly ToolFacts[];
   /**
-   * `skip` leaves secrets unread, for a check where they are not; revealing one then throws. `database` reads what the
-   * database needs, for a command that opens nothing by the gateway's key. Default `resolve`.
+   * `skip` leaves secrets unread, for a check where they are not; revealing one then throws. `database` and `matrix` read what
+   * that section needs, for a command that opens nothing by the gateway's key. Default `resolve`.
    */
-  readonly secrets?: "resolve" | "skip" | "database";
+  readonly secrets?: WhichSecrets;
 }
+
+/** Which secrets are read. */
+export type WhichSecrets = "resolve" | "skip" | "database" | "matrix";
 
 /** Reads and checks openclaw.toml. Throws ConfigError with every problem of every stage. */
 export function loadConfig(file: string, options: LoadOptions): Config {
@@ -53,7 +56,8 @@ function secretsFor(which: LoadOptions["secrets"], draft: Draft, env: Environmen
     case "skip":
       return unreadSecrets(draft);
     case "database":
-      return databaseSecrets(draft, env, problems);
+    case "matrix":
+      return sectionSecrets(which, draft, env, problems);
     case "resolve":
     case undefined:
       return resolveSecrets(draft, env, problems);

@@ -22,9 +22,14 @@ export function resolveSecrets(draft: Draft, env: Environment, problems: Problem
   return readSecrets(secretRefs(draft), env, problems);
 }
 
-/** The secrets of the database; stand-ins for all others. */
-export function databaseSecrets(draft: Draft, env: Environment, problems: Problems): Secrets {
-  const refs = secretRefs(draft).filter(([key]) => key.startsWith("database."));
+/** The secrets of one section; stand-ins for all others. */
+export function sectionSecrets(
+  section: "database" | "matrix",
+  draft: Draft,
+  env: Environment,
+  problems: Problems,
+): Secrets {
+  const refs = secretRefs(draft).filter(([key]) => key.startsWith(`${section}.`));
   return new Map([...unreadSecrets(draft), ...readSecrets(refs, env, problems)]);
 }
 

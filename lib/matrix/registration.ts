@@ -1,7 +1,5 @@
-/** The application service's registration: what it says, as YAML, and where it may lie. */
-import { existsSync, mkdirSync, openSync, closeSync, realpathSync, renameSync, writeFileSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { ClawError } from "../errors.ts";
+/** The application service's registration: what it says, and as YAML. */
+import { serviceId } from "./client.ts";
 import { escapeRegex } from "./escape-regex.ts";
 
 /** A registration as the homeserver reads it. */
@@ -12,6 +10,35 @@ export interface Registration {
   readonly hs_token: string;
   readonly sender_localpart: string;
   readonly namespaces: { readonly users: readonly { readonly exclusive: boolean; readonly regex: string }[] };
+}
+
+/** What a registration is made of. */
+export interface ServiceFacts {
+  /** Where the homeserver reaches the gateway's public listener. */
+  readonly url: string;
+  /** The part after the colon in Matrix ids. */
+  readonly serverName: string;
+  /** The service's own user. */
+  readonly sender: string;
+  /** The prefix of every agent's localpart. */
+  readonly namespace: string;
+  /** Left out: fresh ones. */
+  readonly tokens?: { readonly asToken: string; readonly hsToken: string } | undefined;
+}
+
+/** Makes a registration by the bridge, which is loaded here alone: it costs 58 MB and up to half a second. */
+export async function makeRegistration(facts: ServiceFacts): Promise<Registration> {
+  // Its dependencies warn of their own age.
+  process.noDeprecation = true;
+  const { AppServiceRegistration } = await import("matrix-appservice-bridge");
+  const made = new AppServiceRegistration(facts.url);
+  made.setId(serviceId);
+  made.setAppServiceToken(facts.tokens?.asToken ?? AppServiceRegistration.generateToken());
+  made.setHomeserverToken(facts.tokens?.hsToken ?? AppServiceRegistration.generateToken());
+  made.setSenderLocalpart(facts.sender);
+  made.addRegexPattern("users", namespaceRegex(facts.namespace, facts.serverName), true);
+  const output = made.getOutput();
+  return { ...output, url: output.url ?? "", namespaces: { users: output.namespaces?.users ?? [] } };
 }
 
 /** The users of ours: the prefix and the server, with nothing in them read as a pattern. */
@@ -42,36 +69,16 @@ export function registrationYaml(registration: Registration): string {
   ].join("\n");
 }
 
-/**
- * Writes a file that holds secrets: 0600, whole or not at all. Throws ClawError where it is there already (unless
- * `replace`) or would lie in a git work tree, where it could be committed.
- */
-export function writeSecretFile(file: string, content: string, replace: boolean): string {
-  const target = resolve(file);
-  const tree = workTreeOf(dirname(target));
-  if (tree !== undefined)
-    throw new ClawError("bad_request", `${target} is inside the git work tree ${tree}: name a place outside of it`);
-  if (existsSync(target) && !replace)
-    throw new ClawError("bad_request", `${target} is there already: --force replaces it, and its tokens with it`);
-  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-  const fresh = `${target}.${process.pid}.new`;
-  rmSync(fresh, { force: true });
-  const descriptor = openSync(fresh, "wx", 0o600);
-  try {
-    writeFileSync(descriptor, content);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(fresh, target);
-  return target;
-}
-
-/** The git work tree a directory is in, symbolic links followed; the directory need not exist yet. */
-export function workTreeOf(directory: string): string | undefined {
-  let existing = directory;
-  while (!existsSync(existing)) existing = dirname(existing);
-  for (let at = realpathSync(existing); ; at = dirname(at)) {
-    if (existsSync(join(at, ".git"))) return at;
-    if (dirname(at) === at) return undefined;
-  }
+/** Where a registration file of ours says the homeserver reaches the gateway; undefined where the text is none of ours. */
+export function urlInRegistration(yaml: string): string | undefined {
+  const value = (key: string): unknown => {
+    const [, text] = new RegExp(`^${key}: (".*")$`, "m").exec(yaml) ?? [];
+    try {
+      return text && (JSON.parse(text) as unknown);
+    } catch {
+      return undefined;
+    }
+  };
+  const url = value("url");
+  return value("id") === serviceId && typeof url === "string" ? url : undefined;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -8,7 +8,9 @@ import { Command } from "commander";
 import type { CommandContext } from "../../../functions/commands/context.ts";
 import { register } from "../../../functions/commands/matrix.ts";
 import { Environment } from "../../../lib/config/environment.ts";
-import { namespaceRegex, registrationYaml, writeSecretFile } from "../../../lib/matrix/registration.ts";
+import { loadConfig } from "../../../lib/config/load.ts";
+import { namespaceRegex, registrationYaml, urlInRegistration } from "../../../lib/matrix/registration.ts";
+import { configDirectory, tools, valid } from "../config/support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "openclaw-registration-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -32,40 +34,23 @@ describe("the registration", () => {
       sender_localpart: "openclaw",
       namespaces: { users },
     });
+    assert.equal(urlInRegistration(yaml), "http://127.0.0.1:8080");
+    assert.equal(urlInRegistration(yaml.replace('id: "openclaw"', 'id: "other"')), undefined);
     for (const line of ["rate_limited: false", "receive_ephemeral: true", '      regex: "@agent_.*:home\\\\.example"'])
       assert.ok(yaml.split("\n").includes(line), line);
   });
 });
 
-describe("files with secrets", () => {
-  test("are the owner's alone and are not replaced unasked", () => {
-    const file = join(directory, "deep", "secret");
-    writeSecretFile(file, "one", false);
-    assert.equal(statSync(file).mode & 0o777, 0o600);
-    assert.throws(() => writeSecretFile(file, "two", false), /is there already/);
-    writeSecretFile(file, "two", true);
-    assert.equal(readFileSync(file, "utf8"), "two");
-  });
-
-  test("are not written into a git work tree, nor through a link into one", () => {
-    const tree = join(directory, "tree");
-    mkdirSync(join(tree, ".git"), { recursive: true });
-    symlinkSync(tree, join(directory, "link"));
-    for (const place of [join(tree, "x"), join(tree, "new", "x"), join(directory, "link", "x")])
-      assert.throws(() => writeSecretFile(place, "x", true), /git work tree/);
-  });
-});
-
 describe("claw matrix register", () => {
-  const run = async (...argv: string[]): Promise<string[]> => {
+  const run = (...argv: string[]): Promise<string[]> => runWith({}, join(directory, "none.toml"), ...argv);
+  const runWith = async (secrets: Record<string, string>, file: string, ...argv: string[]): Promise<string[]> => {
     const lines: string[] = [];
     const program = new Command("claw").exitOverride();
+    const env = new Environment(secrets);
     const context: CommandContext = {
-      env: new Environment({}),
-      configFile: () => join(directory, "none.toml"),
-      loadConfig: async () => {
-        throw new Error("there is no config");
-      },
+      env,
+      configFile: () => file,
+      loadConfig: async (which) => loadConfig(file, { env, tools, secrets: which ?? "resolve" }),
       out: (line) => void lines.push(line),
       note: (line) => void lines.push(line),
     };
@@ -93,6 +78,30 @@ describe("claw matrix register", () => {
     const shown = await run("--server-name", "home.example", "--out", out, "--force", "--print-tokens");
     assert.match(shown.join("\n"), /MATRIX_AS_TOKEN=[0-9a-f]{64}/);
     assert.ok(!readFileSync(out, "utf8").includes(asToken), "tokens are fresh each time");
+  });
+
+  test("--keep-tokens writes what the config has, again and again, by the Matrix secrets alone", async (t) => {
+    const { directory: folder, file } = configDirectory(t, valid);
+    const tokens = { MATRIX_AS_TOKEN: "canary-as-token-one", MATRIX_HS_TOKEN: "canary-hs-token-one" };
+    const out = join(folder, "appservice.yaml");
+    const keep = (...argv: string[]): Promise<string[]> => runWith(tokens, file, "--keep-tokens", ...argv);
+    const lines = await keep("--out", out, "--url", "http://gateway:8080");
+    assert.deepEqual(lines, [`registration: ${out} (0600; url http://gateway:8080)`]);
+    const first = readFileSync(out, "utf8");
+    assert.ok(first.includes('as_token: "canary-as-token-one"\nhs_token: "canary-hs-token-one"\n'));
+    assert.ok(first.includes("@agent_.*:home\\\\.example"));
+    assert.equal(statSync(out).mode & 0o777, 0o600);
+
+    assert.deepEqual(await keep("--group-readable"), [`registration: ${out} (0640; url http://gateway:8080)`]);
+    assert.equal(readFileSync(out, "utf8"), first, "the one beside the config, and the url that is in it");
+    assert.equal(statSync(out).mode & 0o777, 0o640);
+
+    const other = join(folder, "other.yaml");
+    writeFileSync(other, "not ours\n");
+    await assert.rejects(keep("--out", other), /is there already/);
+    await assert.rejects(keep("--env", other), /leave out --env/);
+    await assert.rejects(runWith({}, file, "--keep-tokens", "--out", out), /MATRIX_AS_TOKEN is not set/);
+    assert.equal(readFileSync(out, "utf8"), first);
   });
 
   test("refuses a place in the repository", async () => {
