@@ -59,7 +59,8 @@ function authenticate(config: () => Config): MiddlewareHandler {
     if (!matrix) return failure(c, 404, "M_UNRECOGNIZED", "Matrix is not configured");
     const given = tokenOf(c);
     if (given === undefined) return failure(c, 401, "M_MISSING_TOKEN", "the homeserver's token is missing");
-    if (!isSecret(given, matrix.hsToken)) return failure(c, 403, "M_FORBIDDEN", "the homeserver's token is wrong");
+    if (!isSecret(given, matrix.hsToken, matrix.previousHsToken))
+      return failure(c, 403, "M_FORBIDDEN", "the homeserver's token is wrong");
     await next();
   };
 }

@@ -67,7 +67,7 @@ export function createTelegramFunction(options: TelegramFunctionOptions): Hono {
     const config = options.config();
     const bot = config.telegram.get(context.req.param("bot") ?? "");
     if (!bot) return context.body(null, 404);
-    if (!isSecret(context.req.header(secretHeader), bot.webhookSecret)) {
+    if (!isSecret(context.req.header(secretHeader), bot.webhookSecret, bot.previousWebhookSecret)) {
       reportWrongSecret(bot);
       return context.body(null, 401);
     }

@@ -6,7 +6,7 @@ import type { Agent, Backend, Config, Group, Job, MatrixConfig, TelegramBot } fr
 import type { Environment } from "./environment.ts";
 import { type McpServer, mcpServerOf } from "./mcp.ts";
 import type { Prompt } from "./prompts.ts";
-import type { JobSettings, MatrixSettings, RawConfig } from "./schema.ts";
+import type { JobSettings, MatrixSettings, RawConfig, TelegramSettings } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
 import { servicesOf } from "./services.ts";
@@ -21,7 +21,7 @@ export function assemble(
   env: Environment,
   tools: readonly ToolFacts[] = [],
 ): Config {
-  const secret = (key: string): Secret => present(secrets.get(key), key);
+  const secret = secretIn(secrets);
   const databaseUrl = env.databaseUrl === undefined ? undefined : new Secret(env.databaseUrl);
   return {
     file,
@@ -61,12 +61,10 @@ export function assemble(
       const { text, hash } = present(prompts.get(`agents.${name}`), `agents.${name}.prompt`);
       return { ...settings, name, prompt: text, promptHash: hash };
     }),
-    matrix: raw.matrix && matrixOf(raw.matrix, secret),
-    telegram: mapOf(raw.telegram, ({ token: _, webhook_secret: __, ...settings }, name): TelegramBot => {
-      const key = `telegram.${name}`;
-      return { ...settings, name, token: secret(`${key}.token`), webhookSecret: secret(`${key}.webhook_secret`) };
-    }),
+    matrix: raw.matrix && matrixOf(raw.matrix, secrets),
+    telegram: mapOf(raw.telegram, (settings, name): TelegramBot => telegramOf(settings, name, secrets)),
     token: secrets.get("listen.token"),
+    previousToken: secrets.get("listen.previous_token"),
     scheduler: raw.scheduler,
     jobs: mapOf(raw.jobs, (settings, name): Job => jobOf(raw, settings, name, prompts)),
     services: servicesOf(raw.tools, (key) => secrets.get(key)),
@@ -85,9 +83,33 @@ function jobOf(raw: RawConfig, settings: JobSettings, name: string, prompts: Rea
   return { ...settings, name, timezone, for: settings.for as Principal | undefined, prompt: own?.text, promptHash };
 }
 
-function matrixOf(raw: MatrixSettings, secret: (key: string) => Secret): MatrixConfig {
-  const { as_token: _, hs_token: __, ...settings } = raw;
-  return { ...settings, asToken: secret("matrix.as_token"), hsToken: secret("matrix.hs_token") };
+const secretIn =
+  (secrets: Secrets) =>
+  (key: string): Secret =>
+    present(secrets.get(key), key);
+
+function matrixOf(raw: MatrixSettings, secrets: Secrets): MatrixConfig {
+  const { as_token: _, hs_token: __, previous_as_token: ___, previous_hs_token: ____, ...settings } = raw;
+  const secret = secretIn(secrets);
+  return {
+    ...settings,
+    asToken: secret("matrix.as_token"),
+    hsToken: secret("matrix.hs_token"),
+    previousAsToken: secrets.get("matrix.previous_as_token"),
+    previousHsToken: secrets.get("matrix.previous_hs_token"),
+  };
+}
+
+function telegramOf(raw: TelegramSettings, name: string, secrets: Secrets): TelegramBot {
+  const { token: _, webhook_secret: __, previous_webhook_secret: ___, ...settings } = raw;
+  const secret = secretIn(secrets);
+  return {
+    ...settings,
+    name,
+    token: secret(`telegram.${name}.token`),
+    webhookSecret: secret(`telegram.${name}.webhook_secret`),
+    previousWebhookSecret: secrets.get(`telegram.${name}.previous_webhook_secret`),
+  };
 }
 
 function present<Value>(value: Value | undefined, key: string): Value {

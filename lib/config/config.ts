@@ -28,16 +28,20 @@ export type Agent = Omit<AgentSettings, "prompt"> & {
 };
 
 /** The application service's settings with its tokens resolved. */
-export type MatrixConfig = Omit<MatrixSettings, "as_token" | "hs_token"> & {
+export type MatrixConfig = Omit<MatrixSettings, "as_token" | "hs_token" | "previous_as_token" | "previous_hs_token"> & {
   readonly asToken: Secret;
   readonly hsToken: Secret;
+  /** While it is rotated, as all that are called previous. */
+  readonly previousAsToken: Secret | undefined;
+  readonly previousHsToken: Secret | undefined;
 };
 
 /** One Telegram bot with its token and webhook secret resolved. */
-export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret"> & {
+export type TelegramBot = Omit<TelegramSettings, "token" | "webhook_secret" | "previous_webhook_secret"> & {
   readonly name: string;
   readonly token: Secret;
   readonly webhookSecret: Secret;
+  readonly previousWebhookSecret: Secret | undefined;
 };
 
 /** A job with its prompt read; undefined where its function has its own. */
@@ -65,7 +69,7 @@ export interface Config {
   readonly key: Secret;
   /** Absolute path. */
   readonly dataDir: string;
-  readonly listen: Omit<RawConfig["listen"], "token">;
+  readonly listen: Omit<RawConfig["listen"], "token" | "previous_token">;
   /** `url` undefined: the embedded PostgreSQL. `ownerUrl` undefined: the same. */
   readonly database: { readonly url: Secret | undefined; readonly ownerUrl: Secret | undefined; readonly pool: number };
   readonly workers: number;
@@ -88,6 +92,7 @@ export interface Config {
   readonly telegram: ReadonlyMap<string, TelegramBot>;
   /** What requests to the private listener that run something show. */
   readonly token: Secret | undefined;
+  readonly previousToken: Secret | undefined;
   readonly scheduler: RawConfig["scheduler"];
   readonly jobs: ReadonlyMap<string, Job>;
   readonly services: Services;

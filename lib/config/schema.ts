@@ -124,6 +124,12 @@ const matrix = z.strictObject({
     .describe("The part after the colon in Matrix ids."),
   as_token: secretRef.describe("What the gateway shows the homeserver; made by `claw matrix register`."),
   hs_token: secretRef.describe("What the homeserver shows the gateway; made by `claw matrix register`."),
+  previous_as_token: secretRef
+    .optional()
+    .describe("Shown where the homeserver does not know as_token yet; may be unset, empty or missing: none."),
+  previous_hs_token: secretRef
+    .optional()
+    .describe("Taken beside hs_token, while it is rotated; may be unset, empty or missing: none."),
   sender_localpart: localpart.default("openclaw").describe("The application service's own user."),
   namespace: localpart.default("agent_").describe("The prefix of every agent's localpart."),
   progress: z.boolean().default(true).describe("One progress line for runs over 8 s."),
@@ -132,6 +138,9 @@ const matrix = z.strictObject({
 const telegramBot = z.strictObject({
   token: secretRef.describe("From @BotFather."),
   webhook_secret: secretRef.describe("What Telegram shows the webhook: 16-256 of A-Z a-z 0-9 _ -"),
+  previous_webhook_secret: secretRef
+    .optional()
+    .describe("Taken beside webhook_secret, while it is rotated; may be unset, empty or missing: none."),
   webhook_url: httpUrl.optional().describe("Public URL of this bot's webhook, for `claw telegram set-webhook`."),
   agent: name.describe("Who answers until the person picks another by /agent."),
   chats: z
@@ -163,6 +172,9 @@ export const configSchema = z.strictObject({
       token: secretRef
         .optional()
         .describe("What requests to the private listener that run something show as a bearer token; needed by [jobs]."),
+      previous_token: secretRef
+        .optional()
+        .describe("Taken beside token, while it is rotated; may be unset, empty or missing: none."),
     })
     .prefault({})
     .describe("The two listeners."),

@@ -36,7 +36,7 @@ export function sectionSecrets(
 function readSecrets(refs: readonly [string, SecretRef][], env: Environment, problems: Problems): Secrets {
   const secrets = new Map<string, Secret>();
   for (const [key, ref] of refs) {
-    const value = readSecret(key, ref, env, problems);
+    const value = isPrevious(key) && isAbsent(ref, env) ? undefined : readSecret(key, ref, env, problems);
     if (value === undefined) continue;
     if (/[\r\n]/.test(value))
       problems.add(key, `${placeOf(ref)} has more than one line`, "keep the secret alone in it");
@@ -46,6 +46,21 @@ function readSecrets(refs: readonly [string, SecretRef][], env: Environment, pro
   if (!secrets.has("database.url") && env.databaseUrl !== undefined)
     checkDatabaseUrl("DATABASE_URL", env.databaseUrl, problems);
   return secrets;
+}
+
+/** Secrets that are there only while one is rotated. */
+const isPrevious = (key: string): boolean => /\.previous_[a-z_]+$/.test(key);
+
+/** Whether there is nothing where a secret would be; what is there and cannot be read is not nothing. */
+function isAbsent(ref: SecretRef, env: Environment): boolean {
+  if ("env" in ref) return !env.get(ref.env)?.trim();
+  const directory = env.credentialsDirectory;
+  if ("credential" in ref && directory === undefined) return true;
+  try {
+    return readFileSync("file" in ref ? ref.file : join(directory ?? "", ref.credential), "utf8").trim() === "";
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === "ENOENT";
+  }
 }
 
 function readSecret(key: string, ref: SecretRef, env: Environment, problems: Problems): string | undefined {
@@ -73,18 +88,28 @@ export function secretRefs(draft: Draft): [string, SecretRef][] {
     ["database.owner_url", draft.database?.owner_url],
     ["matrix.as_token", draft.matrix?.as_token],
     ["matrix.hs_token", draft.matrix?.hs_token],
+    ["matrix.previous_as_token", draft.matrix?.previous_as_token],
+    ["matrix.previous_hs_token", draft.matrix?.previous_hs_token],
   ];
   for (const [name, backend] of Object.entries(draft.backends ?? {}))
     refs.push([`backends.${name}.api_key`, backend?.api_key]);
   for (const [name, bot] of Object.entries(draft.telegram ?? {}))
-    refs.push([`telegram.${name}.token`, bot?.token], [`telegram.${name}.webhook_secret`, bot?.webhook_secret]);
+    refs.push(
+      [`telegram.${name}.token`, bot?.token],
+      [`telegram.${name}.webhook_secret`, bot?.webhook_secret],
+      [`telegram.${name}.previous_webhook_secret`, bot?.previous_webhook_secret],
+    );
   for (const [name, server] of Object.entries(draft.mcp ?? {})) {
     for (const [variable, value] of Object.entries(server?.env ?? {}))
       if (typeof value === "object") refs.push([`mcp.${name}.env.${variable}`, value]);
     for (const [header, ref] of Object.entries(server?.headers ?? {}))
       refs.push([`mcp.${name}.headers.${header}`, ref]);
   }
-  refs.push(["listen.token", draft.listen?.token], ...serviceSecrets(draft));
+  refs.push(
+    ["listen.token", draft.listen?.token],
+    ["listen.previous_token", draft.listen?.previous_token],
+    ...serviceSecrets(draft),
+  );
   return refs.filter((entry): entry is [string, SecretRef] => entry[1] !== undefined);
 }
 
@@ -138,14 +163,23 @@ function checkValues(secrets: Secrets, problems: Problems): void {
     const value = secret.reveal();
     if (key === "key") checkKey(value, problems);
     if (key === "database.url" || key === "database.owner_url") checkDatabaseUrl(key, value, problems);
-    if (key.endsWith(".webhook_secret")) checkWebhookSecret(key, value, problems);
-    if (key === "listen.token" && value.length < 32)
+    if (/\.(previous_)?webhook_secret$/.test(key)) checkWebhookSecret(key, value, problems);
+    if (/^listen\.(previous_)?token$/.test(key) && value.length < 32)
       problems.add(key, "is shorter than 32 characters", "make one with `openssl rand -hex 32`");
+    if (isPrevious(key)) checkPrevious(key, value, secrets, problems);
     if (!/^matrix\.[ah]s_token$/.test(key) && !/^telegram\.[^.]+\.token$/.test(key)) continue;
     const holder = holders.get(value);
     if (holder !== undefined) problems.add(key, `is the same secret as ${holder}`, "each needs its own");
     else holders.set(value, key);
   }
+}
+
+/** One that is in use somewhere is not over: taking it out would take that away, or leave it taken for good. */
+function checkPrevious(key: string, value: string, secrets: Secrets, problems: Problems): void {
+  const holder = [...secrets].find(([other, secret]) => other !== key && secret.reveal() === value)?.[0];
+  if (holder === undefined || (isPrevious(holder) && holder < key)) return;
+  const rotation = "it is the one from before the rotation; without one, leave it empty";
+  problems.add(key, `is the same secret as ${holder}`, rotation);
 }
 
 function checkKey(value: string, problems: Problems): void {

@@ -1,8 +1,9 @@
 /** One client-server API call: masquerading, timeouts, typed errors. */
 import type { Config } from "../config/config.ts";
+import type { Secret } from "../config/secret.ts";
 import { ClawError } from "../errors.ts";
 import { exchange, type TransportAnswer } from "../http/exchange.ts";
-import { MatrixError } from "./error.ts";
+import { hasErrcode, MatrixError } from "./error.ts";
 
 /** What a call carries besides its method and path. */
 export interface CallOptions {
@@ -51,27 +52,34 @@ export async function fetchMatrix(
   if (upload?.filename !== undefined) query.set("filename", upload.filename);
   const type = upload?.type ?? (body && "application/json");
   const content = upload?.bytes ?? (body && JSON.stringify(body));
-  const request = {
-    method,
-    headers: {
-      authorization: `Bearer ${matrix.asToken.reveal()}`,
-      ...(type !== undefined && { "content-type": type }),
-    },
-    ...(content !== undefined && { body: content }),
-    signal: options.signal,
-    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+  const send = async (token: Secret): Promise<TransportAnswer> => {
+    const request = {
+      method,
+      headers: { authorization: `Bearer ${token.reveal()}`, ...(type !== undefined && { "content-type": type }) },
+      ...(content !== undefined && { body: content }),
+      signal: options.signal,
+      timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+    };
+    try {
+      // It follows no redirect: that would carry the token, and reach where no one looked (CVE-2026-31989).
+      return await exchange(`${matrix.homeserver}${callPath}?${query.toString()}`, request, limit);
+    } catch (cause) {
+      if (cause instanceof ClawError) throw cause;
+      throw new MatrixError(call, {}, cause);
+    }
   };
-  let answer: TransportAnswer;
-  try {
-    // It follows no redirect: that would carry the token, and reach where no one looked (CVE-2026-31989).
-    answer = await exchange(`${matrix.homeserver}${callPath}?${query.toString()}`, request, limit);
-  } catch (cause) {
-    if (cause instanceof ClawError) throw cause;
-    throw new MatrixError(call, {}, cause);
-  }
-  if (answer.status >= 200 && answer.status < 300) return answer.body;
-  throw errorOf(call, answer);
+  const answer = await send(matrix.asToken);
+  if (isSuccess(answer)) return answer.body;
+  const failure = errorOf(call, answer);
+  const { previousAsToken } = matrix;
+  if (!previousAsToken || !hasErrcode(failure, "M_UNKNOWN_TOKEN")) throw failure;
+  // Nothing was done. A homeserver that was not restarted yet knows the token from before the rotation.
+  const again = await send(previousAsToken);
+  if (isSuccess(again)) return again.body;
+  throw errorOf(call, again);
 }
+
+const isSuccess = ({ status }: TransportAnswer): boolean => status >= 200 && status < 300;
 
 /** Calls and parses the JSON answer, an object. */
 export async function callMatrix(

@@ -9,7 +9,7 @@ import type { ToDeviceEvent } from "./homeserver-stream.ts";
 /** What the API is made of. */
 export interface HomeserverApiOptions {
   readonly state: HomeserverState;
-  readonly asToken: string;
+  readonly asToken: () => string;
   /** Pushes an event of the gateway's own making back to it; nobody waits for that. */
   readonly echo: (event: StandInEvent) => void;
   /** Answers the gateway's wish to be pinged. */
@@ -39,7 +39,7 @@ export function createHomeserverApi({ state, asToken, echo, ping, toDevice }: Ho
     if (answer === "cut") return cut(c.env);
     if (typeof answer === "object") return new Response(JSON.stringify(answer.body), { status: answer.status });
     if (path !== "/_matrix/client/versions") {
-      if (c.req.header("authorization") !== `Bearer ${asToken}`) return refuse(c, 401, "M_UNKNOWN_TOKEN");
+      if (c.req.header("authorization") !== `Bearer ${asToken()}`) return refuse(c, 401, "M_UNKNOWN_TOKEN");
       if (!state.users.has(user) && !path.endsWith("/register")) return refuse(c, 403, "M_FORBIDDEN");
       if (device !== undefined && !state.devicesOf(user).includes(device)) return refuse(c, 400, "M_UNKNOWN_DEVICE");
     }

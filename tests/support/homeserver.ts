@@ -23,7 +23,8 @@ export type { StandInCall, StandInEvent, StandInFault, StandInMedia } from "./ho
 export interface StandInHomeserver {
   readonly url: string;
   readonly serverName: string;
-  readonly asToken: string;
+  /** What it takes from the gateway, and what it shows it: changed by a test as by a registration that was read anew. */
+  asToken: string;
   hsToken: string;
   readonly calls: readonly StandInCall[];
   /** Every event of every room, in order. */
@@ -96,7 +97,7 @@ export interface StandInOptions {
 /** Starts one on a free loopback port. */
 export async function startHomeserver(options: StandInOptions = {}): Promise<StandInHomeserver> {
   const { serverName = "home.example", retryMs = 20, echo = true, flags = false } = options;
-  const asToken = options.asToken ?? randomBytes(16).toString("hex");
+  let asToken = options.asToken ?? randomBytes(16).toString("hex");
   const state = new HomeserverState(serverName, options.namespace ?? "agent_");
   let gateway: string | undefined;
   let hsToken = options.hsToken ?? randomBytes(16).toString("hex");
@@ -104,7 +105,7 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
 
   const app = createHomeserverApi({
     state,
-    asToken,
+    asToken: () => asToken,
     echo: (event) => void (echo && queue.push([event])),
     ping: (transaction) => pingGateway(gateway, hsToken, transaction),
     toDevice(user, device, event) {
@@ -124,7 +125,12 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     serverName,
-    asToken,
+    get asToken() {
+      return asToken;
+    },
+    set asToken(token) {
+      asToken = token;
+    },
     get hsToken() {
       return hsToken;
     },

@@ -35,6 +35,8 @@ export function testConfig(
     matrix?: null;
     hsToken?: string;
     asToken?: string;
+    previousHsToken?: string;
+    previousAsToken?: string;
     progress?: boolean;
     approvals?: Partial<Config["approvals"]>;
     /** `require_encryption`; default false: most tests are about rooms without. */
@@ -73,10 +75,19 @@ export function testConfig(
     matrix:
       more.matrix === null || !raw.matrix
         ? undefined
-        : { ...raw.matrix, asToken: new Secret(more.asToken ?? asToken), hsToken: new Secret(more.hsToken ?? hsToken) },
+        : {
+            ...raw.matrix,
+            asToken: new Secret(more.asToken ?? asToken),
+            hsToken: new Secret(more.hsToken ?? hsToken),
+            previousAsToken: optional(more.previousAsToken),
+            previousHsToken: optional(more.previousHsToken),
+          },
   };
   return part as Config;
 }
+
+const optional = (value: string | undefined): Secret | undefined =>
+  value === undefined ? undefined : new Secret(value);
 
 const agent = (matrix: object): object => ({ description: "An agent", backend: "main", prompt: "p.md", matrix });
 

@@ -21,6 +21,7 @@ export function testBot(more: Partial<TelegramBot> = {}): TelegramBot {
     name: "main",
     token: new Secret(token),
     webhookSecret: new Secret(secret),
+    previousWebhookSecret: undefined,
     agent: "ops",
     chats: [group],
     progress: true,
