@@ -1,9 +1,5 @@
 import type { Config } from "../../lib/config/config.ts";
-import { isWildcard } from "../../lib/config/check.ts";
+import { localUrl } from "../../lib/config/listen-address.ts";
 
 /** Where the gateway's private listener is asked from this machine. */
-export function privateUrl({ listen }: Config): string {
-  const colon = listen.private.lastIndexOf(":");
-  const host = listen.private.slice(0, colon);
-  return `http://${!isWildcard(host) ? host : host === "[::]" ? "[::1]" : "127.0.0.1"}${listen.private.slice(colon)}`;
-}
+export const privateUrl = ({ listen }: Config): string => localUrl(listen.private);

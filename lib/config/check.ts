@@ -3,6 +3,7 @@ import { checkJobs } from "./check-jobs.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { checkPrices } from "./check-prices.ts";
 import { type Draft, itemsOf, namesOf, sectionOf } from "./draft.ts";
+import { isWildcard, splitAddress } from "./listen-address.ts";
 import { suggest } from "./nearest.ts";
 import type { Problems } from "./problem.ts";
 import { checkMessage } from "./sections/message.ts";
@@ -40,14 +41,6 @@ function checkListeners({ listen }: Draft, problems: Problems): void {
   if (publicPort === privatePort && publicPort !== "0" && overlap)
     problems.add("listen.private", "is the same port as listen.public", 'give it its own, such as "127.0.0.1:8081"');
 }
-
-const splitAddress = (address: string): [string, string] => {
-  const colon = address.lastIndexOf(":");
-  return [address.slice(0, colon), address.slice(colon + 1)];
-};
-
-/** Whether an address listens on every interface. */
-export const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "[::]";
 
 function checkBackends(draft: Draft, problems: Problems): void {
   const names = namesOf(draft.backends);

@@ -1,5 +1,6 @@
 /** The shape of openclaw.toml, strict: an unknown key is an error. Cross-references are checked in check.ts. */
 import { z } from "zod";
+import { defaultPrivateAddress } from "./listen-address.ts";
 import {
   name,
   secretRef,
@@ -168,7 +169,7 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       public: address.default("0.0.0.0:8080").describe("Telegram webhooks and Matrix pushes, nothing else."),
-      private: address.default("127.0.0.1:8081").describe("Jobs, health and metrics; never published."),
+      private: address.default(defaultPrivateAddress).describe("Jobs, health and metrics; never published."),
       token: secretRef
         .optional()
         .describe("What requests to the private listener that run something show as a bearer token; needed by [jobs]."),

