@@ -8,18 +8,11 @@
 let
   cfg = config.services.openclaw;
   inherit (import ./lib) compose secrets;
-  docker = "${config.virtualisation.docker.rootless.package}/bin/docker";
   timers = if (cfg.settings.scheduler or "external") == "external" then cfg.settings.jobs or { } else { };
-  mine = {
-    unitConfig.ConditionUser = cfg.compose.user;
-  };
+  referred = secrets.referred "credential" cfg.settings;
+  # A user's units are there for every user's manager.
+  forUser = unit: unit // { unitConfig.ConditionUser = cfg.compose.user; };
 
-  # compose.yaml names files of secrets beside the config: here they are empty, and the override adds yours.
-  folder = pkgs.runCommand "openclaw-compose-config" { } ''
-    cp -r ${cfg.configFolder} $out
-    chmod -R u+w $out
-    touch $out/.env $out/postgres.env
-  '';
   override = pkgs.writeText "compose.override.json" (
     builtins.toJSON (
       compose.override {
@@ -28,14 +21,31 @@ let
       }
     )
   );
-  # The project's name is the volumes' name: it must not follow the store's path.
-  command = lib.concatStringsSep " " (
-    [
-      "${docker} compose --project-name openclaw"
-      "--file ${cfg.package.source}/compose.yaml --file ${override}"
-    ]
-    ++ map (profile: "--profile ${lib.escapeShellArg profile}") cfg.compose.profiles
-  );
+
+  # Whoever is in front of it: the service, or the user who looks at logs or makes a backup.
+  openclawCompose = pkgs.writeShellApplication {
+    name = "openclaw-compose";
+    runtimeInputs = [ config.virtualisation.docker.rootless.package ];
+    # The project's name is the volumes' name: it must not follow the store's path.
+    text = ''
+      export DOCKER_HOST="''${DOCKER_HOST:-unix://$XDG_RUNTIME_DIR/docker.sock}"
+      export OPENCLAW_DIR=${cfg.configFolder}
+      export OPENCLAW_BACKUP_DIR="''${OPENCLAW_BACKUP_DIR:-$HOME/openclaw-backups}"
+      export OPENCLAW_PUBLIC=${lib.escapeShellArg cfg.publicAddress}
+      export OPENCLAW_PRIVATE=${lib.escapeShellArg cfg.privateAddress}
+      exec docker compose --project-name openclaw --file ${cfg.package.source}/compose.yaml --file ${override} \
+        ${lib.concatMapStrings (profile: "--profile ${lib.escapeShellArg profile} ") cfg.compose.profiles}"$@"
+    '';
+  };
+  claw = pkgs.writeShellApplication {
+    name = "claw";
+    runtimeInputs = [ openclawCompose ];
+    text = ''
+      options=()
+      if ! [ -t 0 ] || ! [ -t 1 ]; then options+=(-T); fi
+      exec openclaw-compose exec "''${options[@]}" gateway claw "$@"
+    '';
+  };
 
   units = pkgs.runCommand "openclaw-user-units" { nativeBuildInputs = [ cfg.package ]; } ''
     export HOME=$TMPDIR OPENCLAW_CONFIG=${cfg.configFolder}/openclaw.toml
@@ -47,8 +57,8 @@ in
   config = lib.mkIf (cfg.enable && cfg.deployment == "compose") {
     assertions = [
       {
-        assertion = secrets.referred "credential" cfg.settings == [ ];
-        message = ''services.openclaw.settings refer to credentials (${lib.concatStringsSep ", " (secrets.referred "credential" cfg.settings)}), which containers are not given: write { env = "NAME"; } and put the secret into one of environmentFiles'';
+        assertion = referred == [ ];
+        message = ''services.openclaw.settings refer to credentials (${lib.concatStringsSep ", " referred}), which containers are not given: write { env = "NAME"; } and put the secret into one of environmentFiles'';
       }
       {
         assertion = cfg.credentials == { } && cfg.encryptedCredentials == { };
@@ -75,25 +85,24 @@ in
     virtualisation.docker.rootless.enable = true;
     users.users.${cfg.compose.user}.linger = true;
 
+    environment.systemPackages = [
+      openclawCompose
+      claw
+    ];
+
     systemd.packages = lib.optional (timers != { }) units;
 
     systemd.user.services = {
-      openclaw = lib.recursiveUpdate mine {
+      openclaw = forUser {
         description = "OpenClaw: compose.yaml in rootless Docker";
         wantedBy = [ "default.target" ];
         requires = [ "docker.service" ];
         after = [ "docker.service" ];
-        environment = {
-          DOCKER_HOST = "unix://%t/docker.sock";
-          OPENCLAW_DIR = "${folder}";
-          OPENCLAW_PUBLIC = cfg.publicAddress;
-          OPENCLAW_PRIVATE = cfg.privateAddress;
-        };
         serviceConfig = {
           Type = "oneshot";
           RemainAfterExit = true;
-          ExecStart = "${command} up --detach --build --remove-orphans";
-          ExecStop = "${command} stop";
+          ExecStart = "${openclawCompose}/bin/openclaw-compose up --detach --build --remove-orphans";
+          ExecStop = "${openclawCompose}/bin/openclaw-compose stop";
           TimeoutStartSec = "30min";
           TimeoutStopSec = 90;
         };
@@ -101,12 +110,12 @@ in
     }
     // lib.mapAttrs' (job: _: {
       name = "openclaw-job-${job}";
-      value = lib.recursiveUpdate mine { path = [ pkgs.curl ]; };
+      value = forUser { path = [ pkgs.curl ]; };
     }) timers;
 
     systemd.user.timers = lib.mapAttrs' (job: _: {
       name = "openclaw-job-${job}";
-      value = lib.recursiveUpdate mine { wantedBy = [ "timers.target" ]; };
+      value = forUser { wantedBy = [ "timers.target" ]; };
     }) timers;
   };
 }

@@ -63,6 +63,10 @@ let
             source = pkgs.writeText (baseNameOf name) text;
           }) (guarded instructions)
         )}
+        ${lib.optionalString (cfg.deployment == "compose") ''
+          # compose.yaml names files of secrets beside the config: here they are empty, and an override adds yours.
+          touch $out/.env $out/postgres.env
+        ''}
         HOME=$TMPDIR claw check --no-secrets --config $out/openclaw.toml
       '';
 in

@@ -58,16 +58,24 @@ let
       terminal=--pipe
       if [ -t 0 ] && [ -t 1 ]; then terminal=--pty; fi
       exec systemd-run --quiet --collect --wait "$terminal" --service-type=exec \
-        --property=DynamicUser=yes --property=User=openclaw --property=StateDirectory=openclaw --property=StateDirectoryMode=0700 \
-        ${lib.concatMapStringsSep " " (property: lib.escapeShellArg "--property=${property}") (
-          lib.concatLists (
-            lib.mapAttrsToList (name: lines: map (line: "${name}=${line}") (lib.tail lines)) (secretLines needed)
-          )
-        )} \
-        --setenv=OPENCLAW_CONFIG=${cfg.configFolder}/openclaw.toml ${lib.optionalString local "--setenv=DATABASE_URL=${databaseUrl}"} \
+        ${lib.escapeShellArgs (map (property: "--property=${property}") clawProperties)} \
+        ${lib.escapeShellArgs (lib.mapAttrsToList (name: value: "--setenv=${name}=${value}") environment)} \
         ${cfg.package}/bin/claw "$@"
     '';
   };
+  clawProperties = [
+    "DynamicUser=yes"
+    "User=openclaw"
+    "StateDirectory=openclaw"
+    "StateDirectoryMode=0700"
+  ]
+  ++ lib.concatLists (
+    lib.mapAttrsToList (name: lines: map (line: "${name}=${line}") (lib.tail lines)) (secretLines needed)
+  );
+  environment = {
+    OPENCLAW_CONFIG = "${cfg.configFolder}/openclaw.toml";
+  }
+  // lib.optionalAttrs local { DATABASE_URL = databaseUrl; };
 
   # No password: PostgreSQL asks the kernel who is at the other end of its socket.
   databaseUrl = "postgres://openclaw@localhost/openclaw?host=/run/postgresql";
@@ -116,7 +124,7 @@ in
         wantedBy = [ "multi-user.target" ];
         requires = lib.optional local "postgresql.target";
         after = lib.optional local "postgresql.target";
-        environment = lib.mkIf local { DATABASE_URL = databaseUrl; };
+        environment = lib.optionalAttrs local { DATABASE_URL = databaseUrl; };
         serviceConfig = secretLines needed;
       };
 

@@ -1,44 +1,77 @@
-# The module evaluated by nixpkgs' own library, beside stand-ins for the NixOS options it sets and for `pkgs`: what would be
-# built is returned as text. `nixpkgs`: a folder that holds nixpkgs' `lib`. `house`: a module, as a file.
-{ nixpkgs, house }:
+# The module, beside stand-ins for the NixOS options it sets and for `pkgs`: a derivation's script is returned as text, and
+# its output is named /nix/store/00…-NAME. `houses`: modules, by their files. `nixpkgs`: a folder with nixpkgs' own `lib`,
+# in place of the stand-in.
+{
+  houses,
+  nixpkgs ? null,
+}:
 let
-  lib = import (nixpkgs + "/lib");
+  lib = if nixpkgs == null then import ./stub-lib.nix else import (nixpkgs + "/lib");
   inherit (lib) mkOption types;
   anything = mkOption {
     type = types.attrsOf types.anything;
     default = { };
   };
+  packages = mkOption {
+    type = types.listOf types.package;
+    default = [ ];
+  };
 
-  # A derivation that nobody builds.
-  made = name: more: { type = "derivation"; inherit name; outPath = "/nix/store/00000000000000000000000000000000-${name}"; } // more;
+  # A derivation that nobody has built.
+  made =
+    name: more:
+    {
+      type = "derivation";
+      outPath = "/nix/store/00000000000000000000000000000000-${name}";
+      inherit name;
+    }
+    // more;
+  written = name: text: made name { outPath = builtins.toFile name text; };
   pkgs = {
+    # JSON; who builds it writes it as TOML.
     formats.toml = _: {
       type =
         let
-          value = types.oneOf [ types.bool types.int types.float types.str types.path (types.attrsOf value) (types.listOf value) ];
+          value = types.oneOf [
+            types.bool
+            types.int
+            types.float
+            types.str
+            types.path
+            (types.attrsOf value)
+            (types.listOf value)
+          ];
         in
         value;
-      generate = name: settings: made name { inherit settings; };
+      generate = name: settings: written name (builtins.toJSON settings);
     };
     runCommand = name: _: script: made name { inherit script; };
-    writeText = name: text: made name { inherit text; };
+    writeText = written;
     writeShellApplication = { name, text, ... }: made name { inherit text; };
-    callPackage = _: _: made "openclaw" { nodejs = made "nodejs" { }; source = made "source" { }; };
+    callPackage =
+      _: _:
+      made "openclaw" {
+        nodejs = made "nodejs" { };
+        source = made "source" { };
+      };
     curl = made "curl" { };
   };
 
   nixos = {
     options = {
       assertions = mkOption { type = types.listOf types.unspecified; };
-      environment.systemPackages = mkOption { type = types.listOf types.package; default = [ ]; };
+      environment.systemPackages = packages;
       services.postgresql = anything;
       services.matrix-synapse = {
-        enable = lib.mkEnableOption "";
+        enable = lib.mkEnableOption "Synapse";
         settings = anything;
       };
       systemd = {
-        package = mkOption { type = types.package; default = made "systemd" { }; };
-        packages = mkOption { type = types.listOf types.package; default = [ ]; };
+        package = mkOption {
+          type = types.package;
+          default = made "systemd" { };
+        };
+        inherit packages;
         services = anything;
         timers = anything;
         user.services = anything;
@@ -46,28 +79,40 @@ let
       };
       users.users = anything;
       virtualisation.docker.rootless = {
-        enable = lib.mkEnableOption "";
-        package = mkOption { type = types.package; default = made "docker" { }; };
+        enable = lib.mkEnableOption "Docker";
+        package = mkOption {
+          type = types.package;
+          default = made "docker" { };
+        };
       };
     };
   };
 
-  inherit (lib.evalModules { specialArgs = { inherit pkgs; }; modules = [ nixos ../../../../nix/module.nix house ]; }) config;
-  problems = map ({ message, ... }: message) (lib.filter ({ assertion, ... }: !assertion) config.assertions);
-  inherit (import ../../../../nix/lib) files;
+  inherit
+    (lib.evalModules {
+      specialArgs = { inherit pkgs; };
+      modules = [
+        nixos
+        ../../../../nix/module.nix
+      ]
+      ++ houses;
+    })
+    config
+    ;
 in
-if problems != [ ] then
-  { inherit problems; }
-else
-  {
-    problems = [ ];
-    settings = files.settings config.services.openclaw.settings;
-    sources = map ({ name, source }: { inherit name; source = toString source; }) (files.sources config.services.openclaw.settings);
-    folder = config.services.openclaw.configFolder.script;
-    units = map ({ script, ... }: script) config.systemd.packages;
-    inherit (config.systemd) services timers user;
-    commands = map ({ text, ... }: text) config.environment.systemPackages;
-    inherit (config.services) postgresql;
-    synapse = config.services.matrix-synapse.settings;
-    linger = lib.mapAttrs (_: user: user.linger or false) config.users.users;
-  }
+{
+  problems = map ({ message, ... }: message) (lib.filter ({ assertion, ... }: !assertion) config.assertions);
+  builds = map ({ name, script, ... }: { inherit name script; }) (
+    [ config.services.openclaw.configFolder ] ++ config.systemd.packages
+  );
+  commands = builtins.listToAttrs (
+    map ({ name, text, ... }: {
+      inherit name;
+      value = text;
+    }) config.environment.systemPackages
+  );
+  inherit (config.systemd) services timers user;
+  inherit (config.services) postgresql;
+  inherit (config.users) users;
+  synapse = config.services.matrix-synapse.settings;
+}
