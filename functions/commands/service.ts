@@ -1,19 +1,26 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { Config } from "../../lib/config/config.ts";
 import { ClawError } from "../../lib/errors.ts";
-import { serviceCommand, type ServiceOptions, serviceUnit } from "../../lib/systemd/service.ts";
+import {
+  backupUnits,
+  type BackupFolder,
+  serviceCommand,
+  type ServiceOptions,
+  serviceUnit,
+  serviceUnits,
+} from "../../lib/systemd/service.ts";
 import type { Manager } from "../../lib/systemd/unit.ts";
-import { type CommandContext, ExitCode } from "./context.ts";
-import { privateUrl } from "./private-url.ts";
+import type { CommandContext } from "./context.ts";
+import { waitForGateway } from "./service-wait.ts";
 import { deliverUnits, deployedOf, secretsOf, type SystemdOptions, withSystemdOptions } from "./systemd-options.ts";
 
 interface Options extends SystemdOptions {
   readonly app?: string;
   readonly node?: string;
   readonly envFile?: readonly string[];
+  readonly backup?: string;
 }
 
 /** The project this command belongs to. */
@@ -33,13 +40,17 @@ export function register(program: Command, context: CommandContext): void {
     .option("--app <dir>", "the project's folder (default: this one)")
     .option("--node <path>", "the Node that runs it (default: this one)")
     .option("--env-file <path...>", "files of NAME=value lines (default: .env beside the config, if it is there)")
+    .option("--backup <dir>", "also a timer that makes a backup there every night")
     .action(async (options: Options) => {
       const config = await context.loadConfig("skip");
       const given = serviceOptions(config, options);
-      const author = { command: serviceCommand, config: given.config, names: /^openclaw\.service$/ };
-      const unit = serviceUnit(given);
-      if (deliverUnits(context, options, author, [unit]) === undefined) return;
-      for (const line of nextSteps(given)) context.note(line);
+      const backup =
+        options.backup === undefined ? [] : backupUnits(given, backupFolder(config, given, options.backup));
+      const author = { command: serviceCommand, config: given.config, names: serviceUnits };
+      const removed = deliverUnits(context, options, author, [serviceUnit(given), ...backup]);
+      if (removed === undefined) return;
+      const timers = backup.map(({ name }) => name).filter((name) => name.endsWith(".timer"));
+      for (const line of nextSteps(given, timers, removed)) context.note(line);
     });
   service
     .command("wait")
@@ -48,7 +59,7 @@ export function register(program: Command, context: CommandContext): void {
       "Waits until the gateway of the config answers on its private listener. Exits 1 once its process has ended.",
     )
     .requiredOption("--pid <pid>", "the gateway's process")
-    .action(({ pid }: { pid: string }) => waitFor(context, Number(pid)));
+    .action(({ pid }: { pid: string }) => waitForGateway(context, Number(pid)));
 }
 
 function serviceOptions(config: Config, options: Options): ServiceOptions {
@@ -87,67 +98,40 @@ function flagsOfStart(): string[] {
 /** Folders that the gateway writes to. The system's manager makes its state folder; a user's has them all. */
 function foldersOf({ dataDir, audit }: Config, manager: Manager): Pick<ServiceOptions, "stateDirectory" | "writable"> {
   if (manager === "user") return { stateDirectory: undefined, writable: [] };
-  const below = /^\/var\/lib\/(?!private(\/|$))(.+)$/.exec(dataDir)?.[2];
-  if (below === undefined)
-    throw new ClawError(
-      "config_invalid",
-      `data_dir is ${dataDir}: a service of the system keeps its state below /var/lib; set data_dir = "/var/lib/openclaw", or give --user`,
-    );
+  const stateDirectory = stateDirectoryOf(
+    dataDir,
+    `data_dir is ${dataDir}: a service of the system keeps its state below /var/lib; set data_dir = "/var/lib/openclaw", or give --user`,
+  );
   const checkpoints = dirname(audit.checkpoint_file);
   const inside = checkpoints === dataDir || checkpoints.startsWith(`${dataDir}/`);
-  return { stateDirectory: below, writable: inside ? [] : [checkpoints] };
+  return { stateDirectory, writable: inside ? [] : [checkpoints] };
 }
 
-function nextSteps({ manager, credentials, credentialsFolder, encrypted }: ServiceOptions): string[] {
-  const systemctl = manager === "user" ? "systemctl --user" : "systemctl";
+function backupFolder({ audit }: Config, { manager }: ServiceOptions, given: string): BackupFolder {
+  if (audit.recipient === undefined)
+    throw new ClawError("config_invalid", "--backup: backups are encrypted to audit.recipient; set it in the config");
+  const path = resolve(given);
+  if (manager === "user") return { path, stateDirectory: undefined };
+  const elsewhere = `--backup ${path}: a service of the system writes below /var/lib; give --backup /var/lib/openclaw-backup`;
+  return { path, stateDirectory: stateDirectoryOf(path, elsewhere) };
+}
+
+/** A folder as StateDirectory= names it. Throws ClawError `config_invalid`, `elsewhere`, for one that is not below /var/lib. */
+function stateDirectoryOf(path: string, elsewhere: string): string {
+  const below = /^\/var\/lib\/(?!private(\/|$))(.+)$/.exec(path)?.[2];
+  if (below === undefined) throw new ClawError("config_invalid", elsewhere);
+  return below;
+}
+
+function nextSteps(given: ServiceOptions, timers: readonly string[], removed: readonly string[]): string[] {
+  const systemctl = given.manager === "user" ? "systemctl --user" : "systemctl";
+  const places = given.credentials.map((name) => join(given.credentialsFolder, name)).join(" ");
+  const how = given.encrypted ? "each made by systemd-creds encrypt" : "each with its secret alone, mode 0600";
   return [
+    ...(places ? [`The credentials stand in ${places}, ${how}.`] : []),
     "Next:",
-    ...(credentials.length > 0
-      ? [
-          `  ${encrypted ? "make" : "put each secret alone into"} ${credentials.map((name) => join(credentialsFolder, name)).join(" ")}${encrypted ? " by systemd-creds encrypt" : ", mode 0600"}`,
-        ]
-      : []),
+    ...(removed.length > 0 ? [`  ${systemctl} stop ${removed.join(" ")}`] : []),
     `  ${systemctl} daemon-reload`,
-    `  ${systemctl} enable --now openclaw.service`,
+    `  ${systemctl} enable --now ${["openclaw.service", ...timers].join(" ")}`,
   ];
-}
-
-const everyMs = 200;
-/** So long after a config that is invalid the gateway has said so itself, and ended. */
-const endsWithinMs = 5_000;
-
-async function waitFor(context: CommandContext, pid: number): Promise<void> {
-  if (!Number.isInteger(pid) || pid <= 0) throw new ClawError("bad_request", "--pid: give the gateway's process id");
-  const url = `${privateUrl(await configOr(context, pid))}/healthz`;
-  while (isAlive(pid)) {
-    const answers = await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (answers) return;
-    await sleep(everyMs);
-  }
-  throw new ExitCode(1);
-}
-
-/** What is wrong with a config is told once, by the gateway. */
-async function configOr(context: CommandContext, pid: number): Promise<Config> {
-  try {
-    return await context.loadConfig("skip");
-  } catch (thrown) {
-    for (let waited = 0; isAlive(pid); waited += everyMs) {
-      if (waited > endsWithinMs) throw thrown;
-      await sleep(everyMs);
-    }
-    throw new ExitCode(1);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

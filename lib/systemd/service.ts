@@ -27,14 +27,28 @@ export interface ServiceOptions {
   readonly writable: readonly string[];
 }
 
+/** Where backups go: by its path, and for the system's manager as a folder below /var/lib. */
+export interface BackupFolder {
+  readonly path: string;
+  readonly stateDirectory: string | undefined;
+}
+
 /** The command that writes them. */
 export const serviceCommand = "claw service systemd";
 
+/** What they are called. */
+export const serviceUnits = /^openclaw(-backup)?\.(service|timer)$/;
+
+/** So many backups are kept. */
+const keptBackups = 14;
+
 /** The gateway's own unit. */
 export function serviceUnit(options: ServiceOptions): Unit {
-  const { manager, node, app, flags } = options;
-  const claw = [node, join(app, "functions/claw.ts")].map(word).join(" ");
-  const text = `${head(options, "OpenClaw: a gateway to AI agents over Matrix and Telegram")}
+  const { manager, config, node, app, flags, stateDirectory } = options;
+  const claw = clawOf(options);
+  const text = `${marker(serviceCommand, config)}
+[Unit]
+Description=OpenClaw: a gateway to AI agents over Matrix and Telegram
 ${manager === "system" ? "Wants=network-online.target\nAfter=network-online.target postgresql.service\n" : ""}\
 # A database that is not there yet is waited for, for as long as it takes.
 StartLimitIntervalSec=0
@@ -44,8 +58,8 @@ Type=exec
 ExecStart=${[node, ...flags, join(app, "functions/server.ts")].map(word).join(" ")}
 # Started is what answers.
 ExecStartPost=${claw} service wait --pid $MAINPID
-# A config that is invalid is not taken over, and the reload says so.
-ExecReload=/bin/sh -c ${word('"$1" "$2" check >/dev/null && kill -HUP "$3"')} reload ${claw} $MAINPID
+# A config that is invalid is not taken over, and the reload says so. It is given no credentials to read.
+ExecReload=/bin/sh -c ${word('"$1" "$2" check --no-secrets >/dev/null && kill -HUP "$3"')} reload ${claw} $MAINPID
 # The gateway stops its own database and programs in order; what is then left is killed.
 KillMode=mixed
 TimeoutStartSec=150
@@ -53,7 +67,7 @@ TimeoutStopSec=35
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus=${invalidConfigExit}
-${common(options).join("\n")}
+${common(options, [stateDirectory])}
 
 [Install]
 WantedBy=${manager === "user" ? "default.target" : "multi-user.target"}
@@ -61,25 +75,51 @@ WantedBy=${manager === "user" ? "default.target" : "multi-user.target"}
   return { name: "openclaw.service", text };
 }
 
-const head = ({ config }: ServiceOptions, description: string): string =>
-  `${marker(serviceCommand, config)}
+/** A backup every night, made as the gateway's user. */
+export function backupUnits(options: ServiceOptions, folder: BackupFolder): [Unit, Unit] {
+  const head = marker(serviceCommand, options.config);
+  const service = `${head}
 [Unit]
-Description=${description}`;
+Description=OpenClaw: a backup
 
-/** What every process of ours has: the config, its secrets, its folder and its locks. */
-function common(options: ServiceOptions): string[] {
-  const { manager, config, credentials, credentialsFolder, encrypted, environmentFiles, stateDirectory } = options;
+[Service]
+Type=oneshot
+ExecStart=${clawOf(options)} backup --to ${word(folder.path)} --keep ${keptBackups}
+${common(options, [options.stateDirectory, folder.stateDirectory])}
+`;
+  const timer = `${head}
+[Unit]
+Description=OpenClaw: when a backup is made
+
+[Timer]
+OnCalendar=*-*-* 03:30:00
+RandomizedDelaySec=30min
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`;
+  return [
+    { name: "openclaw-backup.service", text: service },
+    { name: "openclaw-backup.timer", text: timer },
+  ];
+}
+
+const clawOf = ({ node, app }: ServiceOptions): string => [node, join(app, "functions/claw.ts")].map(word).join(" ");
+
+/** What every process of ours has: the config, its secrets, its folders and its locks. */
+function common(options: ServiceOptions, stateDirectories: readonly (string | undefined)[]): string {
+  const { manager, config, credentials, credentialsFolder, encrypted, environmentFiles } = options;
+  const states = stateDirectories.filter((folder) => folder !== undefined);
+  const load = encrypted ? "LoadCredentialEncrypted" : "LoadCredential";
   return [
     `Environment=${quoted(`OPENCLAW_CONFIG=${config}`)}`,
     ...environmentFiles.map((file) => `EnvironmentFile=${specifier(file)}`),
-    ...credentials.map(
-      (name) => `LoadCredential${encrypted ? "Encrypted" : ""}=${name}:${specifier(join(credentialsFolder, name))}`,
-    ),
-    ...(stateDirectory === undefined
-      ? []
-      : ["User=openclaw", `StateDirectory=${specifier(stateDirectory)}`, "StateDirectoryMode=0700"]),
+    ...credentials.map((name) => `${load}=${name}:${specifier(join(credentialsFolder, name))}`),
+    ...(manager === "system" ? ["User=openclaw"] : []),
+    ...(states.length > 0 ? [`StateDirectory=${states.map(quoted).join(" ")}`, "StateDirectoryMode=0700"] : []),
     ...options.writable.map((folder) => `ReadWritePaths=${quoted(folder)}`),
     // A database may be reached by a socket.
     ...locks(manager, ["AF_INET", "AF_INET6", "AF_UNIX"]),
-  ];
+  ].join("\n");
 }
