@@ -19,7 +19,7 @@ let
         export HOME=$TMPDIR OPENCLAW_CONFIG=${cfg.configFolder}/openclaw.toml
         units=$out/lib/systemd/system
         mkdir -p $units
-        claw service systemd --system --dir $units --app ${cfg.package}/lib/openclaw --node ${cfg.package.nodejs}/bin/node
+        claw service systemd --system --dir $units --app ${cfg.package}/lib/openclaw --node ${cfg.package.nodejs}/bin/node ${lib.optionalString cfg.backup.enable "--backup /var/lib/openclaw-backup"}
         ${lib.optionalString (timers != { }) "claw timers systemd --system --dir $units ${tokenOption}"}
       '';
 
@@ -75,10 +75,16 @@ let
   environment = {
     OPENCLAW_CONFIG = "${cfg.configFolder}/openclaw.toml";
   }
-  // lib.optionalAttrs local { DATABASE_URL = databaseUrl; };
+  // withDatabase.environment;
 
-  # No password: PostgreSQL asks the kernel who is at the other end of its socket.
-  databaseUrl = "postgres://openclaw@localhost/openclaw?host=/run/postgresql";
+  withDatabase = {
+    requires = lib.optional local "postgresql.target";
+    after = lib.optional local "postgresql.target";
+    # No password: PostgreSQL asks the kernel who is at the other end of its socket.
+    environment = lib.optionalAttrs local {
+      DATABASE_URL = "postgres://openclaw@localhost/openclaw?host=/run/postgresql";
+    };
+  };
 in
 {
   config = lib.mkIf (cfg.enable && cfg.deployment == "native") {
@@ -120,13 +126,12 @@ in
     systemd.packages = [ units ];
 
     systemd.services = {
-      openclaw = {
+      openclaw = withDatabase // {
         wantedBy = [ "multi-user.target" ];
-        requires = lib.optional local "postgresql.target";
-        after = lib.optional local "postgresql.target";
-        environment = lib.optionalAttrs local { DATABASE_URL = databaseUrl; };
         serviceConfig = secretLines needed;
       };
+
+      openclaw-backup = lib.mkIf cfg.backup.enable (withDatabase // { serviceConfig = secretLines needed; });
 
       openclaw-registration = lib.mkIf cfg.registration.enable {
         description = "OpenClaw: the application service's registration";
@@ -160,10 +165,12 @@ in
       };
     }) timers;
 
-    systemd.timers = lib.mapAttrs' (job: _: {
-      name = unitName job;
-      value.wantedBy = [ "timers.target" ];
-    }) timers;
+    systemd.timers =
+      lib.mapAttrs' (job: _: {
+        name = unitName job;
+        value.wantedBy = [ "timers.target" ];
+      }) timers
+      // lib.optionalAttrs cfg.backup.enable { openclaw-backup.wantedBy = [ "timers.target" ]; };
 
     services.matrix-synapse.settings.app_service_config_files = lib.mkIf cfg.registration.enable [
       cfg.registration.file

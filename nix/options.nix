@@ -64,7 +64,7 @@ in
     settings = mkOption {
       type = toml.type;
       default = { };
-      example = literalExpression ''{ timezone = "Europe/Berlin"; limits.steps = 8; }'';
+      example = literalExpression ''{ timezone = "Europe/Berlin"; agents.ops.limits.steps = 8; }'';
       description = "openclaw.toml: docs/configuration.md has its keys. Secrets are refused; path literals are copied beside the config.";
     };
 
@@ -199,6 +199,12 @@ in
         };
         description = "`settings.database.url`: a database elsewhere, a secret by reference.";
       };
+    };
+
+    backup.enable = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Native: whether a backup is made every night, in /var/lib/openclaw-backup, encrypted to `settings.audit.recipient`.";
     };
 
     registration = {

@@ -28,7 +28,10 @@ describe(`the NixOS module${why}`, { skip }, () => {
     let folder: string;
     let units: string;
     before(() => {
-      house = evaluate(native);
+      house = evaluate(
+        native,
+        `{ services.openclaw = { backup.enable = true; settings.audit.recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"; }; }`,
+      );
       folder = join(nix.directory, "native");
       buildHouse(nix, house, folder);
       units = join(folder, "units");
@@ -47,6 +50,8 @@ describe(`the NixOS module${why}`, { skip }, () => {
     test("makes units that systemd takes, locked in to an exposure of 2.0 at most", () => {
       const names = readdirSync(units).filter((name) => /\.(service|timer)$/.test(name));
       assert.deepEqual(names.sort(), [
+        "openclaw-backup.service",
+        "openclaw-backup.timer",
         "openclaw-job-morning-briefing.service",
         "openclaw-job-morning-briefing.timer",
         "openclaw.service",
@@ -65,14 +70,17 @@ describe(`the NixOS module${why}`, { skip }, () => {
     test("starts them, and gives the service its secrets from outside of the store", () => {
       assert.deepEqual(house.services["openclaw"]?.wantedBy, ["multi-user.target"]);
       assert.deepEqual(house.timers["openclaw-job-morning-briefing"]?.wantedBy, ["timers.target"]);
+      assert.deepEqual(house.timers["openclaw-backup"]?.wantedBy, ["timers.target"]);
       assert.match(readFileSync(join(units, "openclaw-job-morning-briefing.timer"), "utf8"), /^Persistent=true$/m);
-      const lines = readFileSync(join(units, "openclaw.service.d/overrides.conf"), "utf8").split("\n");
-      for (const line of [
-        "LoadCredential=openclaw-token:/etc/openclaw/secrets/openclaw-token",
-        "EnvironmentFile=/etc/openclaw/secrets/openclaw.env",
-        'Environment="DATABASE_URL=postgres://openclaw@localhost/openclaw?host=/run/postgresql"',
-      ])
-        assert.ok(lines.includes(line), `${line} in\n${lines.join("\n")}`);
+      for (const name of ["openclaw", "openclaw-backup"]) {
+        const lines = readFileSync(join(units, `${name}.service.d/overrides.conf`), "utf8").split("\n");
+        for (const line of [
+          "LoadCredential=openclaw-token:/etc/openclaw/secrets/openclaw-token",
+          "EnvironmentFile=/etc/openclaw/secrets/openclaw.env",
+          'Environment="DATABASE_URL=postgres://openclaw@localhost/openclaw?host=/run/postgresql"',
+        ])
+          assert.ok(lines.includes(line), `${line} in\n${lines.join("\n")}`);
+      }
       const job = readFileSync(join(units, "openclaw-job-morning-briefing.service"), "utf8");
       assert.match(job, /^LoadCredential=openclaw-token:\/etc\/openclaw\/secrets\/openclaw-token$/m);
     });
