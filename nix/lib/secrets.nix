@@ -41,9 +41,7 @@ let
     value:
     isAttrs value
     && length (attrNames value) == 1
-    && (
-      isString (value.env or value.credential or null) || isString (value.file or null) || typeOf (value.file or null) == "path"
-    );
+    && (isString (value.env or value.credential or value.file or null) || typeOf (value.file or null) == "path");
 
   isFile = value: isAttrs value && value ? outPath;
 

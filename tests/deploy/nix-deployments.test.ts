@@ -160,6 +160,18 @@ describe(`the NixOS module${why}`, { skip }, () => {
       assert.deepEqual(unit?.unitConfig, { ConditionUser: "me" });
   });
 
+  test("the virtual machine's house has a config that claw check takes, and a timer", () => {
+    // Its import of the module is ours already.
+    const machine = `{ lib, pkgs, ... }: removeAttrs (import ${root}/nix/vm-test.nix { inherit lib pkgs; }).nodes.house [ "imports" ]`;
+    const house = evaluate([], machine);
+    const folder = join(nix.directory, "machine");
+    assert.deepEqual(house.problems, []);
+    buildHouse(nix, house, folder);
+    const units = readdirSync(join(folder, "openclaw-units/lib/systemd/system")).sort();
+    assert.deepEqual(units, ["openclaw-job-report.service", "openclaw-job-report.timer", "openclaw.service"]);
+    assert.match(readFileSync(join(folder, "openclaw-config/prompts/agent-ops.md"), "utf8"), /homelab/);
+  });
+
   test("refuses what cannot work or is not secret, all at once", () => {
     const found = problems(
       native,

@@ -252,7 +252,9 @@ export async function startBotApi(options: { username?: string; port?: number } 
     .all("*", answer);
 
   const server = await new Promise<Server>((resolve) => {
-    const started = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: options.port ?? 0 }, () => resolve(started as Server));
+    const started = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: options.port ?? 0 }, () =>
+      resolve(started as Server),
+    );
   });
   let connections = 0;
   server.on("connection", () => (connections += 1));

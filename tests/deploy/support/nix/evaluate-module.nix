@@ -55,6 +55,7 @@ let
         source = made "source" { };
       };
     curl = made "curl" { };
+    openssl = made "openssl" { };
   };
 
   nixos = {

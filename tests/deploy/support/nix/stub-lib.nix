@@ -1,97 +1,140 @@
 # A stand-in for the part of nixpkgs' `lib` that the module uses, for machines without nixpkgs: it merges definitions, fills
-# in defaults and heeds mkIf and mkDefault. It checks no types.
+# in defaults and heeds mkIf and mkDefault. It checks no types. A test compares it with the real one where that is.
 let
-  inherit (builtins) attrNames attrValues concatLists concatMap concatStringsSep elem elemAt filter foldl' head isAttrs isList listToAttrs length mapAttrs replaceStrings;
-  mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
-  mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
-  optionalAttrs = condition: set: if condition then set else { };
+  inherit (builtins)
+    all
+    attrNames
+    concatLists
+    concatMap
+    concatStringsSep
+    elem
+    elemAt
+    filter
+    foldl'
+    head
+    isAttrs
+    isFunction
+    isList
+    length
+    listToAttrs
+    mapAttrs
+    match
+    removeAttrs
+    replaceStrings
+    ;
+  nameValue = name: value: { inherit name value; };
+  genAttrs = names: f: listToAttrs (map (name: nameValue name (f name)) names);
   optionals = condition: list: if condition then list else [ ];
+  optionalAttrs = condition: set: if condition then set else { };
   last = list: elemAt list (length list - 1);
-  escapeShellArg =
-    text:
-    if builtins.match "[[:alnum:],._+:@%/-]+" (toString text) != null then toString text
-    else "'${replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
 
-  isIf = value: isAttrs value && value._type or "" == "if";
-  isDefault = value: isAttrs value && value._type or "" == "default";
-  isOption = value: value._type or "" == "option";
+  is = kind: value: isAttrs value && value._type or "" == kind;
   isPlainSet = value: isAttrs value && !(value ? outPath) && !(value ? _type);
+  # What of these sets stands at a key.
+  at = key: concatMap (set: optionals (set ? ${key}) [ set.${key} ]);
+  keysOf = sets: attrNames (foldl' (union: set: union // set) { } sets);
 
-  # Definitions of one place, with their conditions heeded and what is only a default left out where there is more.
+  recursiveUpdate =
+    one: two:
+    let
+      both = key: value: isPlainSet value && isPlainSet (one.${key} or null);
+    in
+    one // mapAttrs (key: value: if both key value then recursiveUpdate one.${key} value else value) two;
+
+  # Definitions of one place: conditions are heeded, and what is only a default is left out where there is more.
   settle =
     definitions:
     let
-      held = concatMap (value: if isIf value then optionals value.condition (settle [ value.content ]) else [ value ]) definitions;
-      firm = filter (value: !isDefault value) held;
+      held = concatMap (
+        value: if is "if" value then optionals value.condition (settle [ value.content ]) else [ value ]
+      ) definitions;
+      firm = filter (value: !is "default" value) held;
     in
     if firm != [ ] then firm else map (value: value.content) held;
+
   merge =
     definitions:
     let
       values = settle definitions;
-      keys = attrNames (foldl' (all: set: all // set) { } values);
+      defined = filter (key: settle (at key values) != [ ]) (keysOf values);
     in
-    if values == [ ] then { }
-    else if builtins.all isList values then concatLists values
-    else if builtins.all isPlainSet values then
-      listToAttrs (map (name: { inherit name; value = merge (concatMap (set: optionals (set ? ${name}) [ set.${name} ]) values); }) (filter (name: settle (concatMap (set: optionals (set ? ${name}) [ set.${name} ]) values) != [ ]) keys))
-    else last values;
+    if all isList values then
+      concatLists values
+    else if all isPlainSet values then
+      genAttrs defined (key: merge (at key values))
+    else
+      last values;
 
-  # What a type adds to a value: the defaults of its own options.
+  # A value with the defaults that its type's own options have.
   complete =
     type: value:
-    if value == null then null
-    else if type ? options then mapAttrs (_: option: option.default or (throw "an option without value")) (builtins.removeAttrs type.options (attrNames value)) // value
-    else if type ? each then (if isList value then map (complete type.each) value else mapAttrs (_: complete type.each) value)
-    else if type ? one then complete type.one value
-    else value;
+    if value == null then
+      null
+    else if type ? options then
+      mapAttrs (_: option: option.default) (removeAttrs type.options (attrNames value)) // value
+    else if type ? each && isList value then
+      map (complete type.each) value
+    else if type ? each then
+      mapAttrs (_: complete type.each) value
+    else if type ? one then
+      complete type.one value
+    else
+      value;
 
-  # Definitions below a key, without asking whether their condition holds.
+  # What of a definition stands at a key, without asking yet whether its condition holds.
   below =
     key: definition:
-    if isIf definition then map (content: definition // { inherit content; }) (below key definition.content)
-    else optionals (definition ? ${key}) [ definition.${key} ];
+    if is "if" definition then
+      map (content: definition // { inherit content; }) (below key definition.content)
+    else
+      at key [ definition ];
+
   valuesOf =
     options: definitions:
     mapAttrs (
       key: option:
       let
         here = concatMap (below key) definitions;
+        value = if settle here != [ ] then merge here else option.default or (throw "${key} is used but not set");
       in
-      if isOption option then
-        let
-          given = settle here;
-        in
-        complete option.type (if given != [ ] then merge here else option.default or (throw "${key} is used but not defined"))
-      else
-        valuesOf option here
+      if is "option" option then complete option.type value else valuesOf option here
     ) options;
-  mergeOptions = foldl' recursiveUpdate { };
-  recursiveUpdate =
-    one: two:
-    one // mapAttrs (key: value: if isPlainSet value && isPlainSet (one.${key} or null) then recursiveUpdate one.${key} value else value) two;
 
   evalModules =
     { modules, specialArgs }:
     let
-      load = module: if builtins.isPath module || builtins.isString module then import module else module;
-      arguments = specialArgs // { inherit config lib; };
-      flat = concatMap (
+      arguments = specialArgs // {
+        inherit config lib;
+      };
+      bodyOf =
         module:
         let
-          loaded = load module;
-          body = if builtins.isFunction loaded then loaded arguments else loaded;
+          loaded = if isFunction module || isAttrs module then module else import module;
         in
-        [ body ] ++ flat (body.imports or [ ])
-      );
-      all = flat modules;
-      config = valuesOf (mergeOptions (map (module: module.options or { }) all)) (
-        map (module: module.config or (builtins.removeAttrs module [ "imports" "options" ])) all
-      );
+        if isFunction loaded then loaded arguments else loaded;
+      withImports = module: [ module ] ++ concatMap withImports (map bodyOf (module.imports or [ ]));
+      every = concatMap withImports (map bodyOf modules);
+      options = foldl' recursiveUpdate { } (map (module: module.options or { }) every);
+      definitions = map (module: module.config or (removeAttrs module [ "imports" "options" ])) every;
+      config = valuesOf options definitions;
     in
-    { inherit config; };
+    {
+      inherit config;
+    };
 
-  types = listToAttrs (map (name: { inherit name; value = { }; }) [ "anything" "attrs" "bool" "float" "int" "lines" "package" "path" "str" "unspecified" ]) // {
+  plain = [
+    "anything"
+    "attrs"
+    "bool"
+    "float"
+    "int"
+    "lines"
+    "package"
+    "path"
+    "str"
+    "unspecified"
+  ];
+  types = genAttrs plain (_: { }) // {
     attrsOf = each: { inherit each; };
     listOf = each: { inherit each; };
     nullOr = one: { inherit one; };
@@ -101,18 +144,49 @@ let
     submodule = { options, ... }: { inherit options; };
   };
 
+  mkOption = option: option // { _type = "option"; };
+  isShellWord = text: match "[[:alnum:],._+:@%/-]+" text != null;
+  escapeShellArg = text: if isShellWord text then text else "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
+
   lib = {
-    inherit concatLists concatMap escapeShellArg evalModules filter head mapAttrs mapAttrs' mapAttrsToList optionalAttrs optionals recursiveUpdate types;
-    inherit (builtins) concatStringsSep tail;
-    mkOption = option: option // { _type = "option"; };
-    mkEnableOption = description: { _type = "option"; type = types.bool; default = false; inherit description; };
-    mkIf = condition: content: { _type = "if"; inherit condition content; };
-    mkDefault = content: { _type = "default"; inherit content; };
+    inherit
+      concatLists
+      concatMap
+      concatStringsSep
+      escapeShellArg
+      evalModules
+      filter
+      genAttrs
+      head
+      mapAttrs
+      mkOption
+      optionalAttrs
+      optionals
+      types
+      ;
+    inherit (builtins) tail;
+    mkEnableOption =
+      description:
+      mkOption {
+        type = types.bool;
+        default = false;
+        inherit description;
+      };
+    mkIf = condition: content: {
+      _type = "if";
+      inherit condition content;
+    };
+    mkDefault = content: {
+      _type = "default";
+      inherit content;
+    };
     literalExpression = text: text;
     concatMapStrings = f: list: concatStringsSep "" (map f list);
     escapeShellArgs = list: concatStringsSep " " (map escapeShellArg list);
-    filterAttrs = keep: set: listToAttrs (concatMap (name: optionals (keep name set.${name}) [ { inherit name; value = set.${name}; } ]) (attrNames set));
-    getAttrs = names: set: listToAttrs (map (name: { inherit name; value = set.${name}; }) names);
+    filterAttrs = keep: set: genAttrs (filter (name: keep name set.${name}) (attrNames set)) (name: set.${name});
+    getAttrs = names: set: genAttrs names (name: set.${name});
+    mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
+    mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
     optional = condition: value: optionals condition [ value ];
     optionalString = condition: text: if condition then text else "";
     unique = foldl' (seen: value: if elem value seen then seen else seen ++ [ value ]) [ ];
