@@ -172,7 +172,11 @@ async function provisionAgents(context: CommandContext, options: ProvisionOption
   if (!matrix) throw new ClawError("config_invalid", `${config.file} has no [matrix]`);
   const client = createMatrixClient(() => config);
   // Says clearly what is wrong before the bridge's own words come.
-  await client.whoami();
+  if (!(await client.takesToken()))
+    throw new ClawError(
+      "channel_failed",
+      `${matrix.homeserver} does not know matrix.as_token: is the registration in its app_service_config_files, and was it restarted since?`,
+    );
   const { AppServiceRegistration, Bridge, Logger } = await loadBridge();
   Logger.configure({ console: "off" });
   const registration = new AppServiceRegistration("http://127.0.0.1");

@@ -40,6 +40,8 @@ export interface RoomState {
 export interface MatrixClient {
   /** Whom the token, acting as `user`, is. */
   whoami(user?: string, signal?: AbortSignal): Promise<string>;
+  /** Whether it takes `as_token` itself, not only the one from before a rotation. */
+  takesToken(signal?: AbortSignal): Promise<boolean>;
   /** Makes the user where it does not exist yet. */
   register(localpart: string, signal?: AbortSignal): Promise<void>;
   /** Makes the agent's device where it does not exist yet. */
@@ -103,6 +105,18 @@ export function createMatrixClient(config: () => Config, deviceIds: DeviceIds = 
   return {
     async whoami(user, signal) {
       return String((await call("GET", `${client}/account/whoami`, { user, signal, timeoutMs: quickMs }))["user_id"]);
+    },
+
+    async takesToken(signal) {
+      const now = config();
+      const alone = { ...now, matrix: now.matrix && { ...now.matrix, previousAsToken: undefined } };
+      try {
+        await callMatrix(alone, "GET", `${client}/account/whoami`, { signal, timeoutMs: quickMs });
+        return true;
+      } catch (thrown) {
+        if (hasErrcode(thrown, "M_UNKNOWN_TOKEN")) return false;
+        throw thrown;
+      }
     },
 
     async register(username, signal) {

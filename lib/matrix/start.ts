@@ -76,7 +76,8 @@ export function startMatrix(deps: StartMatrixDeps): RunningMatrix {
     }
     once = true;
     await deps.client.ping(randomUUID(), signal);
-    tell({ ok: true, reason: "the homeserver knows us and reaches us" });
+    const late = now.matrix.previousAsToken !== undefined && !(await deps.client.takesToken(signal));
+    tell({ ok: true, reason: late ? stillPrevious : "the homeserver knows us and reaches us" });
   };
 
   const run = async (): Promise<void> => {
@@ -129,6 +130,9 @@ async function noteUnlessBroken(deps: StartMatrixDeps, user: string, room: strin
     deps.log.warn({ err: thrown, user, room }, "matrix: it cannot be known whether the room is encrypted");
   }
 }
+
+const stillPrevious =
+  "the homeserver reaches us, but knows only matrix.previous_as_token: restart it, so that it reads the registration anew";
 
 const otherUser = (user: string, config: Config): string =>
   `the token is of ${user}, the config says ${senderUser(config)}: matrix.as_token, sender_localpart or server_name is wrong`;

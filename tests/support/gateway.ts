@@ -38,6 +38,8 @@ export const testEnvironment: Record<string, string> = {
 
 export interface TestGatewayOptions {
   readonly environment?: Record<string, string>;
+  /** Lines of `[listen]` that name its token. */
+  readonly token?: string | undefined;
   /** Started with the gateway. */
   readonly tracing?: ((log: Log) => Promise<Tracing>) | undefined;
   /** By whom the gateway connects, given the URL of the tables' owner. */
@@ -51,7 +53,7 @@ export async function startTestGateway(toml: string, options: TestGatewayOptions
   const rewrite = (text: string): void =>
     writeFileSync(
       file,
-      `${text}\n[listen]\npublic = "127.0.0.1:0"\nprivate = "127.0.0.2:0"\ntoken = { env = "OPENCLAW_TOKEN" }\n`,
+      `${text}\n[listen]\npublic = "127.0.0.1:0"\nprivate = "127.0.0.2:0"\n${options.token ?? 'token = { env = "OPENCLAW_TOKEN" }'}\n`,
     );
   rewrite(toml);
   writeFileSync(join(directory, "prompt.md"), "You help with the homelab.\n");

@@ -26,7 +26,8 @@ export function createHomeserverApi({ state, asToken, echo, ping, toDevice }: Ho
 
   app.use("/_matrix/*", async (c, next) => {
     const path = decodeURIComponent(c.req.path);
-    const person = state.tokens.get(c.req.header("authorization")?.replace("Bearer ", "") ?? "");
+    const token = c.req.header("authorization")?.replace("Bearer ", "");
+    const person = state.tokens.get(token ?? "");
     if (person) {
       c.set("user", person.user);
       c.set("device", person.device);
@@ -34,12 +35,12 @@ export function createHomeserverApi({ state, asToken, echo, ping, toDevice }: Ho
     }
     const user = c.req.query("user_id") ?? state.sender;
     const device = c.req.query("device_id");
-    state.calls.push({ method: c.req.method, path, user, device });
+    state.calls.push({ method: c.req.method, path, user, device, token });
     const answer = state.takeFault(c.req.method, path)?.answer;
     if (answer === "cut") return cut(c.env);
     if (typeof answer === "object") return new Response(JSON.stringify(answer.body), { status: answer.status });
     if (path !== "/_matrix/client/versions") {
-      if (c.req.header("authorization") !== `Bearer ${asToken()}`) return refuse(c, 401, "M_UNKNOWN_TOKEN");
+      if (token !== asToken()) return refuse(c, 401, "M_UNKNOWN_TOKEN");
       if (!state.users.has(user) && !path.endsWith("/register")) return refuse(c, 403, "M_FORBIDDEN");
       if (device !== undefined && !state.devicesOf(user).includes(device)) return refuse(c, 400, "M_UNKNOWN_DEVICE");
     }

@@ -23,6 +23,8 @@ export interface StandInCall {
   readonly path: string;
   readonly user: string;
   readonly device: string | undefined;
+  /** The bearer token that was shown. */
+  readonly token: string | undefined;
 }
 
 /** Answers matching calls in the server's stead. */

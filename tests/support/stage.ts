@@ -40,6 +40,7 @@ export interface StageOptions {
   readonly top?: string;
   /** Further secrets. */
   readonly environment?: Record<string, string>;
+  readonly token?: TestGatewayOptions["token"];
   readonly connect?: TestGatewayOptions["connect"];
   readonly tracing?: TestGatewayOptions["tracing"];
   /** The last word on the config. */
@@ -62,8 +63,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   ]);
   const plain = stageConfig({ modelUrl: model.url, botApiUrl: botApi.url, ...options });
   const toml = options.config?.(plain) ?? plain;
-  const { environment = {}, connect, tracing } = options;
-  const gateway = await startTestGateway(toml, { environment, connect, tracing });
+  const { environment = {}, token, connect, tracing } = options;
+  const gateway = await startTestGateway(toml, { environment, token, connect, tracing });
   return {
     ...actions(botApi, () => gateway.publicUrl),
     model,

@@ -111,6 +111,17 @@ test("a wrong token, an unreachable gateway and a wrong hs_token each have their
   await until(/knows us and reaches us/);
 });
 
+test("a homeserver that knows only the token from before a rotation is well, and told as one to be restarted", async () => {
+  homeserver.connect(gatewayUrl);
+  start(testConfig({ homeserver: homeserver.url, asToken: "after", previousAsToken: homeserver.asToken }));
+  await until(/knows only matrix\.previous_as_token: restart it/);
+  assert.equal(running.status().ok, true);
+  const before = homeserver.asToken;
+  homeserver.asToken = "after";
+  await until(/knows us and reaches us/);
+  homeserver.asToken = before;
+});
+
 test("a homeserver that is down is told as such", async () => {
   start(testConfig({ homeserver: "http://127.0.0.1:9" }));
   await until(/http:\/\/127\.0\.0\.1:9: Matrix GET .*no answer/);
