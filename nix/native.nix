@@ -19,7 +19,9 @@ let
         export HOME=$TMPDIR OPENCLAW_CONFIG=${cfg.configFolder}/openclaw.toml
         units=$out/lib/systemd/system
         mkdir -p $units
-        claw service systemd --system --dir $units --app ${cfg.package}/lib/openclaw --node ${cfg.package.nodejs}/bin/node ${lib.optionalString cfg.backup.enable "--backup /var/lib/openclaw-backup"}
+        claw service systemd --system --dir $units \
+          --app ${cfg.package}/lib/openclaw --node ${cfg.package.nodejs}/bin/node \
+          ${lib.optionalString cfg.backup.enable "--backup /var/lib/openclaw-backup"}
         ${lib.optionalString (timers != { }) "claw timers systemd --system --dir $units ${tokenOption}"}
       '';
 
@@ -27,13 +29,12 @@ let
   fresh = lines: [ "" ] ++ lines;
   # The secrets of a service that needs the credentials of these names.
   secretLines = names: {
-    LoadCredential = fresh (loadLines (lib.getAttrs (lib.filter (name: cfg.credentials ? ${name}) names) cfg.credentials));
-    LoadCredentialEncrypted = fresh (
-      loadLines (lib.getAttrs (lib.filter (name: cfg.encryptedCredentials ? ${name}) names) cfg.encryptedCredentials)
-    );
+    LoadCredential = fresh (loadLines names cfg.credentials);
+    LoadCredentialEncrypted = fresh (loadLines names cfg.encryptedCredentials);
     EnvironmentFile = fresh cfg.environmentFiles;
   };
-  loadLines = lib.mapAttrsToList (name: file: "${name}:${file}");
+  loadLines =
+    names: files: map (name: "${name}:${files.${name}}") (lib.filter (name: files ? ${name}) names);
   needed = lib.unique (secrets.referred "credential" cfg.settings);
 
   # Where the timers find the gateway's token, alone in a file; null: nowhere.
@@ -135,7 +136,8 @@ in
 
       openclaw-registration = lib.mkIf cfg.registration.enable {
         description = "OpenClaw: the application service's registration";
-        requiredBy = [ "matrix-synapse.service" ];
+        # Not required by it: a change of settings would restart the homeserver.
+        wantedBy = [ "matrix-synapse.service" ];
         before = [ "matrix-synapse.service" ];
         environment.OPENCLAW_CONFIG = "${cfg.configFolder}/openclaw.toml";
         serviceConfig = secretLines (secrets.referred "credential" { inherit (cfg.settings) matrix; }) // {

@@ -184,7 +184,6 @@ let
     concatMapStrings = f: list: concatStringsSep "" (map f list);
     escapeShellArgs = list: concatStringsSep " " (map escapeShellArg list);
     filterAttrs = keep: set: genAttrs (filter (name: keep name set.${name}) (attrNames set)) (name: set.${name});
-    getAttrs = names: set: genAttrs names (name: set.${name});
     mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
     mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
     optional = condition: value: optionals condition [ value ];
