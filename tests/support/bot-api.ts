@@ -70,8 +70,8 @@ export interface BotApi {
 const maxCalls = 20_000;
 const maxAttempts = 5;
 
-/** Starts the stand-in on a free port of 127.0.0.1. */
-export async function startBotApi(options: { username?: string } = {}): Promise<BotApi> {
+/** Starts the stand-in on 127.0.0.1, on a free port unless one is given. */
+export async function startBotApi(options: { username?: string; port?: number } = {}): Promise<BotApi> {
   const calls: BotApiCall[] = [];
   const messages = new Map<number, Message.TextMessage>();
   const files: BotApi["files"] = new Map();
@@ -273,7 +273,9 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     .all("*", answer);
 
   const server = await new Promise<Server>((resolve) => {
-    const started = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, () => resolve(started as Server));
+    const started = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: options.port ?? 0 }, () =>
+      resolve(started as Server),
+    );
   });
   let connections = 0;
   server.on("connection", () => (connections += 1));
