@@ -1,5 +1,15 @@
 /** An env_file as it is changed: some of its values, whole or not at all, with everything else in it as it was. */
-import { chownSync, closeSync, fchmodSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  fchmodSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
 import { ClawError, messageOf } from "../errors.ts";

@@ -30,9 +30,7 @@ export function gatewayChecks(ground: Ground): Check[] {
 /** The listener that Telegram's and the homeserver's pushes come in by. */
 async function lookAtPublic({ config, gateway }: Ground, signal: AbortSignal): Promise<Finding> {
   await gateway.lean(signal);
-  const { body } = await askPrivate(localUrl(config.listen.public), "/", signal).catch(() => ({
-    body: undefined,
-  }));
+  const { body } = await askPrivate(localUrl(config.listen.public), "/", signal).catch(() => ({ body: undefined }));
   if (isOurs(body)) return ok(`pushes come in at ${config.listen.public}`);
   return fail(
     `nothing of ours answers at ${config.listen.public}`,
