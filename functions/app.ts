@@ -16,11 +16,13 @@ export function createPublicApp(functions: {
 /** What only the operator reaches. */
 export function createPrivateApp(functions: {
   readonly health: Hono;
+  readonly about: Hono;
   readonly jobs: Hono;
   readonly ops: OpsApp;
   readonly log: Log;
 }): Hono {
-  const app = new Hono().route("/", functions.health).route("/", functions.jobs).route("/ops", functions.ops);
+  const { health, about, jobs, ops } = functions;
+  const app = new Hono().route("/", health).route("/", about).route("/", jobs).route("/ops", ops);
   return withErrors(app, functions.log);
 }
 

@@ -49,6 +49,7 @@ import { ToolRegistry } from "../lib/tools/registry.ts";
 import type { Tracing } from "../lib/trace/tracing.ts";
 import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { storesIn, toolsOver } from "./builtin-tools.ts";
+import { createAboutFunction } from "./about.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
 import { eachMinute } from "./each-minute.ts";
 import { createRefresh } from "./gauges.ts";
@@ -248,6 +249,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const privateApp = createPrivateApp({
     health: createHealthFunction({ parts, metrics, refresh: createRefresh({ config, sql, metrics, crypto }) }),
+    about: createAboutFunction(config),
     jobs: createJobsFunction({ deps, ending: ending.signal }),
     ops: onFirstUse("/ops", async () => (await import("./ops.ts")).createOpsFunction({ deps, parts })),
     log,

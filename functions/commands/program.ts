@@ -18,6 +18,7 @@ const modules: readonly CommandModule[] = [
     load: () => import("./init.ts"),
   },
   { name: "check", summary: "validate the config and print who may do what", load: () => import("./check.ts") },
+  { name: "doctor", summary: "look at every connection, and say how to mend it", load: () => import("./doctor.ts") },
   { name: "policy", summary: "explain decisions on tool calls", load: () => import("./policy.ts") },
   { name: "schema", summary: "print the JSON Schema of openclaw.toml", load: () => import("./schema.ts") },
   { name: "keys", summary: "make or change the gateway's key", load: () => import("./keys.ts") },

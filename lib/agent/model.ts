@@ -29,6 +29,8 @@ export interface ToolSpec {
 export interface ModelRequest {
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ToolSpec[];
+  /** Whether the answer must call one of them; not every server knows that. */
+  readonly mustCall?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -1,15 +1,15 @@
 /** `claw backup`: the database, the config and the keys in one file that only the holder of an age identity can open. */
-import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { base64url, newestCheckpoint } from "../audit/checkpoint.ts";
 import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
 import { connect, type TransactionSql } from "../db/client.ts";
 import { lastMigration, type Migration, migrations, type TableShape, tablesAt } from "../db/migrations.ts";
-import { ClawError } from "../errors.ts";
+import { ClawError, messageOf } from "../errors.ts";
 import { checkKey } from "../keys/check-key.ts";
 import { lockClass } from "../queue/locks.ts";
 import { createKeyring } from "../seal.ts";
+import { version } from "../version.ts";
 import { collectConfig } from "./config-files.ts";
 import { plainValues, sequencesOf, tableParts } from "./dump.ts";
 import { entryNames, formatVersion, type Manifest, tableEntry } from "./format.ts";
@@ -52,7 +52,7 @@ export async function writeBackup(sink: Writable, options: BackupOptions): Promi
       const tables = tablesAt(migration).filter(({ name }) => name !== "ops_sessions");
       const manifest: Manifest = {
         format: formatVersion,
-        version: packageVersion(),
+        version,
         createdAt: now.toISOString(),
         migration,
         ...(await aboutDatabase(tx)),
@@ -68,6 +68,13 @@ export async function writeBackup(sink: Writable, options: BackupOptions): Promi
       });
       return { ...written, manifest };
     });
+  } catch (thrown) {
+    if ((thrown as { code?: unknown }).code !== "42501") throw thrown;
+    throw new ClawError(
+      "environment",
+      `the database's user may not read all of it (${messageOf(thrown)}): set database.owner_url to the URL of the tables' owner`,
+      { cause: thrown },
+    );
   } finally {
     await sql.end({ timeout: 1 });
   }
@@ -114,7 +121,3 @@ async function aboutDatabase(tx: TransactionSql): Promise<Pick<Manifest, "gatewa
     checkpoint: newest ? { number: newest.number, hash: base64url(newest.hash) } : null,
   };
 }
-
-/** The version in package.json. */
-export const packageVersion = (): string =>
-  (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;

@@ -1,5 +1,5 @@
 /** The files and secrets that a config names, so that a gateway can be had again from them alone. */
-import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { draftOf } from "../config/draft.ts";
@@ -25,7 +25,10 @@ export interface ConfigFiles {
   readonly elsewhere: Readonly<Record<string, string>>;
 }
 
-/** Files beside the config that no key names; all of them hold secrets. */
+/**
+ * Files beside the config that no key names; all of them hold secrets. One that is not for this user's eyes is left out, as `.env` is:
+ * a service is given by its manager what the config names, and a registration is made anew of that.
+ */
 const besides = ["appservice.yaml", "postgres.env"];
 const secretMode = 0o600;
 
@@ -69,7 +72,7 @@ export function collectConfig(
           read(join(env.credentialsDirectory, ref.credential)).toString(),
         );
     }
-    for (const name of besides) if (isFile(join(folder, name))) add(join(folder, name), secretMode);
+    for (const name of besides) if (isReadableFile(join(folder, name))) add(join(folder, name), secretMode);
     const named = refs.flatMap((ref) => ("env" in ref ? [ref.env] : []));
     put(`${entryNames.config}.env`, envText(join(folder, ".env"), ["DATABASE_URL", ...named], env));
   }
@@ -84,7 +87,7 @@ export function collectConfig(
 
 /** The file as it is, and what the process was given besides or instead. */
 function envText(file: string, names: readonly string[], env: Environment): string {
-  const text = isFile(file) ? read(file).toString("utf8") : "";
+  const text = isReadableFile(file) ? read(file).toString("utf8") : "";
   const known = parseEnv(text);
   const more = [...new Set(names)].flatMap((name) => {
     const value = env.get(name);
@@ -94,7 +97,15 @@ function envText(file: string, names: readonly string[], env: Environment): stri
   return more.length === 0 ? whole : `${whole}${more.join("\n")}\n`;
 }
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+function isReadableFile(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function outsideName(path: string, taken: Readonly<Record<string, string>>): string {
   const [known] = Object.entries(taken).find(([, of]) => of === path) ?? [];

@@ -44,6 +44,11 @@ export class Environment {
     const endpoint = own("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") || own("OTEL_EXPORTER_OTLP_ENDPOINT");
     return Boolean(endpoint) && own("OTEL_SDK_DISABLED")?.toLowerCase() !== "true";
   }
+
+  /** Whether output may be coloured: to a terminal, unless NO_COLOR is set to anything (https://no-color.org). */
+  colours(terminal: boolean): boolean {
+    return terminal && !this.#values.get("NO_COLOR") && this.#values.get("TERM") !== "dumb";
+  }
 }
 
 const mapOf = (values: Values): ReadonlyMap<string, string> =>

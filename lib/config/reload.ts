@@ -61,7 +61,7 @@ function failureOf(act: () => void): unknown[] {
 const reveal = (secret: Secret | undefined): string | undefined => secret?.reveal();
 
 /** Keys a running process cannot change: its sockets, its database and queue, what its data is sealed with. */
-const restartKeys: readonly (readonly [string, (config: Config) => unknown])[] = [
+export const restartKeys: readonly (readonly [string, (config: Config) => unknown])[] = [
   ["key", (config) => reveal(config.key)],
   ["data_dir", (config) => config.dataDir],
   ["listen.public", (config) => config.listen.public],

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, draftOf } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import type { Problems } from "./problem.ts";
 import type { SecretRef } from "./schema.ts";
 import { Secret } from "./secret.ts";
+import { readToml } from "./toml.ts";
 
 /** A secret that was not asked for; using it is a mistake and throws, so that nothing is ever compared with "". */
 class UnreadSecret extends Secret {
@@ -85,6 +86,10 @@ function readSecret(key: string, ref: SecretRef, env: Environment, problems: Pro
 /** Stand-ins for every secret, for a check on a machine that has none of them. */
 export const unreadSecrets = (draft: Draft): Secrets =>
   new Map(secretRefs(draft).map(([key]) => [key, new UnreadSecret("")]));
+
+/** Absolute paths of the files that a config, valid or not, reads secrets from; systemd's credentials are its own matter. */
+export const secretFilesOf = (configFile: string): string[] =>
+  secretRefs(draftOf(readToml(configFile))).flatMap(([, ref]) => ("file" in ref ? [ref.file] : []));
 
 /** Every secret that a config refers to, by its key. */
 export function secretRefs(draft: Draft): [string, SecretRef][] {

@@ -47,8 +47,16 @@ async function bringUpToDate(url: string, login: string | undefined): Promise<vo
 
 /** Whether the last migration is applied already, which saves most starts the loading of the migrators. */
 async function isCurrent(sql: Sql): Promise<boolean> {
+  return (await migrationState(sql)) === "current";
+}
+
+/** How the tables stand to this code: `newer`, a later version has migrated them. */
+export async function migrationState(sql: Sql): Promise<"current" | "none" | "older" | "newer"> {
   const [queue] = await sql<
     { there: boolean }[]
   >`select to_regclass('graphile_worker.migrations') is not null as there`;
-  return queue?.there === true && (await lastMigration(sql)) === migrations().at(-1)?.when;
+  const there = await lastMigration(sql);
+  if (!queue?.there || there === undefined) return "none";
+  const known = migrations().at(-1)?.when ?? 0;
+  return there === known ? "current" : there < known ? "older" : "newer";
 }

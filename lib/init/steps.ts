@@ -20,8 +20,8 @@ export interface Written {
 
 /** The whole text. */
 export function nextSteps(written: Written): string {
-  const { answers, directory } = written;
-  const secrets = join(directory, answers.credentials ? `${credentialsFolder}/openclaw-key` : envFile);
+  const { answers } = written;
+  const secrets = join(shownFolder(written), answers.credentials ? `${credentialsFolder}/openclaw-key` : envFile);
   const steps = [synapse(written), telegram(written), start(written), ...leftOpen(written)];
   return [
     `Keep a copy of OPENCLAW_KEY (in ${secrets}) elsewhere: nothing that is stored opens without it.`,
@@ -29,9 +29,10 @@ export function nextSteps(written: Written): string {
   ].join("\n\n");
 }
 
-function synapse({ answers, directory }: Written): string | undefined {
+function synapse(written: Written): string | undefined {
+  const { answers } = written;
   if (answers.matrixUser === undefined) return undefined;
-  const file = join(directory, registrationFile);
+  const file = join(shownFolder(written), registrationFile);
   const compose = answers.deployment === "compose";
   return lines(
     "Synapse: add this to homeserver.yaml, and restart it",
@@ -76,7 +77,7 @@ function start(written: Written): string {
     case "compose":
       return lines(
         "Start it:",
-        `  ${composeFolder(written)}docker compose up -d --build`,
+        `  ${composeFolder(written)}docker compose up -d`,
         ...afterwards.map((command) => `  ${command}`),
         "docs/deploy-compose.md has each step, and podman.",
       );
@@ -86,7 +87,9 @@ function start(written: Written): string {
         `  ${claw} service systemd --dir ${units}`,
         "  systemctl daemon-reload && systemctl enable --now openclaw.service",
         ...afterwards.map((command) => `  ${command}`),
-        ...(jobNames(answers).length > 0 && answers.scheduler === "external" ? timers(written, claw) : []),
+        ...(jobNames(answers).length > 0 && placesOf(answers).length > 0 && answers.scheduler === "external"
+          ? timers(written, claw)
+          : []),
         "docs/deploy-systemd.md has each step, and makes `claw` a command.",
       );
   }
@@ -105,9 +108,10 @@ const timers = ({ answers, directory }: Written, claw: string): string[] => [
 ];
 
 /** What was left open, each with how to close it. */
-function leftOpen({ answers, directory }: Written): string[] {
+function leftOpen(written: Written): string[] {
+  const { answers } = written;
   const steps: string[] = [];
-  const config = join(directory, configFile);
+  const config = join(shownFolder(written), configFile);
   if (answers.telegramToken !== undefined && answers.telegramUser === undefined)
     steps.push(
       lines(
@@ -124,7 +128,10 @@ function leftOpen({ answers, directory }: Written): string[] {
         `The jobs (${jobs.join(", ")}) are written, and off: they need a place to speak in.`,
         answers.matrixUser === undefined
           ? "Put your Telegram id into their `deliver`,"
-          : `Make a room (claw matrix provision --create-room Reports --agent ${answers.agent} --invite ${word(answers.matrixUser)}), put its id into \`rooms\` of the agent and their \`deliver\`,`,
+          : lines(
+              "Make a room, and put its id into `rooms` of the agent and into their `deliver`,",
+              `  ${clawOf(written)} matrix provision --create-room Reports --agent ${answers.agent} --invite ${word(answers.matrixUser)}`,
+            ),
         `and take the "#" from their lines in ${config}.`,
       ),
     );
@@ -144,8 +151,13 @@ function clawOf(written: Written): string {
 }
 
 /** Whether it is where it is looked for. */
-const isUsual = ({ answers, directory, from }: Written): boolean =>
-  directory === resolve(from, deployments[answers.deployment].directory);
+const isUsual = (written: Written): boolean =>
+  shownFolder(written) === resolve(written.from, deployments[written.answers.deployment].directory) ||
+  shownFolder(written) === "config";
+
+/** The folder as the host knows it: `claw init` may run in the container, which has ./config there. */
+const shownFolder = ({ answers, directory }: Written): string =>
+  answers.deployment === "compose" && directory === "/etc/openclaw" ? "config" : directory;
 
 function pathOf({ directory, from }: Written): string {
   const path = relative(from, join(directory, configFile));

@@ -199,6 +199,12 @@ export async function knownSince(sql: Sql, names: readonly string[]): Promise<Re
   return new Map(rows.map(({ name, since }) => [name, since]));
 }
 
+/** When each job was first known to a gateway; those that never were are absent. */
+export async function jobsKnown(sql: Sql): Promise<ReadonlyMap<string, Date>> {
+  const rows = await sql<{ name: string; since: Date }[]>`select name, known_since as since from jobs`;
+  return new Map(rows.map(({ name, since }) => [name, since]));
+}
+
 /** Ends dry runs that a killed process left behind: nobody takes them up again. */
 export async function endLostDryRuns(sql: Sql): Promise<void> {
   await sql`

@@ -84,6 +84,7 @@ function toParameters({ backend, dialect }: Client, request: ModelRequest): Chat
         function: { name, description, parameters },
       })),
     }),
+    ...(request.mustCall === true && { tool_choice: "required" as const }),
     stream: true,
     ...(dialect.streamOptions && { stream_options: { include_usage: true } }),
     [dialect.limitField]: backend.max_output_tokens,

@@ -74,6 +74,7 @@ function toParameters({ backend }: Client, request: ModelRequest): ResponseCreat
         strict: false,
       })),
     }),
+    ...(request.mustCall === true && { tool_choice: "required" as const }),
     stream: true,
     store: false,
     max_output_tokens: backend.max_output_tokens,

@@ -101,7 +101,8 @@ function errorOf(call: string, { status, headers, body }: TransportAnswer): Matr
   const inBody = answer?.["retry_after_ms"];
   const inHeader = Number(headers["retry-after"] ?? Number.NaN) * 1000;
   const retryAfterMs = typeof inBody === "number" ? inBody : Number.isFinite(inHeader) ? inHeader : undefined;
-  return new MatrixError(call, { errcode, httpStatus: status, retryAfterMs });
+  const reachedStatus = typeof answer?.["status"] === "number" ? answer["status"] : undefined;
+  return new MatrixError(call, { errcode, httpStatus: status, retryAfterMs, reachedStatus });
 }
 
 function jsonOf(body: Buffer): Readonly<Record<string, unknown>> | undefined {

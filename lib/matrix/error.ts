@@ -8,6 +8,8 @@ export interface MatrixFailure {
   readonly httpStatus?: number | undefined;
   /** How long to wait before the next try, where the homeserver said. */
   readonly retryAfterMs?: number | undefined;
+  /** Of M_BAD_STATUS: what the homeserver was answered by us, or by whoever stands before us. */
+  readonly reachedStatus?: number | undefined;
 }
 
 /** A client-server call that failed. The message holds no more than the call, the status and the errcode. */
@@ -15,6 +17,7 @@ export class MatrixError extends ClawError implements MatrixFailure {
   readonly errcode: string | undefined;
   readonly httpStatus: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly reachedStatus: number | undefined;
 
   constructor(call: string, failure: MatrixFailure, cause?: unknown) {
     const what =
@@ -24,6 +27,7 @@ export class MatrixError extends ClawError implements MatrixFailure {
     this.errcode = failure.errcode;
     this.httpStatus = failure.httpStatus;
     this.retryAfterMs = failure.retryAfterMs;
+    this.reachedStatus = failure.reachedStatus;
   }
 
   /** No answer, a rate limit or the homeserver's own trouble: the same call may succeed later. */

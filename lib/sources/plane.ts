@@ -53,6 +53,10 @@ class Plane implements Tracker {
     this.#base = `/workspaces/${encodeURIComponent(service.workspace)}`;
   }
 
+  async projects(asking: Asking): Promise<readonly string[]> {
+    return (await this.#known(asking)).projects.map(({ identifier }) => identifier);
+  }
+
   async mine(asking: Asking): Promise<TaskList> {
     const { me, projects } = await this.#known(asking);
     const tasks: Task[] = [];

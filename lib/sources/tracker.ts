@@ -69,6 +69,8 @@ export interface Asking {
 export interface Tracker {
   /** What people call it. */
   readonly title: string;
+  /** Projects that are read, by their identifiers. */
+  projects(asking: Asking): Promise<readonly string[]>;
   /** Tasks of every state that are assigned to the person whose token is used. */
   mine(asking: Asking): Promise<TaskList>;
   /** Any task the token may see. */

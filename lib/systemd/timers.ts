@@ -23,7 +23,8 @@ export interface UnitOptions {
 /** The command that writes them. */
 export const timersCommand = "claw timers systemd";
 
-const unitPrefix = "openclaw-job-";
+/** What the units of jobs are called before the job. */
+export const unitPrefix = "openclaw-job-";
 
 /** The timer and the service of a job. */
 export function unitsOf(job: Timetable & { readonly name: string }, options: UnitOptions, now: Date): [Unit, Unit] {

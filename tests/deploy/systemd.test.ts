@@ -4,11 +4,12 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { credentialName } from "../../lib/init/secrets.ts";
 import type { ScriptedRequest, Turn } from "../support/model-server.ts";
 import { until } from "../support/until.ts";
 import { documented, without } from "./support/documented.ts";
 import { type Machine, needsMachine } from "./support/machine.ts";
-import { credentialName, secrets, startSystemdStage, type SystemdStage } from "./support/systemd-stage.ts";
+import { givenSecrets, type Of, startSystemdStage, type SystemdStage } from "./support/systemd-stage.ts";
 
 const page = "deploy-systemd.md";
 const { skip, why } = needsMachine();
@@ -70,21 +71,32 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
   let on: SystemdStage;
   let machine: Machine;
   const file = (path: string): string => join(machine.root, path);
+  const config = (): string => join(on.folder("system"), "openclaw.toml");
   const show = async (property: string): Promise<string> =>
     (await machine.do(`systemctl show --value --property=${property} openclaw`)).trim();
   const journal = (): Promise<string> => machine.do("journalctl --no-pager -o cat -u openclaw");
+  const unitNames = (): string[] =>
+    readdirSync(file("etc/systemd/system"))
+      .filter((name) => /^openclaw.*\.(service|timer)$/.test(name))
+      .sort();
+  async function answers(to: Of, number: number): Promise<void> {
+    assert.equal(await on.say(to, `say ${number}`), 200);
+    await on.hears(new RegExp(`^You said ${number}\\.$`));
+  }
 
   before(async () => {
-    on = await startSystemdStage(script, probeTool);
+    on = await startSystemdStage(script);
     ({ machine } = on);
-    writeFileSync(file("etc/openclaw/openclaw.toml"), on.config("system"));
   });
   after(() => on?.remove());
 
-  test("is installed, started and given its timers as the page says, and answers", async () => {
+  test("is installed, started and given its timers and its backups as the page says, and answers", async () => {
     const [fetched = "", command = ""] = documented(page, "Install");
     await machine.do(without(fetched, "apt-get install", "git clone", "npm ci"));
     await machine.do(command);
+    const [init = ""] = documented(page, "Configure");
+    await machine.do(`${init.trim()} ${on.answers("system")}`, givenSecrets);
+    on.complete("system", probeTool);
     const [start = "", look = ""] = documented(page, "Start");
     await machine.do(start);
     const lines = without(look, "claw doctor");
@@ -92,16 +104,18 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
       () => machine.do(lines),
       (shown) => shown.includes('"msg":"ready"'),
     );
-    await machine.do(documented(page, "Timers").join("\n"));
-    assert.deepEqual([await on.say("system", "say 1"), await on.hears(/^You said 1\.$/)], [200, undefined]);
+    for (const block of [...documented(page, "Timers"), ...documented(page, "Backup")]) await machine.do(block);
+    await answers("system", 1);
   });
 
   test("has units in which systemd finds nothing wrong, and an exposure of 2.0 at most", async () => {
-    const units = readdirSync(file("etc/systemd/system")).filter((name) => /^openclaw.*\.(service|timer)$/.test(name));
-    assert.deepEqual(units.sort(), ["openclaw-job-brief.service", "openclaw-job-brief.timer", "openclaw.service"]);
-    const verified = await machine.sh(`cd /etc/systemd/system && systemd-analyze verify ${units.join(" ")}`);
+    assert.deepEqual(unitNames(), [
+      ...["openclaw-backup.service", "openclaw-backup.timer"],
+      ...["openclaw-job-brief.service", "openclaw-job-brief.timer", "openclaw.service"],
+    ]);
+    const verified = await machine.sh(`cd /etc/systemd/system && systemd-analyze verify ${unitNames().join(" ")}`);
     assert.deepEqual([verified.status, verified.errors], [0, ""]);
-    for (const service of units.filter((name) => name.endsWith(".service")))
+    for (const service of unitNames().filter((name) => name.endsWith(".service")))
       await machine.do(`systemd-analyze security --no-pager --threshold=20 ${service}`);
   });
 
@@ -123,12 +137,28 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
       "cat /etc/systemd/system/openclaw* /proc/[0-9]*/cmdline; systemctl show 'openclaw*'; journalctl --no-pager -o verbose",
     );
     assert.ok(shown.includes("functions/server.ts") && shown.includes("OpenClaw: a gateway"));
-    for (const [name, secret] of Object.entries(secrets)) assert.ok(!shown.includes(secret), name);
+    const secrets = Object.entries(on.secrets("system"));
+    assert.equal(secrets.length, 5);
+    for (const [name, secret] of secrets) assert.ok(!shown.includes(secret), name);
+  });
+
+  test("is backed up beside its work, by a unit that goes as its user", async () => {
+    await machine.do("systemctl start openclaw-backup.service");
+    writeFileSync(file("root/identity.txt"), `${on.identity}\n`, { mode: 0o600 });
+    const verified = await machine.do(
+      "claw backup verify /var/lib/openclaw-backup/*.age --identity /root/identity.txt",
+    );
+    assert.match(verified, /\.age is whole: .*, with secrets\./);
+    const kept = await machine.do(
+      "age --decrypt --identity /root/identity.txt /var/lib/openclaw-backup/*.age | tar --extract --gzip --to-stdout config/.env",
+    );
+    for (const [name, secret] of Object.entries(on.secrets("system"))) assert.ok(kept.includes(secret), name);
+    await answers("system", 3);
   });
 
   test("is asked for a job by its timer, which makes up for what was missed while the machine was off", async () => {
     await machine.do(
-      "systemctl stop openclaw-job-brief.timer && touch -d '3 days ago' /var/lib/systemd/timers/stamp-openclaw-job-brief.timer && systemctl start openclaw-job-brief.timer",
+      "systemctl stop openclaw-job-brief.timer && touch -d '4 days ago' /var/lib/systemd/timers/stamp-openclaw-job-brief.timer && systemctl start openclaw-job-brief.timer",
     );
     await on.hears(/\n\nThe briefing\.$/);
     await machine.do("systemctl start openclaw-job-brief.service");
@@ -136,13 +166,13 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
   });
 
   test("takes a config over by a reload, and refuses an invalid one with the reason", async () => {
-    const good = on.config("system");
-    writeFileSync(file("etc/openclaw/openclaw.toml"), good.replace("Europe/Berlin", "Nowhere"));
+    const good = readFileSync(config(), "utf8");
+    writeFileSync(config(), good.replace("Europe/Berlin", "Nowhere"));
     const refused = await machine.sh("systemctl reload openclaw");
     assert.notEqual(refused.status, 0);
     assert.match(await journal(), /openclaw\.toml: timezone: must be an IANA time zone/);
     assert.equal(await show("ActiveState"), "active");
-    writeFileSync(file("etc/openclaw/openclaw.toml"), good.replace("Watches the homelab", "Watches the garden"));
+    writeFileSync(config(), good.replace("Watches the homelab", "Watches the garden"));
     await machine.do("systemctl reload openclaw");
     await until(async () => (await journal()).includes("config taken over"));
   });
@@ -153,12 +183,7 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
       async () => [await show("NRestarts"), await show("ActiveState")],
       ([restarts, state]) => restarts === "1" && state === "active",
     );
-    assert.deepEqual([await on.say("system", "say 2"), await on.hears(/^You said 2\.$/)], [200, undefined]);
-  });
-
-  test("shares its user with another unit, whose end takes nothing from its database", async () => {
-    await machine.do("systemd-run --quiet --wait --property=DynamicUser=yes --property=User=openclaw true");
-    assert.deepEqual([await on.say("system", "say 3"), await on.hears(/^You said 3\.$/)], [200, undefined]);
+    await answers("system", 2);
   });
 
   test("ends what it is at before it stops, and leaves no process", async () => {
@@ -174,66 +199,65 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
   });
 
   test("is not started over and over with an invalid config, and systemctl says that it failed", async () => {
-    const good = readFileSync(file("etc/openclaw/openclaw.toml"), "utf8");
-    writeFileSync(file("etc/openclaw/openclaw.toml"), good.replace("Europe/Berlin", "Nowhere"));
+    const good = readFileSync(config(), "utf8");
+    writeFileSync(config(), good.replace("Europe/Berlin", "Nowhere"));
     assert.notEqual((await machine.sh("systemctl start openclaw")).status, 0);
     assert.deepEqual([await show("ExecMainStatus"), await show("ActiveState")], ["78", "failed"]);
-    writeFileSync(file("etc/openclaw/openclaw.toml"), good);
+    writeFileSync(config(), good);
   });
 
   test("has its secrets as credentials, encrypted by the machine, and is back with its data after a restart of the machine", async () => {
-    const toml = on
-      .config("system")
-      .replaceAll(/\{ env = "(\w+)" \}/g, (_, name: string) => `{ credential = "${credentialName(name)}" }`);
-    writeFileSync(file("etc/openclaw/openclaw.toml"), toml);
+    const toml = readFileSync(config(), "utf8");
+    writeFileSync(
+      config(),
+      toml.replaceAll(/\{ env = "(\w+)" \}/g, (_, name: string) => `{ credential = "${credentialName(name)}" }`),
+    );
     const [made = "", encrypted = ""] = documented(page, "Secrets as credentials");
     await machine.do(without(made, "claw keys new"));
-    for (const [name, value] of Object.entries(secrets))
-      writeFileSync(file(`etc/openclaw/credentials/${credentialName(name)}`), `${value}\n`, { mode: 0o600 });
+    for (const [name, value] of Object.entries(on.secrets("system")))
+      writeFileSync(join(on.folder("system"), "credentials", credentialName(name)), `${value}\n`, { mode: 0o600 });
     await machine.do(`rm /etc/openclaw/.env /etc/openclaw/token\n${encrypted}`);
     await machine.do("claw timers systemd --dir /etc/systemd/system --encrypted && systemctl daemon-reload");
     await machine.reboot();
     assert.equal(await show("ActiveState"), "active");
-    assert.deepEqual([await on.say("system", "say 4"), await on.hears(/^You said 4\.$/)], [200, undefined]);
+    await answers("system", 4);
     const request = JSON.stringify(on.model.requests.at(-1)?.body);
     assert.ok(request.includes("You said 3."), "what was said before");
     await machine.do("systemctl start openclaw-job-brief.service");
     const stored = await machine.do("cat /etc/openclaw/credentials/*");
-    for (const secret of Object.values(secrets)) assert.ok(!stored.includes(secret));
+    for (const secret of Object.values(on.secrets("system"))) assert.ok(!stored.includes(secret));
     await machine.do("systemctl stop openclaw");
   });
 
-  test("runs as an ordinary user's service too, and answers", async () => {
-    await machine.do("loginctl enable-linger ada");
+  test("runs as an ordinary user's service too, with its timers, and answers", async () => {
+    await machine.do("loginctl enable-linger ada && mkdir ~ada/openclaw && ln -s /opt/openclaw/* ~ada/openclaw/");
+    await machine.do("chown -R --no-dereference ada: ~ada/openclaw");
     await until(async () => (await machine.sh("systemctl is-active user@$(id -u ada).service")).status === 0);
-    const home = file("home/ada/openclaw");
-    await machine.do(
-      "mkdir -p ~ada/openclaw/config && ln -s /opt/openclaw/* ~ada/openclaw/ && chown -R ada: ~ada/openclaw",
-    );
-    writeFileSync(join(home, "config/openclaw.toml"), on.config("user"));
-    writeFileSync(join(home, "config/prompt.md"), "You help.\n");
-    writeFileSync(
-      join(home, "config/.env"),
-      Object.entries(secrets)
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join(""),
-    );
-    await machine.do("chown -R ada: ~ada/openclaw && chmod 600 ~ada/openclaw/config/.env");
+    const user = (await machine.do("id -u ada")).trim();
+    const asAda = (steps: string): Promise<string> => {
+      const typed = steps.replaceAll("npx claw", "node_modules/.bin/node functions/claw.ts");
+      const session = `env XDG_RUNTIME_DIR=/run/user/${user} HOME=/home/ada`;
+      return machine.do(
+        `exec setpriv --reuid ada --regid ada --init-groups ${session} sh -ec 'cd ~/openclaw\n${typed}'`,
+        givenSecrets,
+      );
+    };
     const [typed = ""] = documented(page, "As an ordinary user");
-    const steps = without(typed, "enable-linger", "git clone", "npm ci", "claw init").replaceAll(
-      "npx claw",
-      "node_modules/.bin/node functions/claw.ts",
-    );
-    const user = await machine.do("id -u ada");
-    await machine.do(
-      `exec setpriv --reuid ada --regid ada --init-groups --reset-env env XDG_RUNTIME_DIR=/run/user/${user.trim()} sh -ec 'cd ~/openclaw\n${steps}'`,
-    );
-    assert.deepEqual([await on.say("user", "say 5"), await on.hears(/^You said 5\.$/)], [200, undefined]);
+    const [init = "", ...start] = without(typed, "enable-linger", "git clone", "npm ci").trim().split("\n");
+    await asAda(`${init} ${on.answers("user")}`);
+    on.complete("user", probeTool);
+    await asAda(start.join("\n"));
+    await answers("user", 5);
+    writeFileSync(file("home/ada/token"), on.secrets("user")["OPENCLAW_TOKEN"] ?? "");
+    await machine.do("install -D --mode=600 --owner=ada ~ada/token ~ada/.config/openclaw/token");
+    await asAda("npx claw timers systemd --dir ~/.config/systemd/user && systemctl --user daemon-reload");
+    await asAda("systemctl --user start openclaw-job-brief.service");
+    await until(() => Promise.resolve(on.heard().filter((text) => text.includes("The briefing.")).length === 2));
   });
 
   test("is removed as the page says", async () => {
     await machine.do(without(documented(page, "Remove").join("\n"), "rm -r /opt/openclaw"));
-    assert.equal((await machine.sh("systemctl cat openclaw")).status, 1);
-    assert.deepEqual(readdirSync(file("var/lib/private")), []);
+    assert.deepEqual(unitNames(), []);
+    assert.deepEqual(readdirSync(file("var/lib/private")), ["openclaw-backup"]);
   });
 });

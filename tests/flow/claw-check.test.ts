@@ -84,7 +84,7 @@ test("claw check prints warnings and exits 0", (t) => {
 test("claw check says how to begin where there is no config", () => {
   const { code, err } = run(["check", "--config", "/nowhere/openclaw.toml"]);
   assert.equal(code, 1);
-  assert.match(err, /^\/nowhere\/openclaw\.toml: there is no such file; copy openclaw\.example\.toml.*\n$/);
+  assert.match(err, /^\/nowhere\/openclaw\.toml: there is no such file; make one with `claw init`.*\n$/);
 });
 
 test("claw keys new prints a key that claw check takes, and its hint beside it", (t) => {

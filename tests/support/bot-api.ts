@@ -56,7 +56,9 @@ export interface BotApi {
   fail(method: string, times: number, how: Failure | ((call: BotApiCall) => Failure)): void;
   /** Sends an update to a webhook as Telegram does: with the secret, again (at most 5 times) while it is not answered by 2xx. */
   push(webhook: string, secret: string, update: Update): Promise<Pushed>;
-  /** What setWebhook set for a token, its secret included. */
+  /** Chats that the bots are in, besides private ones. */
+  readonly chats: Set<number>;
+  /** What setWebhook set for a token, its secret included; a test may put into it what went wrong since. */
   webhook(token: string): (WebhookInfo & { secret_token?: string }) | undefined;
   /** How many connections were opened since the start or the last reset. */
   connections(): number;
@@ -68,13 +70,14 @@ export interface BotApi {
 const maxCalls = 20_000;
 const maxAttempts = 5;
 
-/** Starts the stand-in on a free port of 127.0.0.1. */
-export async function startBotApi(options: { username?: string } = {}): Promise<BotApi> {
+/** Starts the stand-in on 127.0.0.1, on a free port unless one is given. */
+export async function startBotApi(options: { username?: string; port?: number } = {}): Promise<BotApi> {
   const calls: BotApiCall[] = [];
   const messages = new Map<number, Message.TextMessage>();
   const files: BotApi["files"] = new Map();
   const sentFiles: SentFile[] = [];
   const updates: Update[] = [];
+  const chats = new Set<number>();
   const webhooks = new Map<string, WebhookInfo & { secret_token?: string }>();
   const failures = new Map<string, { times: number; how: Failure | ((call: BotApiCall) => Failure) }>();
   const waiting = new Set<{ satisfies: (call: BotApiCall) => boolean; resolve: (call: BotApiCall) => void }>();
@@ -130,6 +133,14 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
         return problem(400, "Bad Request: query is too old and response timeout expired or query ID is invalid");
       return true;
     },
+    getChat: ({ chat_id }) =>
+      Number(chat_id) > 0 || chats.has(Number(chat_id))
+        ? { id: chat_id, type: Number(chat_id) > 0 ? "private" : "supergroup" }
+        : problem(400, "Bad Request: chat not found"),
+    getChatMember: ({ chat_id, user_id }, token) =>
+      chats.has(Number(chat_id))
+        ? { user: me(token), status: user_id === me(token).id ? "member" : "left" }
+        : problem(400, "Bad Request: chat not found"),
     setMessageReaction: () => true,
     setMyCommands: () => true,
     setWebhook({ url, secret_token, allowed_updates, max_connections }, token) {
@@ -262,7 +273,9 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     .all("*", answer);
 
   const server = await new Promise<Server>((resolve) => {
-    const started = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, () => resolve(started as Server));
+    const started = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: options.port ?? 0 }, () =>
+      resolve(started as Server),
+    );
   });
   let connections = 0;
   server.on("connection", () => (connections += 1));
@@ -274,6 +287,7 @@ export async function startBotApi(options: { username?: string } = {}): Promise<
     calls,
     files,
     updates,
+    chats,
     sent: (chat) =>
       [...messages.values()]
         .filter((message) => chat === undefined || message.chat.id === chat)

@@ -36,13 +36,14 @@ export async function makeOldDatabase(
 ): Promise<OldRows> {
   await sql.begin((tx) => applyMigrations(tx, undefined, migration.when));
   const run = randomUUID();
-  const known = knownRows(keyring, person, run);
+  const conversation = randomUUID();
+  const known = knownRows(keyring, { person, run, conversation });
   const tables = tablesAt(migration);
   const journal = tables.find(({ name }) => name === "journal")?.columns ?? [];
   for (const { name } of tables) {
     if (["checkpoints", "checkpoint_heads", "key_rotations"].includes(name)) continue;
     const columns = await columnsOf(sql, name);
-    const rows = name === "journal" ? journalRows(run, person, journal) : [known[name] ?? {}];
+    const rows = name === "journal" ? journalRows({ person, run, conversation }, journal) : [known[name] ?? {}];
     for (const row of rows) await insert(sql, name, columns, row);
   }
   const before = createKeyring(newKey()).checkpointKey();
@@ -98,9 +99,11 @@ function anyValue(type: string): unknown {
   }
 }
 
-function knownRows(keyring: Keyring, person: number, run: string): Record<string, Row> {
+function knownRows(
+  keyring: Keyring,
+  { person, run, conversation }: { person: number; run: string; conversation: string },
+): Record<string, Row> {
   const { bodies } = keyring;
-  const conversation = randomUUID();
   const principal = `telegram:${person}`;
   const lane = `telegram:main:${person}`;
   const destination = { channel: "telegram", bot: "main", chat: person };
@@ -204,7 +207,10 @@ function knownRows(keyring: Keyring, person: number, run: string): Record<string
 const runKey = (run: string): Uint8Array => Buffer.from(run.replaceAll("-", "").repeat(2), "hex");
 
 /** A chain of every kind of row that a plain run has, with the columns of then and no others. */
-function journalRows(run: string, person: number, columns: readonly string[]): Row[] {
+function journalRows(
+  { person, run, conversation }: { person: number; run: string; conversation: string },
+  columns: readonly string[],
+): Row[] {
   const call = { id: "call_1", name: "time_now", arguments: "{}" };
   const answer = {
     ...{ text: "", toolCalls: [call], usage: { inputTokens: 12, outputTokens: 3, cachedTokens: undefined } },
@@ -229,7 +235,7 @@ function journalRows(run: string, person: number, columns: readonly string[]): R
   const principal = `telegram:${person}` as const;
   const about = {
     id: run,
-    conversationId: run,
+    conversationId: conversation,
     lane: "l",
     agent: "ops",
     principal,
@@ -241,13 +247,10 @@ function journalRows(run: string, person: number, columns: readonly string[]): R
   const at = daysAgo(1);
   let previous: Uint8Array = noHash;
   return events.map((event, seq) => {
-    const { row } = toJournalRow({ run: about as never, seq, at, previous }, event, seal);
+    const { row } = toJournalRow({ run: about, seq, at, previous }, event, seal);
     const { payload, prev_hash: _, hash: __, ...facts } = row;
-    // What a run is was not in the journal at first, and is compared with its row in `runs`.
     const then = Object.fromEntries(
-      Object.entries(facts).filter(
-        ([name, value]) => columns.includes(name) && value !== undefined && name !== "conversation_id",
-      ),
+      Object.entries(facts).filter(([name, value]) => columns.includes(name) && value !== undefined),
     );
     const sealed = payload === null ? undefined : Buffer.from(payload, "base64");
     const hash = chainHash(previous, then, sealed);

@@ -13,6 +13,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Where a gateway's process finds its config, and where it listens, before and after a restart. */
 export interface Home {
+  /** Its config. */
+  readonly file: string;
   readonly publicUrl: string;
   readonly privateUrl: string;
   /** Its openclaw.toml. */
@@ -93,6 +95,7 @@ export async function createHome(toml: string, databaseUrl: string): Promise<Hom
   };
 
   return {
+    file: join(directory, "openclaw.toml"),
     publicUrl: `http://127.0.0.1:${outer}`,
     privateUrl: `http://127.0.0.1:${inner}`,
     config: join(directory, "openclaw.toml"),

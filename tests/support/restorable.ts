@@ -35,7 +35,7 @@ export interface Restorable {
   /** Runs a command with nothing in its environment but this. */
   claw(env: Readonly<Record<string, string>>, ...argv: string[]): Promise<ClawResult>;
   /** Says something in the room and waits for the answer. */
-  exchange(text: string): Promise<void>;
+  readonly exchange: (text: string) => Promise<void>;
   /** What the agent said in the room, as its person reads it. */
   said(): Promise<string[]>;
   end(): Promise<void>;

@@ -1,4 +1,6 @@
 /** A config with one Telegram bot, two agents and two people, who write as fast as tests do; the parts that tests vary are parameters. */
+/** The group the bot answers in. */
+export const group = -100500;
 export const owner = 1001;
 export const kid = 1002;
 export const stranger = 6666;
@@ -53,6 +55,6 @@ telegram = true
 token = { env = "TELEGRAM_TOKEN" }
 webhook_secret = { env = "TELEGRAM_SECRET" }
 agent = "ops"
-chats = [-100500]
+chats = [${group}]
 api_root = "${around.botApiUrl}"
 `;

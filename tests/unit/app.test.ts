@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
-import type { Hono } from "hono";
+import { Hono } from "hono";
 import { createPrivateApp, createPublicApp } from "../../functions/app.ts";
 import { createHealthFunction } from "../../functions/health.ts";
 import { createJobsFunction } from "../../functions/jobs.ts";
@@ -33,7 +33,7 @@ function setUp() {
   });
   const health = createHealthFunction({ parts: async () => ({}), metrics: createMetrics(), refresh: async () => {} });
   const ops = createOpsFunction({ deps: { config: () => config, log } as ConversationDeps, parts: async () => ({}) });
-  return { publicApp, privateApp: createPrivateApp({ health, jobs, ops, log }), inbox, config };
+  return { publicApp, privateApp: createPrivateApp({ health, about: new Hono(), jobs, ops, log }), inbox, config };
 }
 
 const routesOf = (app: Hono): string[] =>

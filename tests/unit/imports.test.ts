@@ -145,7 +145,7 @@ test("OpenTelemetry is loaded where traces are asked for, and not before", () =>
   );
 });
 
-test("the MCP client is loaded on first use alone, and MCP servers are known to none but the gateway and its commands", () => {
+test("the MCP client is loaded on first use alone, and MCP servers are known to none but the gateway, its commands and the doctor", () => {
   assert.deepEqual(
     only(
       within("lib/mcp"),
@@ -154,6 +154,7 @@ test("the MCP client is loaded on first use alone, and MCP servers are known to 
         "functions/gateway.ts",
         "functions/commands/mcp.ts",
         "functions/commands/tool-facts.ts",
+        "lib/doctor/mcp.ts",
         "lib/ledger/mcp-pins.ts",
       ),
     ),

@@ -23,7 +23,7 @@ export interface Machine {
   readonly root: string;
   /** Runs a script of sh in it as root, with nothing of our environment. */
   sh(script: string, env?: Readonly<Record<string, string>>): Promise<Ran>;
-  /** The same; rejects with what it printed where it fails. Resolves to its output. */
+  /** The same; where it fails, rejects with what it printed and the end of the journal. Resolves to its output. */
   do(script: string, env?: Readonly<Record<string, string>>): Promise<string>;
   /** Stops everything in order and starts it again, with its files as they are. */
   reboot(): Promise<void>;
@@ -56,7 +56,7 @@ const namespaces = ["--pid", "--fork", "--mount", "--cgroup", "--uts", "--ipc"];
 
 /** Whether this machine can run one: a test's options and the end of its title. */
 export function needsMachine(): { readonly skip: boolean; readonly why: string } {
-  const programs = needs("systemctl", "unshare", "nsenter", "setpriv", "pivot_root");
+  const programs = needs("systemctl", "age", "unshare", "nsenter", "setpriv", "pivot_root");
   if (programs.skip) return programs;
   const skipped = (why: string) => ({ skip: true, why: ` (skipped: ${why})` });
   if (process.getuid?.() !== 0) return skipped("not root");
@@ -87,7 +87,8 @@ export async function startMachine(binds: readonly string[]): Promise<Machine> {
     async do(script, env) {
       const { status, out, errors } = await sh(script, env);
       if (status === 0) return out;
-      throw new Error(`${script}\nended with ${status}:\n${out}${errors}`);
+      const journal = await sh("journalctl --no-pager --output=cat --lines=20");
+      throw new Error(`${script}\nended with ${status}:\n${out}${errors}\nThe journal ends with:\n${journal.out}`);
     },
     async reboot() {
       const gone = once(running.process, "exit");

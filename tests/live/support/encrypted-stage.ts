@@ -43,6 +43,8 @@ export interface EncryptedStage {
   /** Waits until /readyz says that all is well; returns what it says. */
   ready(place?: Place): Promise<Record<string, { ok: boolean; reason: string }>>;
   log(place?: Place): string;
+  /** Runs a command with the environment of the first place. */
+  claw(...argv: string[]): ReturnType<typeof claw>;
   /** A person of the config's owners. */
   person(name: string, options?: EncryptedPersonOptions): Promise<EncryptedPerson>;
   /** Stops with the stage. */
@@ -123,10 +125,13 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
     writeFileSync(file("prompt.md"), "You help with the homelab.\n");
     const rooms: string[] = [];
 
+    const environment = (place: Place): Record<string, string> => ({
+      ...{ ...common, ...tokens, ...more },
+      OPENCLAW_CONFIG: file(`${place}.toml`),
+    });
     const launch = async (place: Place = "one"): Promise<ShippedGateway> => {
       writeFileSync(file(`${place}.toml`), config(toml(place)));
-      const environment = { ...common, ...tokens, ...more, OPENCLAW_CONFIG: file(`${place}.toml`) };
-      return keep(await startShipped(environment, file(`${place}.log`)));
+      return keep(await startShipped(environment(place), file(`${place}.log`)));
     };
     const ready: EncryptedStage["ready"] = async (place = "one") => {
       let last = "";
@@ -195,6 +200,7 @@ matrix = { localpart = "agent_open", sender_trust = "any", share_keys_with = "al
         await ready(place);
         return gateway;
       },
+      claw: (...argv) => claw(environment("one"), ...argv),
       log: (place = "one") => readFileSync(file(`${place}.log`), "utf8"),
       async person(name, personOptions = {}) {
         assert.ok(owners.includes(name), `${name} is none of the owners`);

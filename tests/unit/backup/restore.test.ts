@@ -91,7 +91,7 @@ test("what a table of the backup holds beyond the tables of its migration is ref
   for (const each of [database, fresh]) await each.drop();
 });
 
-test("a user who may not make tables is told whose URL to set", async () => {
+test("a user who may not make tables, or not read them, is told whose URL to set", async () => {
   const database = await createTestDatabase();
   const file = await backUp(database.url, configFolder());
   const verified = await verifyArchive({ file, identity });
@@ -103,6 +103,8 @@ test("a user who may not make tables is told whose URL to set", async () => {
   address.username = "nobody_much";
   const options = { archive: { file, identity }, verified, config: { jobs: new Map() }, databaseUrl: address.href };
   await assert.rejects(restoreDatabase({ ...options, resume: false }), /may not make tables.*database\.owner_url/);
+  address.pathname = new URL(database.url).pathname;
+  await assert.rejects(backUp(address.href, configFolder()), /may not read all of it.*database\.owner_url/);
   for (const each of [database, fresh]) await each.drop();
 });
 

@@ -54,3 +54,10 @@ test("traces are wanted where an endpoint for them is named, unless OpenTelemetr
   assert.equal(wanted({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint }), true);
   assert.equal(wanted({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: "true" }), false);
 });
+
+test("output is coloured on a terminal, unless NO_COLOR is set or the terminal is dumb", () => {
+  assert.equal(new Environment({}).colours(true), true);
+  assert.equal(new Environment({}).colours(false), false);
+  assert.equal(new Environment({ NO_COLOR: "1" }).colours(true), false);
+  assert.equal(new Environment({ TERM: "dumb" }).colours(true), false);
+});

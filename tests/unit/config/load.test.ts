@@ -94,13 +94,13 @@ test("__proto__ as a key is refused wherever it stands", (t) => {
   );
 });
 
-test("a missing config says to copy the example", () => {
+test("a missing config says how to make one", () => {
   assert.throws(
     () => loadConfig("/nowhere/openclaw.toml", { env: new Environment({}), tools }),
     (error: unknown) =>
       error instanceof ConfigError &&
       error.code === "config_invalid" &&
-      /^\/nowhere\/openclaw\.toml: there is no such file; copy openclaw\.example\.toml/.test(error.message),
+      /^\/nowhere\/openclaw\.toml: there is no such file; make one with `claw init`/.test(error.message),
   );
 });
 

@@ -38,7 +38,7 @@ test("what does not apply is left out, and what was left open is said", async ()
   assert.doesNotMatch(matrix, /Telegram|set-webhook/);
   assert.match(
     matrix,
-    /3\. The jobs \(morning-briefing\) are written, and off.*\n.*--create-room Reports --agent ops --invite @me:home\.example\)/,
+    /3\. The jobs \(morning-briefing\) are written, and off.*\n.*\n +npx claw matrix provision --create-room Reports --agent ops --invite @me:home\.example\n/,
   );
   const { matrixUser: _, matrixRoom: __, telegramUser: ___, ...telegram } = most;
   const stranger = await stepsOf(telegram, undefined, "");
@@ -51,11 +51,13 @@ test("what does not apply is left out, and what was left open is said", async ()
 test("compose and systemd: their own commands, and folders that are not the usual ones are named", async () => {
   const compose = await stepsOf({ ...most, deployment: "compose" });
   assert.match(compose, /- \/openclaw\/appservice\.yaml/);
-  assert.match(compose, /^ +docker compose up -d --build\n +docker compose exec gateway claw matrix provision$/m);
+  assert.match(compose, /^ +docker compose up -d\n +docker compose exec gateway claw matrix provision$/m);
   assert.match(
     await stepsOf({ ...most, deployment: "compose" }, "/srv/a b"),
     /OPENCLAW_DIR='\/srv\/a b' docker compose up/,
   );
+  const inside = await stepsOf({ ...most, deployment: "compose" }, "/etc/openclaw");
+  assert.match(inside, /\(in config\/\.env\)[^]*^ +docker compose up -d$/m);
   assert.match(await stepsOf(most, "/srv/claw/other"), /OPENCLAW_CONFIG=other\/openclaw\.toml npm start/);
   assert.match(await stepsOf(most, "/etc/claw"), /npx claw --config \/etc\/claw\/openclaw\.toml doctor/);
   const systemd = await stepsOf({ ...most, deployment: "systemd" }, "/etc/openclaw");
@@ -64,5 +66,8 @@ test("compose and systemd: their own commands, and folders that are not the usua
   const locked = await stepsOf({ ...most, deployment: "systemd", credentials: "yes" }, "/etc/openclaw");
   assert.match(locked, /in \/etc\/openclaw\/credentials\/openclaw-key/);
   assert.doesNotMatch(locked, /OPENCLAW_TOKEN/);
+  const { matrixRoom: _, telegramUser: __, ...homeless } = most;
+  const quiet = await stepsOf({ ...homeless, deployment: "systemd" }, "/etc/openclaw");
+  assert.doesNotMatch(quiet, /timers systemd/, "jobs that are off have no timers");
   assert.doesNotMatch(compose + systemd + locked, /canary/);
 });

@@ -1,0 +1,83 @@
+# The gateway and `claw`, from this repository's lock file: no hash of our own is kept.
+{
+  lib,
+  buildNpmPackage,
+  importNpmLock,
+  makeWrapper,
+  nodejs_24,
+  # Whether tests can be run from $out/lib/openclaw.
+  development ? false,
+}:
+let
+  source =
+    let
+      inherit (lib.fileset) difference maybeMissing unions;
+    in
+    lib.fileset.toSource {
+      root = ../.;
+      fileset = difference ../. (
+        unions (
+          [
+            ../docs
+            ../nix
+            (maybeMissing ../.env)
+            (maybeMissing ../.git)
+            (maybeMissing ../backups)
+            (maybeMissing ../config)
+            (maybeMissing ../data)
+            (maybeMissing ../node_modules)
+            (maybeMissing ../openclaw.toml)
+          ]
+          ++ lib.optional (!development) ../tests
+        )
+      );
+    };
+  locked = (import ./lib).npmLock {
+    package = lib.importJSON ../package.json;
+    packageLock = lib.importJSON ../package-lock.json;
+    inherit development;
+  };
+in
+buildNpmPackage {
+  pname = "openclaw-gateway";
+  inherit (locked.package) version;
+  src = source;
+
+  nodejs = nodejs_24;
+  npmDeps = importNpmLock locked;
+  inherit (importNpmLock) npmConfigHook;
+  # No package of ours builds anything when it is installed.
+  npmRebuildFlags = [ "--ignore-scripts" ];
+  dontNpmBuild = true;
+
+  nativeBuildInputs = [ makeWrapper ];
+
+  # Not below node_modules, where Node runs no TypeScript.
+  installPhase = ''
+    runHook preInstall
+    mkdir -p $out/lib/openclaw $out/bin
+    cp -r . $out/lib/openclaw
+    mv $out/lib/openclaw/.package.json.orig $out/lib/openclaw/package.json
+    mv $out/lib/openclaw/.package-lock.json.orig $out/lib/openclaw/package-lock.json
+    makeWrapper ${nodejs_24}/bin/node $out/bin/claw --add-flags $out/lib/openclaw/functions/claw.ts
+    runHook postInstall
+  '';
+
+  # Types are stripped, hooks are taken, and the crypto loads: before anything is deployed.
+  doInstallCheck = true;
+  installCheckPhase = ''
+    HOME=$TMPDIR $out/bin/claw check --no-secrets --config $out/lib/openclaw/openclaw.example.toml
+  '';
+
+  passthru = {
+    nodejs = nodejs_24;
+    inherit source;
+  };
+
+  meta = {
+    inherit (locked.package) description;
+    license = lib.licenses.mit;
+    mainProgram = "claw";
+    platforms = lib.platforms.linux;
+  };
+}
