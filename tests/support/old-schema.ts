@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { RunEvent } from "../../lib/agent/events.ts";
 import type { InboundMessage } from "../../lib/channel/types.ts";
+import { noteRotation } from "../../lib/audit/key-rotation.ts";
 import { takeCheckpoints } from "../../lib/audit/checkpoint-take.ts";
 import type { Sql } from "../../lib/db/client.ts";
 import { applyMigrations, type Migration, tablesAt } from "../../lib/db/migrations.ts";
@@ -9,7 +10,7 @@ import { inboxSeal } from "../../lib/ledger/inbox.ts";
 import { chainHash, noHash, toJournalRow } from "../../lib/ledger/journal-row.ts";
 import { runKeySeal } from "../../lib/ledger/runs.ts";
 import { turnSeal } from "../../lib/ledger/turns.ts";
-import { type Keyring, Sealer } from "../../lib/seal.ts";
+import { createKeyring, type Keyring, newKey, Sealer } from "../../lib/seal.ts";
 
 /** What is known of the rows. */
 export interface OldRows {
@@ -27,6 +28,9 @@ interface Column {
   readonly identity: boolean;
 }
 
+/** Tables whose rows are the audit trail's own to make. */
+const signed = new Set(["checkpoints", "checkpoint_heads", "key_rotations"]);
+
 /** Applies the migrations up to this one to an empty database, and fills it. */
 export async function makeOldDatabase(
   sql: Sql,
@@ -40,11 +44,16 @@ export async function makeOldDatabase(
   const tables = tablesAt(migration);
   const journal = tables.find(({ name }) => name === "journal")?.columns ?? [];
   for (const { name } of tables) {
-    if (name === "checkpoints" || name === "checkpoint_heads") continue;
+    if (signed.has(name)) continue;
     const columns = await columnsOf(sql, name);
     const rows = name === "journal" ? journalRows({ person, run, conversation }, journal) : [known[name] ?? {}];
     for (const row of rows) await insert(sql, name, columns, row);
   }
+  // Once, before there was any checkpoint, from a key that nobody has any more.
+  if (tables.some(({ name }) => name === "key_rotations"))
+    await sql.begin((tx) =>
+      noteRotation(tx, createKeyring(newKey()).checkpointKey(), keyring.checkpointKey(), daysAgo(3)),
+    );
   if (tables.some(({ name }) => name === "checkpoints"))
     await takeCheckpoints(sql, { key: keyring.checkpointKey(), now: new Date(), everyMinutes: 60 });
   return { run, person };
