@@ -67,10 +67,10 @@ export function register(program: Command, context: CommandContext): void {
 async function restoredConfig(
   context: CommandContext,
   archive: SealedArchive,
-  { manifest }: VerifiedArchive,
+  verified: VerifiedArchive,
   { folder, load }: { readonly folder: string; readonly load: boolean },
 ): Promise<Config | undefined> {
-  const { files, elsewhere } = await writeConfig(archive, folder, manifest.elsewhere);
+  const { files, elsewhere } = await writeConfig(archive, folder, verified);
   context.out(`Config: ${files.length} files in ${folder}.`);
   for (const { at, was } of elsewhere) context.out(`  ${at} was ${was}: put it there, or change the config`);
   if (!load) return undefined;
