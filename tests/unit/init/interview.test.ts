@@ -83,6 +83,18 @@ describe("a person is asked", () => {
     assert.ok(asked.includes("Model [only-model]:"));
   });
 
+  test("and no suggestion is taken from a server's words that a terminal would not show as they are", async () => {
+    const models: Looks["models"] = async () => ({ value: ["a\u001b[2Jb"], said: "it has a [2Jb" });
+    const { person, asked } = personOf({
+      "The model's endpoint": ["https://llm.example/v1"],
+      Model: ["m"],
+      "Your Matrix id": ["@me:home.example"],
+    });
+    const answers = await interviewed(person, { looks: { ...looks, models } });
+    assert.equal(answers.model, "m");
+    assert.ok(asked.includes("Model:"), asked.join("\n"));
+  });
+
   test("who of those that wrote to the bot they are, until they say so", async () => {
     let looked = 0;
     const writers: Looks["writers"] = async () => {

@@ -59,6 +59,17 @@ test("a homeserver is told from what is none, and one that is found nowhere is n
   assert.equal(await discoverHomeserver(`127.0.0.1:${await freePort()}`), undefined);
 });
 
+test("a homeserver that its domain names is suggested only where it can be shown as it is", async (t) => {
+  const asked = t.mock.method(globalThis, "fetch", async () =>
+    Response.json({ "m.homeserver": { base_url: "https://matrix.home.example/\u001b[2J" } }),
+  );
+  assert.equal(await discoverHomeserver("home.example"), undefined);
+  asked.mock.mockImplementation(async () =>
+    Response.json({ "m.homeserver": { base_url: "https://matrix.home.example" } }),
+  );
+  assert.equal(await discoverHomeserver("home.example"), "https://matrix.home.example");
+});
+
 test("a bot is known by its token, and who wrote to it in private by their ids, while it has no webhook", async (t) => {
   const botApi = await startBotApi();
   t.after(() => botApi.stop());
