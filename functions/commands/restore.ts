@@ -84,7 +84,7 @@ async function restoredConfig(
   if (tools !== undefined && !vouched)
     throw new ClawError(
       "bad_request",
-      `The config is restored, the database is not yet. Its tools_dir (${String(tools)}) holds programs, which run from here on, and anybody who has your age recipient can make a backup: without --key nobody has said whose this one is. Look at them; then: ${rest}`,
+      `The config is restored, the database is not yet. Its tools_dir (${JSON.stringify(tools)}) holds programs, which run from here on, and anybody who has your age recipient can make a backup: without --key nobody has said whose this one is. Look at them; then: ${rest}`,
     );
   try {
     const env = readEnvironment(file, { CREDENTIALS_DIRECTORY: join(folder, "credentials") });

@@ -266,7 +266,7 @@ export default ({ defineTool, z }) => defineTool({ name: "disk_free", descriptio
       );
     const unknown = await restore("unknown");
     assert.equal(unknown.code, 1);
-    assert.match(unknown.errors, /tools_dir \(tools\) holds programs.*whose this one is.*--only-database/);
+    assert.match(unknown.errors, /tools_dir \("tools"\) holds programs.*whose this one is.*--only-database/);
     assert.equal(existsSync(ran), false);
     assert.equal(existsSync(join(directory, "unknown/tools/evil.ts")), true);
     assert.equal((await fresh.sql`select 1 from pg_class where relnamespace = 'public'::regnamespace`).length, 0);
