@@ -1,9 +1,10 @@
 /** The config of a backup as files again, on a machine that has none. */
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { ClawError, messageOf } from "../errors.ts";
 import { entryNames } from "./format.ts";
-import { archiveEntries, type SealedArchive } from "./read-archive.ts";
+import { archiveEntries, type SealedArchive, type VerifiedArchive } from "./read-archive.ts";
 
 /** What was written. */
 export interface WrittenConfig {
@@ -31,31 +32,43 @@ export function refuseFull(folder: string): void {
 
 /**
  * Writes the config into an empty or absent folder, openclaw.toml last; files from elsewhere go into `elsewhere/` there, as only the
- * operator knows where they belong on this machine. Files with secrets are 0600, a folder made here is 0700.
+ * operator knows where they belong on this machine. Files with secrets are 0600, a folder made here is 0700. The archive is read a
+ * second time here: what is not as it was verified is not written, and throws ClawError `bad_request`.
  */
 export async function writeConfig(
   archive: SealedArchive,
   folder: string,
-  elsewhere: Readonly<Record<string, string>>,
+  { manifest, contents }: Pick<VerifiedArchive, "manifest" | "contents">,
 ): Promise<WrittenConfig> {
   refuseFull(folder);
   const files: string[] = [];
+  const left = new Map(contents.entries.map(({ name, sha256 }) => [name, sha256]));
   for await (const { name, mode, bytes } of archiveEntries(archive)) {
     if (name.startsWith(entryNames.tables)) break;
     const path = pathOf(folder, name);
     const parts: Uint8Array[] = [];
     for await (const chunk of bytes) parts.push(chunk);
     if (path === undefined) continue;
+    const whole = Buffer.concat(parts);
+    if (left.get(name) !== createHash("sha256").update(whole).digest("hex")) throw changed(archive, folder);
+    left.delete(name);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(path, Buffer.concat(parts), { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
+    writeFileSync(path, whole, { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
     files.push(path);
   }
-  const moved = Object.entries(elsewhere).flatMap(([name, was]) => {
+  if ([...left.keys()].some((name) => pathOf(folder, name) !== undefined)) throw changed(archive, folder);
+  const moved = Object.entries(manifest.elsewhere).flatMap(([name, was]) => {
     const at = pathOf(folder, name);
     return at !== undefined && files.includes(at) ? [{ at, was }] : [];
   });
   return { files, elsewhere: moved };
 }
+
+const changed = ({ file }: SealedArchive, folder: string): ClawError =>
+  new ClawError(
+    "bad_request",
+    `${file} was changed while it was restored: see who may write to it, remove ${folder}, and begin again with another copy`,
+  );
 
 /** Never outside of the folder, whatever an archive says. */
 function pathOf(folder: string, name: string): string | undefined {
