@@ -31,7 +31,8 @@ export function refuseFull(folder: string): void {
 
 /**
  * Writes the config into an empty or absent folder, openclaw.toml last; files from elsewhere go into `elsewhere/` there, as only the
- * operator knows where they belong on this machine. Files with secrets are 0600, a folder made here is 0700.
+ * operator knows where they belong on this machine. Files with secrets are 0600; folders made here are 0755, as a service of another
+ * user needs them, but 0700 where they hold secrets.
  */
 export async function writeConfig(
   archive: SealedArchive,
@@ -39,6 +40,7 @@ export async function writeConfig(
   elsewhere: Readonly<Record<string, string>>,
 ): Promise<WrittenConfig> {
   refuseFull(folder);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
   const files: string[] = [];
   for await (const { name, mode, bytes } of archiveEntries(archive)) {
     if (name.startsWith(entryNames.tables)) break;
@@ -46,7 +48,7 @@ export async function writeConfig(
     const parts: Uint8Array[] = [];
     for await (const chunk of bytes) parts.push(chunk);
     if (path === undefined) continue;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(path), { recursive: true, mode: mode & 0o044 ? 0o755 : 0o700 });
     writeFileSync(path, Buffer.concat(parts), { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
     files.push(path);
   }
