@@ -32,8 +32,9 @@ export function refuseFull(folder: string): void {
 
 /**
  * Writes the config into an empty or absent folder, openclaw.toml last; files from elsewhere go into `elsewhere/` there, as only the
- * operator knows where they belong on this machine. Files with secrets are 0600, a folder made here is 0700. The archive is read a
- * second time here: what is not as it was verified is not written, and throws ClawError `bad_request`.
+ * operator knows where they belong on this machine. Files with secrets are 0600; folders made here are 0755, as a service of another
+ * user needs them, but 0700 where they hold secrets. The archive is read a second time here: what is not as it was verified is not
+ * written, and throws ClawError `bad_request`.
  */
 export async function writeConfig(
   archive: SealedArchive,
@@ -41,6 +42,7 @@ export async function writeConfig(
   { manifest, contents }: Pick<VerifiedArchive, "manifest" | "contents">,
 ): Promise<WrittenConfig> {
   refuseFull(folder);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
   const files: string[] = [];
   const left = new Map(contents.entries.map(({ name, sha256 }) => [name, sha256]));
   for await (const { name, mode, bytes } of archiveEntries(archive)) {
@@ -52,7 +54,7 @@ export async function writeConfig(
     const whole = Buffer.concat(parts);
     if (left.get(name) !== createHash("sha256").update(whole).digest("hex")) throw changed(archive, folder);
     left.delete(name);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(path), { recursive: true, mode: mode & 0o044 ? 0o755 : 0o700 });
     writeFileSync(path, whole, { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
     files.push(path);
   }
