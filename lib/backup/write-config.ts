@@ -1,5 +1,5 @@
 /** The config of a backup as files again, on a machine that has none. */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { ClawError, messageOf } from "../errors.ts";
 import { entryNames } from "./format.ts";
@@ -31,7 +31,8 @@ export function refuseFull(folder: string): void {
 
 /**
  * Writes the config into an empty or absent folder, openclaw.toml last; files from elsewhere go into `elsewhere/` there, as only the
- * operator knows where they belong on this machine. Files with secrets are 0600, a folder made here is 0700.
+ * operator knows where they belong on this machine. Files with secrets are 0600; into a folder made here may look who may read a file
+ * in it, as a container's user reads what is root's.
  */
 export async function writeConfig(
   archive: SealedArchive,
@@ -40,14 +41,16 @@ export async function writeConfig(
 ): Promise<WrittenConfig> {
   refuseFull(folder);
   const files: string[] = [];
+  const made = new Map<string, number>();
   for await (const { name, mode, bytes } of archiveEntries(archive)) {
     if (name.startsWith(entryNames.tables)) break;
     const path = pathOf(folder, name);
     const parts: Uint8Array[] = [];
     for await (const chunk of bytes) parts.push(chunk);
     if (path === undefined) continue;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path), made);
     writeFileSync(path, Buffer.concat(parts), { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
+    openFolders(path, mode, made);
     files.push(path);
   }
   const moved = Object.entries(elsewhere).flatMap(([name, was]) => {
@@ -55,6 +58,25 @@ export async function writeConfig(
     return at !== undefined && files.includes(at) ? [{ at, was }] : [];
   });
   return { files, elsewhere: moved };
+}
+
+function makeFolder(folder: string, made: Map<string, number>): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder), made);
+  mkdirSync(folder, { mode: 0o700 });
+  made.set(folder, 0o700);
+}
+
+/** Of the folders that were made, those above the file. */
+function openFolders(file: string, mode: number, made: Map<string, number>): void {
+  const others = mode & 0o044;
+  for (const [folder, was] of made) {
+    if (!file.startsWith(`${folder}/`)) continue;
+    const open = was | others | (others >> 2);
+    if (open === was) continue;
+    chmodSync(folder, open);
+    made.set(folder, open);
+  }
 }
 
 /** Never outside of the folder, whatever an archive says. */
