@@ -26,7 +26,7 @@ export function registerRotate(keys: Command, context: CommandContext): void {
     .command("rotate")
     .summary("seal everything stored with another key")
     .description(
-      `Seals everything stored with another OPENCLAW_KEY, made by \`claw keys new\` and given by --new-key-file or ${variable}, in one transaction: all of it or nothing. OPENCLAW_KEY is still the old one. Stop every gateway first. Takes about a minute for a million values.`,
+      `Seals everything stored with another OPENCLAW_KEY, made by \`claw keys new\` and given by --new-key-file or ${variable}, in one transaction: all of it or nothing. OPENCLAW_KEY is still the old one. Stop every gateway first.`,
     )
     .option("--new-key-file <file>", "holds the new key alone")
     .option("--dry-run", "open everything with the old key, count it, and change nothing")

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { Command } from "commander";
 import type { Config } from "../../lib/config/config.ts";
+import { isPrevious } from "../../lib/config/secrets.ts";
 import { ClawError } from "../../lib/errors.ts";
 import {
   backupUnits,
@@ -65,8 +66,11 @@ export function register(program: Command, context: CommandContext): void {
 function serviceOptions(config: Config, options: Options): ServiceOptions {
   const deployed = deployedOf(options, config.file);
   const app = resolve(options.app ?? root);
-  const refs = [...secretsOf(config.file).values()];
-  const credentials = refs.flatMap((ref) => ("credential" in ref ? [ref.credential] : []));
+  // The manager starts no service whose credential is missing, and one from before a rotation may be.
+  const isThere = (name: string): boolean => existsSync(join(deployed.credentials, name));
+  const credentials = [...secretsOf(config.file)].flatMap(([key, ref]) =>
+    "credential" in ref && (!isPrevious(key) || isThere(ref.credential)) ? [ref.credential] : [],
+  );
   const { encrypted, credentials: credentialsFolder, manager } = deployed;
   const environmentFiles = options.envFile?.map((file) => resolve(file));
   return {

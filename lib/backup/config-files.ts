@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { parseEnv } from "node:util";
 import { draftOf } from "../config/draft.ts";
 import type { Environment } from "../config/environment.ts";
-import { secretRefs } from "../config/secrets.ts";
+import { isWanted, secretRefs } from "../config/secrets.ts";
 import { readToml } from "../config/toml.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import { envLine } from "./env-line.ts";
@@ -61,7 +61,9 @@ export function collectConfig(
   if (draft.tools_dir !== undefined) for (const path of filesUnder(resolve(folder, draft.tools_dir))) add(path);
 
   if (secrets) {
-    const refs = secretRefs(draft).map(([, ref]) => ref);
+    const refs = secretRefs(draft)
+      .filter((each) => isWanted(each, env))
+      .map(([, ref]) => ref);
     for (const ref of refs) {
       if ("file" in ref) add(ref.file, secretMode);
       if ("credential" in ref && env.credentialsDirectory !== undefined)

@@ -10,15 +10,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { ClawError, messageOf } from "../errors.ts";
 
 /** What systemd, compose and Node all read in the same way without quotes. */
 const plain = /^[A-Za-z0-9_./:@%+=,-]*$/;
 
 /**
- * Sets `NAME=value` lines, in their place where there are any, else at the end; the file is 0600 and keeps its owner. Throws ClawError
+ * Sets `NAME=value` lines, in their place where there are any, else at the end; the file, which must be there, is 0600 and keeps its owner. Throws ClawError
  * `bad_request` where a value could be read in more than one way, `environment` where the file cannot be written.
  */
 export function setInEnvFile(file: string, values: Readonly<Record<string, string>>): void {
@@ -27,26 +26,15 @@ export function setInEnvFile(file: string, values: Readonly<Record<string, strin
       throw new ClawError("bad_request", `${name} has characters that not every reader of ${file} takes as they are`);
   const target = resolve(file);
   try {
-    const before = textOf(target);
-    write(target, before === undefined ? "" : before, values);
+    write(target, readFileSync(target, "utf8"), values);
   } catch (cause) {
     if (cause instanceof ClawError) throw cause;
     throw new ClawError("environment", `${target} cannot be written: ${messageOf(cause)}`, { cause });
   }
 }
 
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw cause;
-  }
-}
-
 function write(target: string, before: string, values: Readonly<Record<string, string>>): void {
-  const owner = statSync(target, { throwIfNoEntry: false });
-  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+  const owner = statSync(target);
   const draft = `${target}.${process.pid}.new`;
   rmSync(draft, { force: true });
   const descriptor = openSync(draft, "wx", 0o600);
@@ -56,14 +44,13 @@ function write(target: string, before: string, values: Readonly<Record<string, s
   } finally {
     closeSync(descriptor);
   }
-  if (owner && (owner.uid !== process.getuid?.() || owner.gid !== process.getgid?.()))
-    chownSync(draft, owner.uid, owner.gid);
+  if (owner.uid !== process.getuid?.() || owner.gid !== process.getgid?.()) chownSync(draft, owner.uid, owner.gid);
   renameSync(draft, target);
 }
 
 function withValues(before: string, values: Readonly<Record<string, string>>): string {
   const left = new Map(Object.entries(values));
-  const lines = before === "" ? [] : before.replace(/\n$/, "").split("\n");
+  const lines = before.replace(/\n$/, "").split("\n");
   const changed = lines.map((line) => {
     const name = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(line)?.[1] ?? "";
     const value = values[name];

@@ -30,14 +30,16 @@ export function sectionSecrets(
   env: Environment,
   problems: Problems,
 ): Secrets {
-  const refs = secretRefs(draft).filter(([key]) => key.startsWith(`${section}.`));
-  return new Map([...unreadSecrets(draft), ...readSecrets(refs, env, problems)]);
+  const isOfSection = (key: string): boolean => key.startsWith(`${section}.`);
+  const refs = secretRefs(draft).filter(([key]) => isOfSection(key));
+  const others = [...unreadSecrets(draft)].filter(([key]) => !isOfSection(key));
+  return new Map([...others, ...readSecrets(refs, env, problems)]);
 }
 
 function readSecrets(refs: readonly [string, SecretRef][], env: Environment, problems: Problems): Secrets {
   const secrets = new Map<string, Secret>();
-  for (const [key, ref] of refs) {
-    const value = isPrevious(key) && isAbsent(ref, env) ? undefined : readSecret(key, ref, env, problems);
+  for (const [key, ref] of refs.filter((each) => isWanted(each, env))) {
+    const value = readSecret(key, ref, env, problems);
     if (value === undefined) continue;
     if (/[\r\n]/.test(value))
       problems.add(key, `${placeOf(ref)} has more than one line`, "keep the secret alone in it");
@@ -49,8 +51,12 @@ function readSecrets(refs: readonly [string, SecretRef][], env: Environment, pro
   return secrets;
 }
 
-/** Secrets that are there only while one is rotated. */
-const isPrevious = (key: string): boolean => /\.previous_[a-z_]+$/.test(key);
+/** Whether there must be a secret where a reference leads: one from before a rotation may be gone. */
+export const isWanted = ([key, ref]: readonly [string, SecretRef], env: Environment): boolean =>
+  !isPrevious(key) || !isAbsent(ref, env);
+
+/** Whether the secret of a key is there only while another is rotated. */
+export const isPrevious = (key: string): boolean => /\.previous_[a-z_]+$/.test(key);
 
 /** Whether there is nothing where a secret would be; what is there and cannot be read is not nothing. */
 function isAbsent(ref: SecretRef, env: Environment): boolean {

@@ -10,7 +10,9 @@ const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) ===
 
 /** Throws ClawError `config_invalid` where the database was sealed with another OPENCLAW_KEY. */
 export async function checkKey(sql: Sql, keyring: Pick<Keyring, "runKeys" | "checkpointKey">): Promise<void> {
-  const rotation = await newestRotation(sql);
+  const [tables] = await sql<{ known: boolean }[]>`select to_regclass('key_rotations') is not null as known`;
+  // One that was last used by a version without it has never had another key.
+  const rotation = tables?.known ? await newestRotation(sql) : undefined;
   const own = publicKeyOf(keyring.checkpointKey());
   if (rotation && !same(rotation.publicKey, own))
     throw new ClawError(

@@ -56,7 +56,7 @@ test("a gateway with its own database is stopped, backed up, lost and restored e
   const config = join(folder, "openclaw.toml");
   const made = await world.claw({}, "--config", config, "backup", "--to", `${backups}/`);
   assert.equal(made.code, 0, made.errors);
-  assert.match(made.out, /MB, .* files, 28 tables, .* rows, with secrets, for age1/);
+  assert.match(made.out, /MB, .* files, 29 tables, .* rows, with secrets, for age1/);
   assert.equal(existsSync(join(folder, "data/postgres/postmaster.pid")), false);
   const file = backupIn(backups);
   assert.equal(statSync(file).mode & 0o777, 0o600);

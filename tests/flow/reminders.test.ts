@@ -338,6 +338,8 @@ describe("what is due", () => {
       stage.gateway.rewrite(stage.toml);
       stage.gateway.holder.reload();
     }
+    // The message is ended a moment after it was told.
+    await until(async () => (await firings(id)).every(({ state }) => state !== "new"));
     assert.deepEqual(
       (await firings(id)).map(({ state }) => state),
       ["denied"],

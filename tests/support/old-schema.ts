@@ -3,13 +3,14 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { RunEvent } from "../../lib/agent/events.ts";
 import type { InboundMessage } from "../../lib/channel/types.ts";
 import { takeCheckpoints } from "../../lib/audit/checkpoint-take.ts";
+import { noteRotation } from "../../lib/audit/key-rotation.ts";
 import type { Sql } from "../../lib/db/client.ts";
 import { applyMigrations, type Migration, tablesAt } from "../../lib/db/migrations.ts";
 import { inboxSeal } from "../../lib/ledger/inbox.ts";
 import { chainHash, noHash, toJournalRow } from "../../lib/ledger/journal-row.ts";
 import { runKeySeal } from "../../lib/ledger/runs.ts";
 import { turnSeal } from "../../lib/ledger/turns.ts";
-import { type Keyring, Sealer } from "../../lib/seal.ts";
+import { createKeyring, type Keyring, newKey, Sealer } from "../../lib/seal.ts";
 
 /** What is known of the rows. */
 export interface OldRows {
@@ -40,11 +41,14 @@ export async function makeOldDatabase(
   const tables = tablesAt(migration);
   const journal = tables.find(({ name }) => name === "journal")?.columns ?? [];
   for (const { name } of tables) {
-    if (name === "checkpoints" || name === "checkpoint_heads") continue;
+    if (["checkpoints", "checkpoint_heads", "key_rotations"].includes(name)) continue;
     const columns = await columnsOf(sql, name);
     const rows = name === "journal" ? journalRows({ person, run, conversation }, journal) : [known[name] ?? {}];
     for (const row of rows) await insert(sql, name, columns, row);
   }
+  const before = createKeyring(newKey()).checkpointKey();
+  if (tables.some(({ name }) => name === "key_rotations"))
+    await sql.begin((tx) => noteRotation(tx, before, keyring.checkpointKey(), daysAgo(2)));
   if (tables.some(({ name }) => name === "checkpoints"))
     await takeCheckpoints(sql, { key: keyring.checkpointKey(), now: new Date(), everyMinutes: 60 });
   return { run, person };

@@ -104,6 +104,56 @@ describe("claw matrix register", () => {
     assert.equal(readFileSync(out, "utf8"), first);
   });
 
+  test("--rotate moves the old tokens to the previous_ keys' variables, and leaves all else of the env_file as it was", async (t) => {
+    const { directory: house, file } = configDirectory(
+      t,
+      valid.replace(
+        'hs_token = { env = "MATRIX_HS_TOKEN" }',
+        '$&\nprevious_as_token = { env = "AS_BEFORE" }\nprevious_hs_token = { env = "HS_BEFORE" }',
+      ),
+    );
+    const [out, env] = [join(house, "appservice.yaml"), join(house, ".env")];
+    writeFileSync(env, "# kept\nLLM_API_KEY='a $b'\nMATRIX_HS_TOKEN=old-hs\nMATRIX_AS_TOKEN=old-as\nHS_BEFORE=\n", {
+      mode: 0o644,
+    });
+    const tokens = { MATRIX_AS_TOKEN: "old-as", MATRIX_HS_TOKEN: "old-hs" };
+    await runWith(tokens, file, "--keep-tokens", "--out", out, "--url", "http://gw:8080");
+    const lines = await runWith(tokens, file, "--rotate", "--out", out, "--env", env);
+    const text = readFileSync(env, "utf8");
+    const [, hsToken = "", asToken = ""] =
+      /^# kept\nLLM_API_KEY='a \$b'\nMATRIX_HS_TOKEN=([0-9a-f]{64})\nMATRIX_AS_TOKEN=([0-9a-f]{64})\nHS_BEFORE=old-hs\nAS_BEFORE=old-as\n$/.exec(
+        text,
+      ) ?? [];
+    assert.notEqual(asToken, "", text);
+    assert.equal(statSync(env).mode & 0o777, 0o600);
+    const yaml = readFileSync(out, "utf8");
+    for (const line of [`as_token: "${asToken}"`, `hs_token: "${hsToken}"`, 'url: "http://gw:8080"'])
+      assert.ok(yaml.includes(line), line);
+    for (const secret of [asToken, hsToken, "old-as", "old-hs"]) assert.ok(!lines.join("\n").includes(secret));
+    assert.match(lines.join("\n"), /1\. Restart every gateway.*2\. Give the homeserver.*3\. When \/readyz/s);
+
+    const under = {
+      ...tokens,
+      MATRIX_AS_TOKEN: asToken,
+      MATRIX_HS_TOKEN: hsToken,
+      AS_BEFORE: "old-as",
+      HS_BEFORE: "old-hs",
+    };
+    await assert.rejects(runWith(under, file, "--rotate", "--out", out, "--env", env), /a rotation is under way/);
+    assert.equal(readFileSync(env, "utf8"), text);
+    assert.equal(readFileSync(out, "utf8"), yaml);
+  });
+
+  test("--rotate says which keys must name variables, and wants the env_file", async (t) => {
+    const { file, directory: house } = configDirectory(t, valid);
+    const tokens = { MATRIX_AS_TOKEN: "old-as", MATRIX_HS_TOKEN: "old-hs" };
+    await assert.rejects(
+      runWith(tokens, file, "--rotate", "--env", join(house, ".env")),
+      /matrix\.previous_as_token names none: write previous_as_token = \{ env = "MATRIX_AS_TOKEN_PREVIOUS" \}/,
+    );
+    await assert.rejects(runWith(tokens, file, "--rotate"), /--rotate wants the env_file by --env/);
+  });
+
   test("refuses a place in the repository", async () => {
     const inside = join(import.meta.dirname, "never-written.yaml");
     if (isRepository()) await assert.rejects(run("--server-name", "home.example", "--out", inside), /git work tree/);

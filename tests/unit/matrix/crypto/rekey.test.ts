@@ -94,12 +94,13 @@ after(() => database.drop());
 
 test("a store for another key reads what was said before, and what is said afterwards in the same session", async () => {
   const fresh = await rekeyStore(owner, content, { from, to });
-  const { olm, close } = await machineOver(fresh, to);
+  const machine = await machineOver(fresh, to);
+  const { olm } = machine;
   assert.equal(await read(olm, sent), "before the rotation");
   const next = await person.say(room, owner.user, "after the rotation", true);
   await receive(olm, next);
   assert.equal(await read(olm, next), "after the rotation");
-  close();
+  machine.close();
 });
 
 test("the key from before opens the new store no more, nor the new key the store from before", async () => {
