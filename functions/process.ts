@@ -41,7 +41,7 @@ async function start(began: number): Promise<void> {
   const holder = new ConfigHolder(load(), load);
   const log = createLog(holder.current.logLevel);
   holder.onChange((config) => (log.level = config.logLevel));
-  for (const warning of configWarnings(holder.current)) log.warn({ warning }, "config");
+  for (const warning of configWarnings(holder.current, env)) log.warn({ warning }, "config");
   // Heard from the first moment on: unheard, a signal ends the process as it stands.
   process.on("SIGHUP", () => reload(holder, log));
   const running = open(holder, ownTools, log, env.traces);

@@ -16,7 +16,7 @@ export function register(program: Command, context: CommandContext): void {
     .action(async ({ secrets, verbose = false }: { secrets: boolean; verbose?: boolean }) => {
       const config = await context.loadConfig(secrets ? "resolve" : "skip");
       for (const line of renderAccess(config, describeAccess(config), verbose)) context.out(line);
-      for (const warning of configWarnings(config)) context.out(`warning: ${warning}`);
+      for (const warning of configWarnings(config, context.env)) context.out(`warning: ${warning}`);
       const counts = [
         counted(config.agents.size, "agent"),
         counted(config.groups.size, "group"),

@@ -46,7 +46,8 @@ async function examine(context: CommandContext, { only, model }: Options): Promi
   const ground = layGround(config, privateUrl(config));
   try {
     const secretFiles = secretFilesOf(context.configFile());
-    const results = await runChecks(checksOf(ground, { only, models: model, secretFiles }));
+    const { contained } = context.env;
+    const results = await runChecks(checksOf(ground, { only, models: model, secretFiles, contained }));
     const clean = withoutSecrets(config);
     return results.map((result) => ({
       ...result,

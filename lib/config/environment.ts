@@ -33,6 +33,11 @@ export class Environment {
     return this.get("CREDENTIALS_DIRECTORY") || undefined;
   }
 
+  /** container: that this is one, by the word of its image (https://systemd.io/CONTAINER_INTERFACE). */
+  get contained(): boolean {
+    return Boolean(this.#values.get("container"));
+  }
+
   /** DATABASE_URL: the database where openclaw.toml names none; undefined for the embedded one. */
   get databaseUrl(): string | undefined {
     return this.get("DATABASE_URL") || undefined;

@@ -10,8 +10,12 @@ import { secretsIn } from "./secrets.ts";
 /** Files that `claw init` and `claw matrix register` put beside the config, and that hold secrets. */
 const secretFiles = [".env", "appservice.yaml", "postgres.env"];
 
-/** `named`: files that secrets are read from, by the config. */
-export function configChecks(config: Config, named: readonly string[]): Check[] {
+/** `named`: files that secrets are read from, by the config; `contained`: it looks from within the gateway's container. */
+export function configChecks(
+  config: Config,
+  named: readonly string[],
+  { contained = false }: { readonly contained?: boolean } = {},
+): Check[] {
   return [
     {
       name: "config",
@@ -21,7 +25,7 @@ export function configChecks(config: Config, named: readonly string[]): Check[] 
     {
       name: "config.hints",
       look: async () => {
-        const hints = configWarnings(config).map((hint) =>
+        const hints = configWarnings(config, { contained }).map((hint) =>
           warn(hint, "change it, or leave it where it is meant; `claw check` shows who may do what"),
         );
         return hints.length > 0 ? hints : ok("nothing in it looks unmeant");

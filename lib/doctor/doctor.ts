@@ -23,13 +23,15 @@ export interface DoctorOptions {
   readonly models: boolean;
   /** Files that the config reads secrets from. */
   readonly secretFiles: readonly string[];
+  /** Whether it looks from within the gateway's container. */
+  readonly contained?: boolean;
 }
 
 /** In the order they are told. Throws ClawError `bad_request` where `only` names nothing. */
 export function checksOf(ground: Ground, options: DoctorOptions): Check[] {
   const { config } = ground;
   const checks = [
-    ...configChecks(config, options.secretFiles),
+    ...configChecks(config, options.secretFiles, options),
     ...fileChecks(ground),
     ...databaseChecks(ground),
     ...gatewayChecks(ground),

@@ -8,11 +8,17 @@ import { decide } from "./decide.ts";
 import { speakersOf } from "./describe.ts";
 import { scopeOfJob } from "./job-scope.ts";
 
-/** What is valid but hardly meant, one sentence each; for `claw check` and the log at start. */
-export const configWarnings = (config: Config): string[] => [
+/**
+ * What is valid but hardly meant, one sentence each; for `claw check` and the log at start. `contained`: by the image's word, which
+ * listens on every interface of its container, as nothing is published from another.
+ */
+export const configWarnings = (
+  config: Config,
+  { contained = false }: { readonly contained?: boolean } = {},
+): string[] => [
   ...groupWarnings(config),
   ...[...config.agents.values()].flatMap((agent) => agentWarnings(config, agent)),
-  ...listenWarnings(config),
+  ...(contained ? [] : listenWarnings(config)),
   ...[...config.jobs.values()].flatMap((job) => [
     ...jobWarnings(job),
     ...placeWarnings(config, job),

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -154,9 +163,12 @@ test("a config comes back with prompts, own tools, credentials, files from elsew
     ...["tools/shared/data.json"],
   ]);
   assert.equal(files.at(-1), join(target, "openclaw.toml"));
-  const modeOf = (name: string): string => (statSync(join(target, name)).mode & 0o777).toString(8);
-  assert.deepEqual(["", "tools/shared", "prompt.md"].map(modeOf), ["755", "755", "644"], "for a service's user");
-  assert.deepEqual(["credentials", "credentials/llm-key", ".env"].map(modeOf), ["700", "600", "600"]);
+  // The gateway's user need not be who restores.
+  const modes = ["", "tools", "tools/shared/data.json", "prompt.md", "credentials", "elsewhere", ".env"];
+  assert.deepEqual(
+    modes.map((path) => (statSync(join(target, path)).mode & 0o777).toString(8)),
+    ["755", "755", "644", "644", "700", "700", "600"],
+  );
   assert.deepEqual(elsewhere, [{ at: join(target, "elsewhere/1-hs-token"), was: secretFile }]);
   const { readEnvFile } = await import("../../../lib/config/environment.ts");
   const values = readEnvFile(join(target, ".env"));

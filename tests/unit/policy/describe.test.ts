@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeAccess, renderAccess } from "../../../lib/policy/describe.ts";
+import { Environment } from "../../../lib/config/environment.ts";
 import { configWarnings } from "../../../lib/policy/warnings.ts";
 import { load, tools, valid } from "../config/support.ts";
 import { loadHousehold } from "./support.ts";
@@ -39,6 +40,14 @@ test("the table shows channels, people and tools, and denials only when asked fo
   );
 });
 
+test("a container's private listener on every interface is as it must be", (t) => {
+  const config = load(t, `${valid}\n[listen]\nprivate = "0.0.0.0:8081"\n`);
+  const [plain, podman] = [{}, { container: "podman" }].map((values) =>
+    configWarnings(config, new Environment(values)),
+  );
+  assert.deepEqual([plain, podman], [[everyInterface], []]);
+});
+
 test("an agent nobody may talk to is shown as such and warned of", (t) => {
   const config = load(t, valid.replace('agents = ["*"]', ""));
   assert.ok(renderAccess(config, describeAccess(config), false).includes("  Nobody may talk to it."));
@@ -46,6 +55,8 @@ test("an agent nobody may talk to is shown as such and warned of", (t) => {
     "nobody may talk to agents.ops: name it in a group whose members share its channel",
   ]);
 });
+
+const everyInterface = "listen.private listens on every interface: publish its port on 127.0.0.1 only";
 
 test("what is valid but hardly meant is warned of", (t) => {
   const config = load(
@@ -61,7 +72,7 @@ test("what is valid but hardly meant is warned of", (t) => {
     "groups.owners names telegram:123456789, but there is no [telegram.NAME]",
     "groups.empty has no members",
     "agents.ops is on no channel: add matrix = { … } or telegram = true",
-    "listen.private listens on every interface: publish its port on 127.0.0.1 only",
+    everyInterface,
   ]);
   assert.deepEqual(configWarnings(load(t, valid.replace('"agent_ops"', '"agent_ops", direct = false'))), [
     "agents.ops is on Matrix but joins nothing: name rooms or set direct = true",
