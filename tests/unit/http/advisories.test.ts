@@ -133,15 +133,15 @@ describe("CVE-2026-35629, a raw fetch round the guard", () => {
       "http/address.ts",
       "http/dial.ts",
       "http/exchange.ts",
-      // Only `isIP`, for the units of systemd it writes.
-      "jobs/timers.ts",
       "llm/transport.ts",
+      // Only `isIP`, for the units it writes.
+      "systemd/timers.ts",
     ]);
   });
 
-  test("the exchange that is not guarded is for the channels' own servers and the services that config names", () => {
+  test("the exchange that is not guarded is for the channels' own servers, the services that config names, and the operator's doctor", () => {
     assert.deepEqual(
-      using(/\/exchange\.ts["']/).filter((name) => !/^(matrix|telegram|sources)\//.test(name)),
+      using(/\/exchange\.ts["']/).filter((name) => !/^(matrix|telegram|sources|doctor)\//.test(name)),
       [],
     );
   });
