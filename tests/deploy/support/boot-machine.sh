@@ -1,9 +1,19 @@
 #!/bin/sh
 # Becomes the systemd of a machine whose files are in $1: run in new pid, mount, cgroup, uts and ipc namespaces.
-# Each further argument is a bind, FROM:TO, read-only. Programs are those of this machine's /usr.
+# $2 names its cgroup. Each further argument is a bind, FROM:TO, read-only. Programs are those of this machine's /usr.
 set -eu
-root=$1; shift
+root=$1; cgroup=$2
 mount --make-rprivate /
+# Two machines with one cgroup would have services in common.
+if [ "$cgroup" != - ]; then
+  mount -t cgroup2 cgroup2 /mnt
+  mkdir -p "/mnt/$cgroup"
+  echo $$ >"/mnt/$cgroup/cgroup.procs"
+  umount /mnt
+  shift 2
+  exec unshare --cgroup "$0" "$root" - "$@"
+fi
+shift 2
 mount --bind "$root" "$root"
 for each in bin sbin lib lib64; do [ ! -L "/$each" ] || ln -sfn "usr/$each" "$root/$each"; done
 for each in usr proc sys dev run old local/bin local/sbin; do mkdir -p "$root/$each"; done

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { until } from "../../support/until.ts";
 import { needs } from "./tools.ts";
 
@@ -103,9 +103,19 @@ export async function startMachine(binds: readonly string[]): Promise<Machine> {
         process.kill(running.pid, "SIGKILL");
         await gone;
       }
+      removeCgroups(root);
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** What its cgroup is called, below ours. */
+const cgroupOf = (root: string): string => basename(dirname(root));
+
+/** Removes the cgroups that its services had, where nothing runs in them any more. */
+function removeCgroups(root: string): void {
+  const script = 'mount -t cgroup2 none /mnt && find "/mnt/$1" -depth -type d -exec rmdir {} +';
+  spawnSync("unshare", ["--mount", "--cgroup", "sh", "-c", script, "cgroups", cgroupOf(root)]);
 }
 
 interface Running {
@@ -116,7 +126,7 @@ interface Running {
 
 async function boot(root: string, binds: readonly string[]): Promise<Running> {
   const script = join(import.meta.dirname, "boot-machine.sh");
-  const child = spawn("unshare", [...namespaces, "--kill-child=SIGKILL", script, root, ...binds], {
+  const child = spawn("unshare", [...namespaces, "--kill-child=SIGKILL", script, root, cgroupOf(root), ...binds], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let errors = "";
