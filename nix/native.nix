@@ -143,11 +143,13 @@ in
         serviceConfig = secretLines (secrets.referred "credential" { inherit (cfg.settings) matrix; }) // {
           Type = "oneshot";
           RemainAfterExit = true;
-          User = cfg.registration.user;
+          # As root, which may do nothing but give it away: the files of secrets hold more than the homeserver's user may know,
+          # who could read the environment of a process of its own.
           RuntimeDirectory = "openclaw-registration";
           RuntimeDirectoryMode = "0700";
           ExecStart = "${cfg.package}/bin/claw matrix register --keep-tokens --url ${lib.escapeShellArg cfg.registration.url} --out ${cfg.registration.file}";
-          CapabilityBoundingSet = [ "" ];
+          ExecStartPost = "${pkgs.coreutils}/bin/chown ${lib.escapeShellArg "${cfg.registration.user}:"} ${cfg.registration.file} ${dirOf cfg.registration.file}";
+          CapabilityBoundingSet = [ "CAP_CHOWN" ];
           NoNewPrivileges = true;
           PrivateNetwork = true;
           PrivateTmp = true;

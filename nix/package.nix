@@ -10,26 +10,25 @@
 }:
 let
   source =
-    let
-      inherit (lib.fileset) difference maybeMissing unions;
-    in
+    # By name, as .dockerignore has it: a work tree may hold keys and secrets by any name, and the store is for everybody's eyes.
     lib.fileset.toSource {
       root = ../.;
-      fileset = difference ../. (
-        unions (
-          [
-            ../docs
-            ../nix
-            (maybeMissing ../.env)
-            (maybeMissing ../.git)
-            (maybeMissing ../backups)
-            (maybeMissing ../config)
-            (maybeMissing ../data)
-            (maybeMissing ../node_modules)
-            (maybeMissing ../openclaw.toml)
-          ]
-          ++ lib.optional (!development) ../tests
-        )
+      fileset = lib.fileset.unions (
+        [
+          ../.dockerignore
+          ../Containerfile
+          ../LICENSE
+          ../compose.yaml
+          ../deploy
+          ../drizzle
+          ../functions
+          ../lib
+          ../openclaw.example.toml
+          ../package-lock.json
+          ../package.json
+          ../prompts
+        ]
+        ++ lib.optional development ../tests
       );
     };
   locked = (import ./lib).npmLock {

@@ -11,7 +11,7 @@ import { configFile, credentialsFolder, envFile, houseFiles } from "../../lib/in
 import { type Given, interview } from "../../lib/init/interview.ts";
 import { lookAtModels } from "../../lib/init/look-llm.ts";
 import { discoverHomeserver, lookAtHomeserver } from "../../lib/init/look-matrix.ts";
-import { lookAtBot, writersTo } from "../../lib/init/look-telegram.ts";
+import { lookAtBot, writersOf } from "../../lib/init/look-telegram.ts";
 import type { Looks } from "../../lib/init/question.ts";
 import { questions } from "../../lib/init/questions.ts";
 import { makeSecrets } from "../../lib/init/secrets.ts";
@@ -122,7 +122,7 @@ const looks: Looks = {
   homeserver: once(lookAtHomeserver),
   discover: once(discoverHomeserver),
   bot: once(lookAtBot),
-  writers: writersTo,
+  writers: writersOf,
 };
 
 function once<Of>(look: (...of: [string, string?]) => Promise<Of>): (...of: [string, string?]) => Promise<Of> {

@@ -10,6 +10,7 @@ import { refuseFull, writeConfig } from "../../lib/backup/write-config.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { readEnvironment } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
+import { readToml } from "../../lib/config/toml.ts";
 import { connect } from "../../lib/db/client.ts";
 import { openDatabase } from "../../lib/db/database.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
@@ -44,7 +45,10 @@ export function register(program: Command, context: CommandContext): void {
       "--resume",
       "go on with what was under way: only if the gateway was stopped before the backup and never started since",
     )
-    .option("--key <key>", "the public key it must be signed by, as `claw audit verify` printed it")
+    .option(
+      "--key <key>",
+      "the public key it must be signed by, as `claw audit verify` printed it; without it no program of the backup is run",
+    )
     .action(async (file: string, options: Options) => {
       const { onlyConfig = false, onlyDatabase = false, resume = false, dir, identity, key } = options;
       if (onlyConfig && onlyDatabase) throw new ClawError("bad_request", "--only-config and --only-database: give one");
@@ -59,7 +63,7 @@ export function register(program: Command, context: CommandContext): void {
       );
       const config = onlyDatabase
         ? await context.loadConfig()
-        : await restoredConfig(context, archive, verified, { folder, load: !onlyConfig });
+        : await restoredConfig(context, archive, verified, { folder, load: !onlyConfig, vouched: key !== undefined });
       if (config) await database(context, archive, verified, { config, resume });
     });
 }
@@ -67,14 +71,21 @@ export function register(program: Command, context: CommandContext): void {
 async function restoredConfig(
   context: CommandContext,
   archive: SealedArchive,
-  { manifest }: VerifiedArchive,
-  { folder, load }: { readonly folder: string; readonly load: boolean },
+  verified: VerifiedArchive,
+  { folder, load, vouched }: { readonly folder: string; readonly load: boolean; readonly vouched: boolean },
 ): Promise<Config | undefined> {
-  const { files, elsewhere } = await writeConfig(archive, folder, manifest.elsewhere);
+  const { files, elsewhere } = await writeConfig(archive, folder, verified);
   context.out(`Config: ${files.length} files in ${folder}.`);
   for (const { at, was } of elsewhere) context.out(`  ${at} was ${was}: put it there, or change the config`);
   if (!load) return undefined;
   const file = join(folder, "openclaw.toml");
+  const rest = `claw --config ${file} restore ${archive.file} --only-database --identity FILE`;
+  const { tools_dir: tools } = readToml(file);
+  if (tools !== undefined && !vouched)
+    throw new ClawError(
+      "bad_request",
+      `The config is restored, the database is not yet. Its tools_dir (${JSON.stringify(tools)}) holds programs, which run from here on, and anybody who has your age recipient can make a backup: without --key nobody has said whose this one is. Look at them; then: ${rest}`,
+    );
   try {
     const env = readEnvironment(file, { CREDENTIALS_DIRECTORY: join(folder, "credentials") });
     const { facts } = await knownTools(file);
@@ -82,7 +93,7 @@ async function restoredConfig(
   } catch (cause) {
     throw new ClawError(
       "environment",
-      `${messageOf(cause)}\n\nThe config is restored, the database is not yet. Mend this, then: claw --config ${file} restore ${archive.file} --only-database --identity FILE`,
+      `${messageOf(cause)}\n\nThe config is restored, the database is not yet. Mend this, then: ${rest}`,
       { cause },
     );
   }

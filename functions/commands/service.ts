@@ -5,6 +5,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { isPrevious } from "../../lib/config/secrets.ts";
 import { ClawError } from "../../lib/errors.ts";
 import {
+  backupFolderOf,
   backupUnits,
   type BackupFolder,
   serviceCommand,
@@ -15,13 +16,20 @@ import {
 import type { Manager } from "../../lib/systemd/unit.ts";
 import type { CommandContext } from "./context.ts";
 import { waitForGateway } from "./service-wait.ts";
-import { deliverUnits, deployedOf, secretsOf, type SystemdOptions, withSystemdOptions } from "./systemd-options.ts";
+import {
+  deliverUnits,
+  type Deployed,
+  deployedOf,
+  secretsOf,
+  type SystemdOptions,
+  withSystemdOptions,
+} from "./systemd-options.ts";
 
 interface Options extends SystemdOptions {
   readonly app?: string;
   readonly node?: string;
   readonly envFile?: readonly string[];
-  readonly backup?: string;
+  readonly backup?: string | false;
 }
 
 /** The project this command belongs to. */
@@ -41,14 +49,19 @@ export function register(program: Command, context: CommandContext): void {
     .option("--app <dir>", "the project's folder (default: this one)")
     .option("--node <path>", "the Node that runs it (default: this one)")
     .option("--env-file <path...>", "files of NAME=value lines (default: .env beside the config, if it is there)")
-    .option("--backup <dir>", "also a timer that makes a backup there every night")
+    .option(
+      "--backup <dir>",
+      "also a timer that makes a backup there every night (default: as the units in --dir have it)",
+    )
+    .option("--no-backup", "no such timer")
     .action(async (options: Options) => {
       const config = await context.loadConfig("skip");
-      const given = serviceOptions(config, options);
-      const backup =
-        options.backup === undefined ? [] : backupUnits(given, backupFolder(config, given, options.backup));
-      const author = { command: serviceCommand, config: given.config, names: serviceUnits };
-      const removed = deliverUnits(context, options, author, [serviceUnit(given), ...backup]);
+      const deployed = deployedOf(options, config.file, author);
+      const given = serviceOptions(config, options, deployed);
+      const folder = options.backup ?? backupFolderOf(deployed.before);
+      const backup = folder ? backupUnits(given, backupFolder(config, given, folder)) : [];
+      const units = [serviceUnit(given), ...backup];
+      const removed = deliverUnits(context, options, { ...author, config: given.config }, units);
       if (removed === undefined) return;
       const timers = backup.map(({ name }) => name).filter((name) => name.endsWith(".timer"));
       for (const line of nextSteps(given, timers, removed)) context.note(line);
@@ -63,8 +76,9 @@ export function register(program: Command, context: CommandContext): void {
     .action(({ pid }: { pid: string }) => waitForGateway(context, Number(pid)));
 }
 
-function serviceOptions(config: Config, options: Options): ServiceOptions {
-  const deployed = deployedOf(options, config.file);
+const author = { command: serviceCommand, names: serviceUnits };
+
+function serviceOptions(config: Config, options: Options, deployed: Deployed): ServiceOptions {
   const app = resolve(options.app ?? root);
   // The manager starts no service whose credential is missing, and one from before a rotation may be.
   const isThere = (name: string): boolean => existsSync(join(deployed.credentials, name));

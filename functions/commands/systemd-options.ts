@@ -6,7 +6,7 @@ import { secretRefs } from "../../lib/config/secrets.ts";
 import type { SecretRef } from "../../lib/config/schema.ts";
 import { readToml } from "../../lib/config/toml.ts";
 import { ClawError } from "../../lib/errors.ts";
-import { type Author, writeUnits } from "../../lib/systemd/unit-files.ts";
+import { type Author, writeUnits, writtenUnits } from "../../lib/systemd/unit-files.ts";
 import type { Manager, Unit } from "../../lib/systemd/unit.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -28,7 +28,8 @@ export const withSystemdOptions = (command: Command): Command =>
     .option("--dir <dir>", "write them there: ~/.config/systemd/user, or /etc/systemd/system")
     .option("--config-path <path>", "where the gateway will find the config, if not where it is now")
     .option("--credentials <dir>", "holds a file a credential (default: credentials beside the config)")
-    .option("--encrypted", "those files were made by systemd-creds encrypt");
+    .option("--encrypted", "those files were made by systemd-creds encrypt (default: as the units in --dir have it)")
+    .option("--no-encrypted", "they were not");
 
 /** What the units are for, told by options or by the place of the config. */
 export interface Deployed {
@@ -37,18 +38,24 @@ export interface Deployed {
   readonly config: string;
   readonly credentials: string;
   readonly encrypted: boolean;
+  /** The units that are in --dir already, which an upgrade writes anew. */
+  readonly before: ReadonlyMap<string, string>;
 }
 
 /** `file`: the config that was read. Throws ClawError `bad_request`. */
-export function deployedOf(options: SystemdOptions, file: string): Deployed {
-  const { user, system, configPath, credentials, encrypted = false } = options;
+export function deployedOf(options: SystemdOptions, file: string, author: Omit<Author, "config">): Deployed {
+  const { user, system, configPath, credentials } = options;
   if (user && system) throw new ClawError("bad_request", "--user and --system: name one of them");
   const config = resolve(configPath ?? file);
+  const before =
+    options.dir === undefined ? new Map<string, string>() : writtenUnits(resolve(options.dir), { ...author, config });
+  const encrypted = options.encrypted ?? [...before.values()].some((text) => /^LoadCredentialEncrypted=/m.test(text));
   return {
     manager: system || (!user && process.getuid?.() === 0) ? "system" : "user",
     config,
     credentials: credentials === undefined ? join(dirname(config), "credentials") : resolve(credentials),
     encrypted,
+    before,
   };
 }
 

@@ -41,14 +41,13 @@ export function register(program: Command, context: CommandContext): void {
     )
     .action(async (options: Options) => {
       const config = await context.loadConfig("skip");
-      const deployed = deployedOf(options, config.file);
+      const deployed = deployedOf(options, config.file, author);
       const url = urlOf(options.url ?? privateUrl(config));
       const token = tokenOf(secretsOf(config.file).get("listen.token"), deployed, options.tokenFile);
       const given = { manager: deployed.manager, url, ...token, config: deployed.config };
       const units = [...config.jobs.values()].flatMap((job) => unitsOf(job, given, new Date()));
       for (const note of notesOf(config.scheduler, units.length, url)) context.note(note);
-      const author = { command: timersCommand, config: deployed.config, names: jobUnits };
-      const removed = deliverUnits(context, options, author, units);
+      const removed = deliverUnits(context, options, { ...author, config: deployed.config }, units);
       if (removed === undefined) return;
       const names = units.map(({ name }) => name).filter(isTimer);
       for (const line of nextSteps(deployed.manager, token.tokenFile, names, removed.filter(isTimer)))
@@ -56,7 +55,7 @@ export function register(program: Command, context: CommandContext): void {
     });
 }
 
-const jobUnits = /^openclaw-job-.*\.(timer|service)$/;
+const author = { command: timersCommand, names: /^openclaw-job-.*\.(timer|service)$/ };
 
 const isTimer = (name: string): boolean => name.endsWith(".timer");
 

@@ -68,9 +68,12 @@ export async function noteRotation(tx: TransactionSql, from: KeyObject, to: KeyO
 export const keyRotations = (sql: Sql | TransactionSql): Promise<KeyRotation[]> =>
   sql<KeyRotation[]>`${columns(sql)} order by number`;
 
-/** The last change of the key. */
-export const newestRotation = async (sql: Sql | TransactionSql): Promise<KeyRotation | undefined> =>
-  (await sql<KeyRotation[]>`${columns(sql)} order by number desc limit 1`)[0];
+/** The last change of the key; none, too, in a database from before there were any, which may be backed up as it is. */
+export async function newestRotation(sql: Sql | TransactionSql): Promise<KeyRotation | undefined> {
+  const [noted] = await sql<{ there: boolean }[]>`select to_regclass('key_rotations') is not null as there`;
+  if (!noted?.there) return undefined;
+  return (await sql<KeyRotation[]>`${columns(sql)} order by number desc limit 1`)[0];
+}
 
 const columns = (sql: Sql | TransactionSql) => sql`
   select number, at, retired_key as "retiredKey", checkpoint, checkpoint_hash as "checkpointHash", signature,

@@ -106,14 +106,19 @@ async function refuseUsed(tx: TransactionSql): Promise<void> {
   );
 }
 
-function checkTables({ tables, migration }: Manifest): void {
-  const shapes = new Map(tablesAt(migration).map(({ name, columns }) => [name, columns.join()]));
+/** Their names become part of statements, and the database may have others' tables beside ours. */
+function checkTables({ tables, sequences, migration }: Manifest): void {
+  const known = tablesAt(migration);
+  const shapes = new Map(known.map(({ name, columns }) => [name, columns.join()]));
+  const numbered = new Set(known.flatMap(({ name, identities }) => identities.map((column) => `${name}.${column}`)));
+  const foreign = (what: string): ClawError =>
+    new ClawError(
+      "bad_request",
+      `the backup's ${what} is not as ${migration.tag} makes it: it is none of this project's backups`,
+    );
   for (const [name, columns] of Object.entries(tables))
-    if (shapes.get(name) !== columns.join())
-      throw new ClawError(
-        "bad_request",
-        `the backup's table "${name}" is not as ${migration.tag} makes it: it is none of this project's backups`,
-      );
+    if (shapes.get(name) !== columns.join()) throw foreign(`table "${name}"`);
+  for (const place of Object.keys(sequences)) if (!numbered.has(place)) throw foreign(`sequence "${place}"`);
 }
 
 async function loadTables(

@@ -1,9 +1,10 @@
 /** The config of a backup as files again, on a machine that has none. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { ClawError, messageOf } from "../errors.ts";
 import { entryNames } from "./format.ts";
-import { archiveEntries, type SealedArchive } from "./read-archive.ts";
+import { archiveEntries, type SealedArchive, type VerifiedArchive } from "./read-archive.ts";
 
 /** What was written. */
 export interface WrittenConfig {
@@ -31,53 +32,45 @@ export function refuseFull(folder: string): void {
 
 /**
  * Writes the config into an empty or absent folder, openclaw.toml last; files from elsewhere go into `elsewhere/` there, as only the
- * operator knows where they belong on this machine. Files with secrets are 0600; into a folder made here may look who may read a file
- * in it, as a container's user reads what is root's.
+ * operator knows where they belong on this machine. Files with secrets are 0600; folders made here are 0755, as a service of another
+ * user needs them, but 0700 where they hold secrets. The archive is read a second time here: what is not as it was verified is not
+ * written, and throws ClawError `bad_request`.
  */
 export async function writeConfig(
   archive: SealedArchive,
   folder: string,
-  elsewhere: Readonly<Record<string, string>>,
+  { manifest, contents }: Pick<VerifiedArchive, "manifest" | "contents">,
 ): Promise<WrittenConfig> {
   refuseFull(folder);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
   const files: string[] = [];
-  const made = new Map<string, number>();
+  const left = new Map(contents.entries.map(({ name, sha256 }) => [name, sha256]));
   for await (const { name, mode, bytes } of archiveEntries(archive)) {
     if (name.startsWith(entryNames.tables)) break;
     const path = pathOf(folder, name);
     const parts: Uint8Array[] = [];
     for await (const chunk of bytes) parts.push(chunk);
     if (path === undefined) continue;
-    makeFolder(dirname(path), made);
-    writeFileSync(path, Buffer.concat(parts), { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
-    openFolders(path, mode, made);
+    const whole = Buffer.concat(parts);
+    if (left.get(name) !== createHash("sha256").update(whole).digest("hex")) throw changed(archive, folder);
+    left.delete(name);
+    mkdirSync(dirname(path), { recursive: true, mode: mode & 0o044 ? 0o755 : 0o700 });
+    writeFileSync(path, whole, { mode: (mode & 0o700) | (mode & 0o044), flag: "wx", flush: true });
     files.push(path);
   }
-  const moved = Object.entries(elsewhere).flatMap(([name, was]) => {
+  if ([...left.keys()].some((name) => pathOf(folder, name) !== undefined)) throw changed(archive, folder);
+  const moved = Object.entries(manifest.elsewhere).flatMap(([name, was]) => {
     const at = pathOf(folder, name);
     return at !== undefined && files.includes(at) ? [{ at, was }] : [];
   });
   return { files, elsewhere: moved };
 }
 
-function makeFolder(folder: string, made: Map<string, number>): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder), made);
-  mkdirSync(folder, { mode: 0o700 });
-  made.set(folder, 0o700);
-}
-
-/** Of the folders that were made, those above the file. */
-function openFolders(file: string, mode: number, made: Map<string, number>): void {
-  const others = mode & 0o044;
-  for (const [folder, was] of made) {
-    if (!file.startsWith(`${folder}/`)) continue;
-    const open = was | others | (others >> 2);
-    if (open === was) continue;
-    chmodSync(folder, open);
-    made.set(folder, open);
-  }
-}
+const changed = ({ file }: SealedArchive, folder: string): ClawError =>
+  new ClawError(
+    "bad_request",
+    `${file} was changed while it was restored: see who may write to it, remove ${folder}, and begin again with another copy`,
+  );
 
 /** Never outside of the folder, whatever an archive says. */
 function pathOf(folder: string, name: string): string | undefined {

@@ -47,7 +47,7 @@ export async function runningDatabase(config: Config): Promise<string> {
   if (url === undefined)
     throw new ClawError(
       "environment",
-      `no gateway runs with the embedded database in ${config.dataDir}: start it (npm start), then try again`,
+      `no gateway runs with the embedded database in ${config.dataDir}: start it (npm start, or its service), then try again`,
     );
   return asApp(url);
 }

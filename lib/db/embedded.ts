@@ -4,13 +4,13 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClawError } from "../errors.ts";
 import { findBinaries, type PostgresBinaries } from "./embedded-binaries.ts";
-import { ordinaryUser, type Launch } from "./ordinary-user.ts";
+import { giveTo, type Launch, launchesFor } from "./ordinary-user.ts";
 
 /** A running embedded server. */
 export interface EmbeddedPostgres {
@@ -52,14 +52,14 @@ const urlOf = (socket: string, database = user): string =>
 
 async function launch(directory: string, data: string, socket: string, settings: PostgresSettings): Promise<number> {
   const binaries = await findBinaries();
-  const as = ordinaryUser();
-  for (const each of [directory, data, socket]) {
-    mkdirSync(each, { recursive: true, mode: 0o700 });
-    if (as.uid !== undefined) chownSync(each, as.uid, as.gid ?? as.uid);
-  }
-  refuseForeign(socket, as.uid ?? process.getuid?.());
+  const { initdb, postgres: as } = launchesFor(directory, data);
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  if (as.owner && statSync(directory).uid === 0) chownSync(directory, as.owner.uid, as.owner.gid);
   chmodSync(data, 0o700);
-  if (!hasEmbedded(directory)) await initialise(binaries, data, as);
+  if (!hasEmbedded(directory)) await initialise(binaries, data, initdb);
+  const isNew = mkdirSync(socket, { recursive: true, mode: 0o700 }) !== undefined;
+  if (as.owner) for (const each of isNew ? [data, socket] : [data]) giveTo(as.owner, each);
+  refuseForeign(socket, as.owner?.uid ?? process.getuid?.());
   const options = {
     listen_addresses: "",
     unix_socket_directories: socket,
@@ -75,7 +75,7 @@ async function launch(directory: string, data: string, socket: string, settings:
       stdio: ["ignore", "ignore", "pipe"],
       // Its own group: Ctrl-C in the terminal stops the gateway, which then stops PostgreSQL in its own time.
       detached: true,
-      ...(as.uid !== undefined && { uid: as.uid, gid: as.gid }),
+      ...(as.switch && as.owner),
     },
   );
   let complaint = "";
@@ -101,6 +101,7 @@ async function launch(directory: string, data: string, socket: string, settings:
 }
 
 async function initialise(binaries: PostgresBinaries, data: string, as: Launch): Promise<void> {
+  if (as.owner) giveTo(as.owner, data);
   const arguments_ = [
     "-D",
     data,
@@ -130,10 +131,7 @@ function run(
   as: Launch,
 ): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, arguments_, {
-      stdio: ["ignore", "pipe", "pipe"],
-      ...(as.uid !== undefined && { uid: as.uid, gid: as.gid }),
-    });
+    const child = spawn(command, arguments_, { stdio: ["ignore", "pipe", "pipe"], ...(as.switch && as.owner) });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.ts";
-import { getJson, type Seen, shown } from "./look.ts";
+import { getJson, isPlain, type Seen, shown } from "./look.ts";
 
 /** Whether a homeserver answers there. */
 export async function lookAtHomeserver(url: string): Promise<Seen<true>> {
@@ -21,7 +21,7 @@ export async function discoverHomeserver(serverName: string): Promise<string | u
   try {
     const { body } = await getJson(`https://${serverName}/.well-known/matrix/client`, { follow: true });
     const url = (body as { "m.homeserver"?: { base_url?: unknown } } | undefined)?.["m.homeserver"]?.base_url;
-    return typeof url === "string" ? url : undefined;
+    return typeof url === "string" && isPlain(url) ? url : undefined;
   } catch {
     return undefined;
   }

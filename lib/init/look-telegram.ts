@@ -36,10 +36,10 @@ export async function lookAtBot(token: string, apiRoot?: string): Promise<Seen<s
 }
 
 /**
- * Who has lately written to a bot that has no webhook yet. What they wrote stays with Telegram, which pushes it once there is
- * one.
+ * Who has lately written just this to a bot that has no webhook yet. What they wrote stays with Telegram, which pushes it once
+ * there is one.
  */
-export async function writersTo(token: string, apiRoot?: string): Promise<Seen<readonly Writer[]>> {
+export async function writersOf(text: string, token: string, apiRoot?: string): Promise<Seen<readonly Writer[]>> {
   const answer = await callTelegram(botOf(token, apiRoot), "getUpdates", { timeout: 0 }, { timeoutMs: lookMs });
   if (!answer.ok && answer.failure.kind === "answered" && answer.failure.status === 409)
     return { said: "this bot has a webhook already, so only that sees who writes" };
@@ -47,7 +47,7 @@ export async function writersTo(token: string, apiRoot?: string): Promise<Seen<r
   const writers = new Map<string, Writer>();
   for (const { message } of answer.result) {
     const { chat, from } = message ?? {};
-    if (chat?.type !== "private" || from === undefined || from.is_bot) continue;
+    if (chat?.type !== "private" || from === undefined || from.is_bot || message?.text?.trim() !== text) continue;
     const called = [from.first_name, from.last_name, from.username && `(@${from.username})`].filter(Boolean).join(" ");
     writers.set(String(from.id), { id: String(from.id), name: shown(called) });
   }

@@ -56,3 +56,6 @@ function parsed(text: string): unknown {
 
 /** A text of a server's on the terminal. */
 export const shown = (text: unknown): string => oneLine(String(text), 80);
+
+/** Whether a text of a server's may be suggested for an answer, and so shown and taken as it is. */
+export const isPlain = (text: string): boolean => oneLine(text, 200) === text;

@@ -12,7 +12,7 @@ export interface Looks {
   readonly homeserver: (url: string) => Promise<Seen<true>>;
   readonly discover: (serverName: string) => Promise<string | undefined>;
   readonly bot: (token: string, apiRoot?: string) => Promise<Seen<string>>;
-  readonly writers: (token: string, apiRoot?: string) => Promise<Seen<readonly Writer[]>>;
+  readonly writers: (text: string, token: string, apiRoot?: string) => Promise<Seen<readonly Writer[]>>;
 }
 
 /** Who answers. */

@@ -1,4 +1,5 @@
 /** Questions about Matrix and Telegram. One of them at least has to be there. */
+import { randomInt } from "node:crypto";
 import { httpUrl, principal, roomId, serverName } from "../config/primitives.ts";
 import type { Known } from "./answers.ts";
 import { deploymentOf } from "./deployments.ts";
@@ -118,22 +119,25 @@ async function suggestHomeserver(known: Known, looks: Looks | undefined): Promis
   return (await looks.discover(known.matrixServer ?? "")) ?? usual;
 }
 
-/** Whoever writes to the bot just now, if they say that it is them. */
+/** Whoever writes to the bot what this terminal alone shows: anybody can write to a bot, by any name. */
 async function findTelegramUser(known: Known, looks: Looks, person: Person): Promise<string | undefined> {
   const { telegramToken = "", telegramApiRoot } = known;
   const { value: bot } = await looks.bot(telegramToken, telegramApiRoot);
   if (bot === undefined) return undefined;
+  const number = String(randomInt(100_000, 1_000_000));
   for (;;) {
-    const said = await person.ask(`Write anything to @${bot} in Telegram, then press enter (or type "later")`, false);
+    const said = await person.ask(`Write ${number} to @${bot} in Telegram, then press enter (or type "later")`, false);
     if (said.trim() !== "") return undefined;
-    const { value: writers, said: problem } = await looks.writers(telegramToken, telegramApiRoot);
+    const { value: writers, said: problem } = await looks.writers(number, telegramToken, telegramApiRoot);
     if (writers === undefined) {
       person.tell(`  ${problem}`);
       return undefined;
     }
-    if (writers.length === 0) person.tell("  nothing has come yet");
-    for (const { id, name } of writers)
-      if (/^y(es)?$/i.test((await person.ask(`  ${name} wrote, id ${id}: is that you? [y/N]`, false)).trim()))
-        return id;
+    const [writer] = writers;
+    if (writer) {
+      person.tell(`  that was ${writer.name}, id ${writer.id}`);
+      return writer.id;
+    }
+    person.tell("  it has not come yet");
   }
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isAgeRecipient } from "../config/age-recipient.ts";
 import { address, httpUrl, name, timezone } from "../config/primitives.ts";
 import { deploymentOf, deployments, isDeployment } from "./deployments.ts";
+import { isPlain } from "./look.ts";
 import { by, type Question, secretText, tokenText, wrong } from "./question.ts";
 import { channelQuestions } from "./questions-channels.ts";
 import { serviceQuestions } from "./questions-services.ts";
@@ -70,8 +71,8 @@ const model: readonly Question[] = [
     ask: "Model",
     before: async ({ llmUrl = "", llmKey }, looks) => (await looks.models(llmUrl, llmKey)).said,
     suggest: async ({ llmUrl = "", llmKey }, looks) => {
-      const { value = [] } = (await looks?.models(llmUrl, llmKey)) ?? {};
-      return value.length === 1 ? value[0] : undefined;
+      const { value: [only, ...others] = [] } = (await looks?.models(llmUrl, llmKey)) ?? {};
+      return only !== undefined && others.length === 0 && isPlain(only) ? only : undefined;
     },
     check: by(line),
     look: async ({ llmUrl = "", llmKey, model = "" }, looks) => {

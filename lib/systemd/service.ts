@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { invalidConfigExit } from "../config/problem.ts";
 import { locks } from "./hardening.ts";
-import { type Manager, marker, quoted, specifier, type Unit, word } from "./unit.ts";
+import { type Manager, marker, quoted, specifier, type Unit, unword, word } from "./unit.ts";
 
 /** What the gateway's units are made of. All paths are absolute, and none has to exist where the units are written. */
 export interface ServiceOptions {
@@ -103,6 +103,12 @@ WantedBy=timers.target
     { name: "openclaw-backup.service", text: service },
     { name: "openclaw-backup.timer", text: timer },
   ];
+}
+
+/** The folder to which units of ours make backups; undefined: they make none. */
+export function backupFolderOf(units: ReadonlyMap<string, string>): string | undefined {
+  const path = /^ExecStart=.* backup --to (.*) --keep \d+$/m.exec(units.get("openclaw-backup.service") ?? "")?.[1];
+  return path === undefined ? undefined : unword(path);
 }
 
 const clawOf = ({ node, app }: ServiceOptions): string => [node, join(app, "functions/claw.ts")].map(word).join(" ");

@@ -1,5 +1,14 @@
 /** Units on disk: written whole or not at all, and only over files that were written for the same config. */
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ClawError } from "../errors.ts";
 import { marker, type Unit } from "./unit.ts";
@@ -19,16 +28,18 @@ export interface Written {
   readonly removed: readonly string[];
 }
 
+/** The units of a config that a folder has by its command, by their names; none where there is no such folder. */
+export function writtenUnits(directory: string, { command, config, names }: Author): ReadonlyMap<string, string> {
+  const units = [...unitsIn(directory, names)];
+  return new Map(units.filter((unit): unit is [string, string] => isOf(unit[1], command, config)));
+}
+
 /** Makes a folder hold exactly these units of a config; nothing is changed where a file that is not ours is in the way. */
 export function writeUnits(directory: string, author: Author, units: readonly Unit[]): Written {
   const { command, config, names } = author;
   mkdirSync(directory, { recursive: true });
-  const there = new Map(
-    readdirSync(directory)
-      .filter((name) => names.test(name))
-      .map((name) => [name, textOf(join(directory, name))]),
-  );
-  const ours = (text: string | undefined): boolean => text?.startsWith(`${marker(command, config)}\n`) === true;
+  const there = unitsIn(directory, names);
+  const ours = (text: string | undefined): boolean => isOf(text, command, config);
   for (const { name } of units)
     if (there.has(name) && !ours(there.get(name)))
       throw new ClawError(
@@ -49,6 +60,14 @@ export function writeUnits(directory: string, author: Author, units: readonly Un
       rmSync(join(directory, `${target}.wants`, name), { force: true });
   }
   return { written: changed.map(({ name }) => name), removed: gone.map(([name]) => name) };
+}
+
+const isOf = (text: string | undefined, command: string, config: string): boolean =>
+  text?.startsWith(`${marker(command, config)}\n`) === true;
+
+function unitsIn(directory: string, names: RegExp): ReadonlyMap<string, string | undefined> {
+  const files = existsSync(directory) ? readdirSync(directory).filter((name) => names.test(name)) : [];
+  return new Map(files.map((name) => [name, textOf(join(directory, name))]));
 }
 
 /** Undefined: it is no plain file, and so not ours. */

@@ -27,3 +27,9 @@ export const quoted = (text: string): string =>
 
 /** One word of a command line in a unit, of which no part is a variable. */
 export const word = (text: string): string => quoted(text).replaceAll("$", "$$$$");
+
+/** What `word` wrote. */
+export function unword(text: string): string {
+  const inside = /^"(.*)"$/.exec(text)?.[1];
+  return (inside?.replace(/\\(["\\])/g, "$1") ?? text).replaceAll("%%", "%").replaceAll("$$", "$");
+}

@@ -104,7 +104,7 @@ describe(`the NixOS module${why}`, { skip }, () => {
       assert.ok(words.endsWith(`${folder}/openclaw/bin/claw\naudit\nlist\n--since\n1 day\n`));
     });
 
-    test("with Synapse on the machine, writes its registration at boot with the tokens' credentials and no others", () => {
+    test("with Synapse on the machine, writes its registration at boot, for Synapse's user and not as it", () => {
       const { services, synapse } = evaluate(
         native,
         `{ services.matrix-synapse.enable = true; services.openclaw.credentials = { matrix-as-token = "/run/secrets/as"; matrix-hs-token = "/run/secrets/hs"; }; }`,
@@ -115,7 +115,14 @@ describe(`the NixOS module${why}`, { skip }, () => {
         "matrix-as-token:/run/secrets/as",
         "matrix-hs-token:/run/secrets/hs",
       ]);
-      assert.equal(serviceConfig?.["User"], "matrix-synapse");
+      // It is given the files of all secrets: Synapse's user must not be the one who runs it.
+      assert.deepEqual(serviceConfig?.["EnvironmentFile"], ["", "/etc/openclaw/secrets/openclaw.env"]);
+      assert.equal(serviceConfig?.["User"], undefined);
+      assert.deepEqual(serviceConfig?.["CapabilityBoundingSet"], ["CAP_CHOWN"]);
+      assert.match(
+        String(serviceConfig?.["ExecStartPost"]),
+        /\/chown '?matrix-synapse:'? \/run\/openclaw-registration\/appservice\.yaml \/run\/openclaw-registration$/,
+      );
       assert.deepEqual(synapse["app_service_config_files"], ["/run/openclaw-registration/appservice.yaml"]);
     });
   });

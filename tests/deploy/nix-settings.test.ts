@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Nix, nixString, root, startNix } from "./support/nix.ts";
 import { needs } from "./support/tools.ts";
@@ -113,6 +113,26 @@ describe(`Nix${why}`, { skip }, () => {
     const file = join(nix.directory, "long.txt");
     writeFileSync(file, "word ".repeat(200_000) + "x".repeat(1_000_000));
     assert.deepEqual(problemsIn(`{ agents.ops.text = builtins.readFile ${file}; }`), []);
+  });
+
+  test("takes into the store what the gateway is made of by name, whatever else lies in the work tree", () => {
+    const filesOf = (development: boolean): string[] =>
+      nix
+        .evaluate<string[]>(
+          `map toString (import ${root}/nix/package.nix {
+            lib = { fileset = { unions = files: files; toSource = { root, fileset }: fileset; }; optional = is: item: if is then [ item ] else [ ]; };
+            buildNpmPackage = made: made;
+            importNpmLock = null; makeWrapper = null; nodejs_24 = null;
+            development = ${development};
+          }).src`,
+        )
+        .map((path) => relative(root, path));
+    const files = filesOf(false);
+    // The image's, and what compose.yaml needs to build and run it.
+    const listed = readFileSync(join(root, ".dockerignore"), "utf8").matchAll(/^!(.+)$/gm);
+    const image = [...listed].map(([, name = ""]) => name);
+    assert.deepEqual(files.sort(), [...image, ".dockerignore", "Containerfile", "compose.yaml", "deploy"].sort());
+    assert.deepEqual(filesOf(true).sort(), [...files, "tests"].sort());
   });
 
   test("gives every package of the lock its address and hash, and leaves out what only development needs", () => {

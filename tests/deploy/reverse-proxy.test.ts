@@ -118,15 +118,25 @@ for (const [name, program, start] of [
         ["PUT", "/_matrix/app/v1/transactions/42"],
         ["POST", "/_matrix/app/v1/ping"],
         ["GET", "/_matrix/app/v1/users/%40agent_ops%3Ahome.example"],
+        ["GET", "/_matrix/app/v1/rooms/%23ops%3Ahome.example"],
         ["GET", "/_matrix/app/v1/thirdparty/user?id=1"],
+        ["GET", "/_matrix/app/v1/thirdparty/protocol/irc"],
+        ["PUT", "/_matrix/app/v1/transactions/43?access_token=old"],
       ] as const;
       for (const [method, path] of open) assert.equal(await ask(proxy.url, path, { method }), 200, path);
       assert.deepEqual(
         seen,
         open.map(([method, path]) => `${method} ${path}`),
       );
-      for (const path of ["/ops", "/_matrix/client/v3/sync", "/_matrix/app/v1/../../../ops", "/transactions/1"])
-        assert.equal(await ask(proxy.url, path), 404, path);
+      // The gateway would tidy the path as a browser does: ".." and "%2e%2e" lead up, and "\" is "/".
+      const closed = [
+        ...["/ops", "/_matrix/client/v3/sync", "/_matrix/app/v1/../../../ops", "/transactions/1"],
+        ...["/_matrix/app/v1/ping/../../../../telegram/main", "/_matrix/app/v1/users/../../../../telegram/main"],
+        ...["/_matrix/app/v1/users/%2e%2e/%2E./../../telegram/main", "/_matrix/app/v1/users/..\\..\\..\\..\\ops"],
+        ...["/_matrix/app/v1/pingx", "/_matrix/app/v1/transactions/1/../../users/x", "/_matrix/app/v1/transactions"],
+      ];
+      for (const path of closed) assert.equal(await ask(proxy.url, path), 404, path);
+      assert.equal(seen.length, open.length);
     });
   });
 }

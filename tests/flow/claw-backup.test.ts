@@ -239,6 +239,47 @@ describe("claw restore", () => {
   });
 });
 
+describe("claw restore of a backup with programs of its own", () => {
+  test("runs none of them until it is known whose backup it is", async () => {
+    const world = await createRestorable('tools_dir = "tools"');
+    ends.push(() => world.end());
+    const { directory, folder, identityFile } = world;
+    const ran = join(directory, "ran");
+    mkdirSync(join(folder, "tools"));
+    writeFileSync(
+      join(folder, "tools/evil.ts"),
+      `import { writeFileSync } from "node:fs";
+writeFileSync(${JSON.stringify(ran)}, "");
+export default ({ defineTool, z }) => defineTool({ name: "disk_free", description: "Does it.", input: z.strictObject({}), labels: ["private"], effect: "idempotent", timeoutMs: 1_000, outputLimit: 100, run: async () => "done" });
+`,
+    );
+    const [full, fresh] = [await createTestDatabase(), await createEmptyDatabase()];
+    const file = join(directory, "programs.age");
+    const config = join(folder, "openclaw.toml");
+    const made = await world.claw({ DATABASE_URL: full.url }, "--config", config, "backup", "--to", file);
+    assert.equal(made.code, 0, made.errors);
+    rmSync(ran);
+    const restore = (target: string, ...more: string[]) =>
+      world.claw(
+        { DATABASE_URL: fresh.url },
+        ...["restore", file, "--identity", identityFile, "--dir", join(directory, target), ...more],
+      );
+    const unknown = await restore("unknown");
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.errors, /tools_dir \("tools"\) holds programs.*whose this one is.*--only-database/);
+    assert.equal(existsSync(ran), false);
+    assert.equal(existsSync(join(directory, "unknown/tools/evil.ts")), true);
+    assert.equal((await fresh.sql`select 1 from pg_class where relnamespace = 'public'::regnamespace`).length, 0);
+
+    const [, key = ""] = /signed by (\S+)/.exec(unknown.out) ?? [];
+    const known = await restore("known", "--key", key);
+    assert.equal(known.code, 0, known.errors);
+    assert.equal(existsSync(ran), true);
+    await full.drop();
+    await fresh.drop();
+  });
+});
+
 describe("claw backup", () => {
   test("refuses without anybody who could open it, keeps as many as it is told, and writes to stdout what age opens", async () => {
     const world = await createRestorable();

@@ -78,10 +78,9 @@ describe(`at a terminal${script.why}`, { skip: script.skip }, () => {
       ...["init", "--telegram-api-root", botApi.url],
       ...["--listen-public", `127.0.0.1:${publicPort}`, "--listen-private", `127.0.0.1:${privatePort}`],
     ]);
-    botApi.updates.push(
-      messageUpdate(person(ada), { id: ada, type: "private" }, { text: "hi" }),
-      messageUpdate(person(mallory, { first_name: "Mallory" }), { id: mallory, type: "private" }, { text: "hi" }),
-    );
+    const wrote = (who: Parameters<typeof messageUpdate>[0], text: string) =>
+      void botApi.updates.push(messageUpdate(who, { id: who.id, type: "private" }, { text }));
+    wrote(person(mallory, { first_name: "Ada" }), "123456");
     await terminal.answer("Time zone [", "Middle Earth");
     await terminal.answer("it must be an IANA time zone", "");
     await terminal.answer("The model's endpoint", model.url);
@@ -92,9 +91,11 @@ describe(`at a terminal${script.why}`, { skip: script.skip }, () => {
     await terminal.answer("Your Matrix id", "");
     await terminal.answer("(not shown):", token);
     await terminal.answer("that is @claw_test_bot", "");
-    await terminal.answer("Write anything to @claw_test_bot", "");
-    await terminal.answer("Mallory wrote, id 666: is that you?", "n");
-    await terminal.answer("Ada wrote, id 4711: is that you?", "y");
+    await terminal.answer("to @claw_test_bot in Telegram", "");
+    await until(() => Promise.resolve(terminal.shown().includes("it has not come yet")));
+    wrote(person(ada), /Write (\d{6}) to @claw_test_bot/.exec(terminal.shown())?.[1] ?? "");
+    await terminal.answer("to @claw_test_bot in Telegram", "");
+    await until(() => Promise.resolve(terminal.shown().includes("that was Ada, id 4711")));
     await terminal.answer("The public https address", `http://127.0.0.1:${publicPort}`);
     for (const service of ["Alertmanager's", "CalDAV", "Miniflux's", "Plane's", "An age recipient"])
       await terminal.answer(service, "");

@@ -48,7 +48,7 @@ test("prints a unit that loads the credentials the config refers to, for paths t
   assert.ok(!out.includes(directory));
 });
 
-test("writes it with the backup's, tells what to run next, and removes those that are not wanted any more", async () => {
+test("writes it with the backup's, tells what to run next, keeps that when it is written again, and removes what is not wanted any more", async () => {
   const units = join(directory, "units");
   const recipient = '[audit]\nrecipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"\n';
   const toml = `${state}${jobConfig()}\n${recipient}`;
@@ -58,10 +58,24 @@ test("writes it with the backup's, tells what to run next, and removes those tha
     "Next:\n  systemctl daemon-reload\n  systemctl enable --now openclaw.service openclaw-backup.timer\n",
   );
   assert.deepEqual(readdirSync(units).sort(), ["openclaw-backup.service", "openclaw-backup.timer", "openclaw.service"]);
-  const second = await service(toml, "--system", "--dir", units);
+  const again = await service(toml, "--system", "--dir", units);
+  assert.equal(again.out, "Everything is as it should be.\n");
+  const second = await service(toml, "--system", "--dir", units, "--no-backup");
   assert.match(second.errors, /^ {2}systemctl stop openclaw-backup\.service openclaw-backup\.timer$/m);
   assert.deepEqual(readdirSync(units), ["openclaw.service"]);
   assert.match(readFileSync(join(units, "openclaw.service"), "utf8"), /^StateDirectory=openclaw$/m);
+});
+
+test("units whose credentials are encrypted are written again for such ones, unless they are said not to be", async () => {
+  const units = join(directory, "encrypted");
+  const toml = `${state}${withCredentials(jobConfig())}`;
+  const read = (): string => readFileSync(join(units, "openclaw.service"), "utf8");
+  for (const flags of [["--encrypted"], []]) {
+    assert.equal((await service(toml, "--system", "--dir", units, ...flags)).code, 0);
+    assert.match(read(), /^LoadCredentialEncrypted=llm-api-key:/m);
+  }
+  await service(toml, "--system", "--dir", units, "--no-encrypted");
+  assert.match(read(), /^LoadCredential=llm-api-key:/m);
 });
 
 test("the timers take the token from the credential, or the file, that listen.token names", async () => {

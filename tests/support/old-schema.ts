@@ -28,6 +28,9 @@ interface Column {
   readonly identity: boolean;
 }
 
+/** Tables whose rows are the audit trail's own to make. */
+const signed = new Set(["checkpoints", "checkpoint_heads", "key_rotations"]);
+
 /** Applies the migrations up to this one to an empty database, and fills it. */
 export async function makeOldDatabase(
   sql: Sql,
@@ -41,14 +44,16 @@ export async function makeOldDatabase(
   const tables = tablesAt(migration);
   const journal = tables.find(({ name }) => name === "journal")?.columns ?? [];
   for (const { name } of tables) {
-    if (["checkpoints", "checkpoint_heads", "key_rotations"].includes(name)) continue;
+    if (signed.has(name)) continue;
     const columns = await columnsOf(sql, name);
     const rows = name === "journal" ? journalRows({ person, run, conversation }, journal) : [known[name] ?? {}];
     for (const row of rows) await insert(sql, name, columns, row);
   }
-  const before = createKeyring(newKey()).checkpointKey();
+  // Once, before there was any checkpoint, from a key that nobody has any more.
   if (tables.some(({ name }) => name === "key_rotations"))
-    await sql.begin((tx) => noteRotation(tx, before, keyring.checkpointKey(), daysAgo(2)));
+    await sql.begin((tx) =>
+      noteRotation(tx, createKeyring(newKey()).checkpointKey(), keyring.checkpointKey(), daysAgo(3)),
+    );
   if (tables.some(({ name }) => name === "checkpoints"))
     await takeCheckpoints(sql, { key: keyring.checkpointKey(), now: new Date(), everyMinutes: 60 });
   return { run, person };

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -78,7 +87,7 @@ for (const migration of migrations())
     for (const database of [old, fresh]) await database.drop();
   });
 
-test("what a table of the backup holds beyond the tables of its migration is refused before the database is touched", async () => {
+test("what a backup names beyond the tables, columns and sequences of its migration is refused before the database is touched", async () => {
   const database = await createTestDatabase();
   const file = await backUp(database.url, configFolder());
   const verified = await verifyArchive({ file, identity });
@@ -86,7 +95,13 @@ test("what a table of the backup holds beyond the tables of its migration is ref
   const foreign = { ...verified, manifest: { ...verified.manifest, tables } };
   const fresh = await createEmptyDatabase();
   const options = { archive: { file, identity }, config: { jobs: new Map() }, databaseUrl: fresh.url, resume: false };
-  await assert.rejects(restoreDatabase({ ...options, verified: foreign }), /"runs" is not as \d{4}_\w+ makes it/);
+  await assert.rejects(restoreDatabase({ ...options, verified: foreign }), /"runs" is not as \w+ makes it/);
+  assert.equal(await lastMigration(fresh.sql), undefined);
+  // The database may be somebody else's too.
+  await fresh.sql`create table invoices (id int generated always as identity)`;
+  const sequences = { ...verified.manifest.sequences, "invoices.id": 9_000 };
+  const greedy = { ...verified, manifest: { ...verified.manifest, sequences } };
+  await assert.rejects(restoreDatabase({ ...options, verified: greedy }), /sequence "invoices\.id" is not as/);
   assert.equal(await lastMigration(fresh.sql), undefined);
   for (const each of [database, fresh]) await each.drop();
 });
@@ -141,7 +156,7 @@ test("a config comes back with prompts, own tools, credentials, files from elsew
 
   const target = join(directory, "restored");
   const verified = await verifyArchive({ file, identity });
-  const { files, elsewhere } = await writeConfig({ file, identity }, target, verified.manifest.elsewhere);
+  const { files, elsewhere } = await writeConfig({ file, identity }, target, verified);
   const names = files.map((path) => path.slice(target.length + 1)).sort();
   assert.deepEqual(names, [
     ...[".env", "credentials/llm-key", "elsewhere/1-hs-token", "openclaw.toml", "postgres.env", "prompt.md"],
@@ -165,7 +180,7 @@ test("a config comes back with prompts, own tools, credentials, files from elsew
   const { facts } = await knownTools(join(target, "openclaw.toml"));
   const config = loadConfig(join(target, "openclaw.toml"), { env, tools: facts });
   assert.equal(config.backends.get("main")?.apiKey?.reveal(), "canary-llm-credential");
-  await assert.rejects(writeConfig({ file, identity }, target, {}), /nothing is written over/);
+  await assert.rejects(writeConfig({ file, identity }, target, verified), /nothing is written over/);
   await database.drop();
 });
 
@@ -173,11 +188,50 @@ test("a file that an archive would put outside of the folder is refused", async 
   const { writeArchive } = await import("../../../lib/backup/write-archive.ts");
   for (const name of ["config/../../evil", "config//etc/evil", "elsewhere/../../evil"]) {
     const file = join(directory, `evil-${++folders}.age`);
-    await writeArchive(createWriteStream(file), { recipients, key: keyring.checkpointKey() }, async (archive) => {
-      await archive.add(name, Buffer.from("x"));
-      return {};
-    });
+    const { contents } = await writeArchive(
+      createWriteStream(file),
+      { recipients, key: keyring.checkpointKey() },
+      async (archive) => {
+        await archive.add(name, Buffer.from("x"));
+        return {};
+      },
+    );
     const target = join(directory, `target-${folders}`);
-    await assert.rejects(writeConfig({ file, identity }, target, {}), /none of a config/, name);
+    const verified = { contents, manifest: { elsewhere: {} } as Manifest };
+    await assert.rejects(writeConfig({ file, identity }, target, verified), /none of a config/, name);
+  }
+});
+
+test("a backup that is another by the time its config is written is refused, and nothing of the other one is written", async () => {
+  const { writeArchive } = await import("../../../lib/backup/write-archive.ts");
+  const file = join(directory, "exchanged.age");
+  const put = async (entries: readonly (readonly [string, string])[]) => {
+    const { contents } = await writeArchive(
+      createWriteStream(file),
+      { recipients, key: keyring.checkpointKey() },
+      async (archive) => {
+        for (const [name, text] of entries) await archive.add(name, Buffer.from(text));
+        return {};
+      },
+    );
+    return { contents, manifest: { elsewhere: {} } as Manifest };
+  };
+  const whole = [
+    ["config/prompts/ops.md", "You help."],
+    ["config/openclaw.toml", "ours"],
+  ] as const;
+  const others = {
+    changed: [whole[0], ["config/openclaw.toml", "theirs"]],
+    added: [whole[0], ["config/tools/evil.ts", "theirs"], whole[1]],
+    "left out": [whole[1]],
+  } as const;
+  const verified = await put(whole);
+  for (const [how, entries] of Object.entries(others)) {
+    await put(entries);
+    const target = join(directory, `exchanged ${how}`);
+    await assert.rejects(writeConfig({ file, identity }, target, verified), /changed while it was restored/, how);
+    const written = readdirSync(target, { recursive: true, withFileTypes: true }).filter((found) => found.isFile());
+    for (const { parentPath, name } of written)
+      assert.notEqual(readFileSync(join(parentPath, name), "utf8"), "theirs", how);
   }
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -28,6 +28,38 @@ test("a server that was killed with all its processes is started anew, and calle
     await again.stop();
   }
 });
+
+/** As of a service that has stopped: it has no name then. */
+const nameless = 61_999;
+const isRoot = process.getuid?.() === 0;
+
+test(
+  `root runs a server in another user's folder as that user, below a folder of root's alone too${isRoot ? "" : " (skipped: not root)"}`,
+  { skip: !isRoot },
+  async (t) => {
+    const closed = mkdtempSync(join(tmpdir(), "openclaw-private-"));
+    t.after(() => rmSync(closed, { recursive: true, force: true }));
+    const directory = join(closed, "state");
+    mkdirSync(directory, { mode: 0o700 });
+    chownSync(directory, nameless, nameless);
+    for (const start of ["made anew", "found"]) {
+      const server = await startEmbedded(directory, testSettings);
+      const [pid = ""] = readFileSync(join(directory, "postgres/postmaster.pid"), "utf8").split("\n");
+      const sql = connect(server.url("postgres"), { max: 1 });
+      try {
+        assert.deepEqual([...(await sql`select 1 as one`)], [{ one: 1 }]);
+        assert.equal(statSync(`/proc/${pid}`).uid, nameless, start);
+      } finally {
+        await sql.end();
+        await server.stop();
+      }
+    }
+    const foreign = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter(
+      (name) => statSync(join(directory, name)).uid !== nameless,
+    );
+    assert.deepEqual(foreign, []);
+  },
+);
 
 function isThere(pid: number): boolean {
   try {

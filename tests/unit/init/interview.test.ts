@@ -75,7 +75,7 @@ describe("a person is asked", () => {
       "Its API key": ["sk-canary"],
       "Your Matrix id": ["@me:home.example"],
       "A Telegram bot's token": ["1:abc"],
-      "Write anything to @home_bot": ["later"],
+      Write: ["later"],
     });
     const answers = await interviewed(person, { looks });
     assert.deepEqual([answers.model, answers.homeserver], ["only-model", "https://matrix.home.example"]);
@@ -83,24 +83,36 @@ describe("a person is asked", () => {
     assert.ok(asked.includes("Model [only-model]:"));
   });
 
-  test("who of those that wrote to the bot they are, until they say so", async () => {
-    let looked = 0;
-    const writers: Looks["writers"] = async () => {
-      looked += 1;
-      const value = [
-        { id: "666", name: "Mallory" },
-        { id: "42", name: "Ada (@ada)" },
-      ];
-      return { value: looked === 1 ? [] : value, said: "" };
+  test("and no suggestion is taken from a server's words that a terminal would not show as they are", async () => {
+    const models: Looks["models"] = async () => ({ value: ["a\u001b[2Jb"], said: "it has a [2Jb" });
+    const { person, asked } = personOf({
+      "The model's endpoint": ["https://llm.example/v1"],
+      Model: ["m"],
+      "Your Matrix id": ["@me:home.example"],
+    });
+    const answers = await interviewed(person, { looks: { ...looks, models } });
+    assert.equal(answers.model, "m");
+    assert.ok(asked.includes("Model:"), asked.join("\n"));
+  });
+
+  test("who they are on Telegram, by a number that they write to the bot", async () => {
+    const looked: string[] = [];
+    const writers: Looks["writers"] = async (text) => {
+      looked.push(text);
+      return { value: looked.length === 1 ? [] : [{ id: "42", name: "Ada (@ada)" }], said: "" };
     };
-    const { person, told } = personOf({
+    const { person, told, asked } = personOf({
       "The model's endpoint": ["https://llm.example/v1"],
       "A Telegram bot's token": ["1:abc"],
-      "Ada (@ada) wrote, id 42": ["y"],
     });
     const answers = await interviewed(person, { looks: { ...looks, writers } });
     assert.equal(answers.telegramUser, "42");
-    assert.ok(told.includes("nothing has come yet") && looked === 2);
+    assert.ok(told.includes("it has not come yet") && told.includes("that was Ada (@ada), id 42"));
+    const [number = ""] = looked;
+    assert.match(number, /^[1-9]\d{5}$/);
+    assert.deepEqual(looked, [number, number]);
+    const question = `Write ${number} to @home_bot in Telegram, then press enter (or type "later")`;
+    assert.equal(asked.filter((each) => each === question).length, 2);
     const other = personOf({ "The model's endpoint": ["https://llm.example/v1"], "A Telegram bot's token": ["1:abc"] });
     const hook = { ...looks, writers: async () => ({ said: "this bot has a webhook already" }) };
     assert.equal((await interviewed(other.person, { looks: hook })).telegramUser, undefined);

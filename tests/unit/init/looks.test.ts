@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { lookAtModels } from "../../../lib/init/look-llm.ts";
 import { discoverHomeserver, lookAtHomeserver } from "../../../lib/init/look-matrix.ts";
-import { lookAtBot, writersTo } from "../../../lib/init/look-telegram.ts";
+import { lookAtBot, writersOf } from "../../../lib/init/look-telegram.ts";
 import { startBotApi } from "../../support/bot-api.ts";
 import { freePort } from "../../support/free-port.ts";
 import { startHomeserver } from "../../support/homeserver.ts";
@@ -59,20 +59,32 @@ test("a homeserver is told from what is none, and one that is found nowhere is n
   assert.equal(await discoverHomeserver(`127.0.0.1:${await freePort()}`), undefined);
 });
 
-test("a bot is known by its token, and who wrote to it in private by their ids, while it has no webhook", async (t) => {
+test("a homeserver that its domain names is suggested only where it can be shown as it is", async (t) => {
+  const asked = t.mock.method(globalThis, "fetch", async () =>
+    Response.json({ "m.homeserver": { base_url: "https://matrix.home.example/\u001b[2J" } }),
+  );
+  assert.equal(await discoverHomeserver("home.example"), undefined);
+  asked.mock.mockImplementation(async () =>
+    Response.json({ "m.homeserver": { base_url: "https://matrix.home.example" } }),
+  );
+  assert.equal(await discoverHomeserver("home.example"), "https://matrix.home.example");
+});
+
+test("a bot is known by its token, and who wrote a text to it in private by their ids, while it has no webhook", async (t) => {
   const botApi = await startBotApi();
   t.after(() => botApi.stop());
   const token = "4242:canary-token";
   assert.deepEqual(await lookAtBot(token, botApi.url), { value: "claw_test_bot", said: "that is @claw_test_bot" });
   botApi.updates.push(
     messageUpdate(person(7), { id: 7, type: "private" }, { text: "hello" }),
-    messageUpdate({ ...person(8), first_name: "A\u001b[31m\nB" }, { id: 8, type: "private" }, { text: "me too" }),
-    messageUpdate(person(9), { id: -100, type: "supergroup" }, { text: "not in a group" }),
+    messageUpdate({ ...person(8), first_name: "A\u001b[31m\nB" }, { id: 8, type: "private" }, { text: " 480213\n" }),
+    messageUpdate(person(9), { id: -100, type: "supergroup" }, { text: "480213" }),
+    messageUpdate(person(10), { id: 10, type: "private" }, { text: "480213 480214" }),
   );
-  const { value = [] } = await writersTo(token, botApi.url);
+  const { value = [] } = await writersOf("480213", token, botApi.url);
   assert.deepEqual(
     value.map(({ id }) => id),
-    ["8", "7"],
+    ["8"],
   );
   assert.match(value[0]?.name ?? "", /^A \[31m B/);
   botApi.fail("getMe", 1, { error_code: 401, description: "Unauthorized" });
@@ -82,7 +94,7 @@ test("a bot is known by its token, and who wrote to it in private by their ids, 
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ url: "https://claw.example/telegram/home" }),
   });
-  assert.match((await writersTo(token, botApi.url)).said, /has a webhook already/);
+  assert.match((await writersOf("480213", token, botApi.url)).said, /has a webhook already/);
   const nobody = `http://127.0.0.1:${await freePort()}`;
   const { said } = await lookAtBot(token, nobody);
   assert.ok(/does not answer \(telegram: ECONNREFUSED\)/.test(said) && !said.includes("canary"), said);

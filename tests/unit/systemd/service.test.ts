@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { backupUnits, type ServiceOptions, serviceUnit, serviceUnits } from "../../../lib/systemd/service.ts";
+import {
+  backupFolderOf,
+  backupUnits,
+  type ServiceOptions,
+  serviceUnit,
+  serviceUnits,
+} from "../../../lib/systemd/service.ts";
 
 const options: ServiceOptions = {
   manager: "system",
@@ -71,4 +77,12 @@ test("a backup goes as the gateway's user, with its secrets, into a folder of it
   assert.ok(timer.text.includes("\nPersistent=true\n"));
   for (const { name } of [service, timer, serviceUnit(options)]) assert.match(name, serviceUnits);
   assert.doesNotMatch("openclaw-job-brief.service", serviceUnits);
+});
+
+test("the folder that backups go to is read from the unit that was written for it", () => {
+  for (const path of ["/var/lib/openclaw-backup", `/srv/of "ours" 100% for $5 \\ here`]) {
+    const [{ name, text }] = backupUnits(options, { path, stateDirectory: undefined });
+    assert.equal(backupFolderOf(new Map([[name, text]])), path);
+  }
+  assert.equal(backupFolderOf(new Map([["openclaw.service", serviceUnit(options).text]])), undefined);
 });

@@ -54,6 +54,7 @@ let
         nodejs = made "nodejs" { };
         source = made "source" { };
       };
+    coreutils = made "coreutils" { };
     curl = made "curl" { };
     openssl = made "openssl" { };
   };
