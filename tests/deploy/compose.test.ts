@@ -278,9 +278,13 @@ describe(`brought up by real programs, with the gateway's own image${scene.why}`
     assert.deepEqual(facts.restore.configModes, configModes);
     assert.deepEqual(unwell(facts.restore.doctor), []);
   });
+  test("with another OPENCLAW_KEY, what was said opens", () => {
+    assert.match(facts.rotation.said, /sealed/i);
+    assert.deepEqual([facts.rotation.answer, facts.rotation.remembers], ["You said 5.", true]);
+  });
   test("podman-compose's backup job leaves a file, too", () => assert.equal(facts.podmanBackup, true));
   test("what was restored and said since is there after down and up, whichever program does it", () =>
-    assert.equal(facts.messagesKept, 4));
+    assert.equal(facts.messagesKept, 5));
   test("no secret is in a command line, a log, compose.yaml or what the programs print", () =>
     assert.deepEqual(facts.leaks, []));
 });

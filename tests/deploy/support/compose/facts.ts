@@ -59,7 +59,9 @@ export interface ComposeSceneFacts {
     /** Whether the model was shown what had been said before the backup. */
     readonly remembers: boolean;
   };
-  /** Of podman-compose's backup job. */
+  /** Of OPENCLAW_KEY, with what its command printed. */
+  readonly rotation: { readonly said: string; readonly answer: string; readonly remembers: boolean };
+  /** Whether podman-compose's backup job left a file. */
   readonly podmanBackup: boolean;
   /** Messages in the database at the end: those of the backup, and those since. */
   readonly messagesKept: number;

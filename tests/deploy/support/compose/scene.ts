@@ -7,6 +7,7 @@ import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { execFile, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { newKey } from "../../../../lib/seal.ts";
 import { until } from "../../../support/until.ts";
 import { documented, without } from "../documented.ts";
 import { makeCaddyImage, makePostgresImage } from "../stand-in-images.ts";
@@ -19,7 +20,7 @@ import {
   configModes,
   container,
   doctorLines,
-  edit,
+  editFile,
   inDatabase,
   inspect,
   layOut,
@@ -112,7 +113,7 @@ const gatewayIsHealthy = await run("podman", "healthcheck", "run", container("ga
 // Day by day.
 const reload = await step("reload", async () => {
   const pid = await inspect("gateway", "{{.State.Pid}}");
-  edit((toml) => toml.replace("Watches the homelab", "Watches the garden"));
+  editFile("openclaw.toml", (toml) => toml.replace("Watches the homelab", "Watches the garden"));
   const config = (): Promise<string> => type("docker compose exec gateway claw doctor --only gateway.config");
   const check = await type("docker compose exec gateway claw check");
   const before = doctorLines(await config());
@@ -187,6 +188,23 @@ const restore = await step("restore", async () => {
   const remembers = neighbours.wasShown("You said 2.");
   return { said: restored, configModes: configModes(), doctor, tableOwners: await tableOwnersOf(), answer, remembers };
 });
+
+// docs/secrets.md, OPENCLAW_KEY.
+const rotation = await step("key", async () => {
+  const fresh = newKey();
+  const old = secrets["OPENCLAW_KEY"] ?? "";
+  secrets["OPENCLAW_NEW_KEY"] = fresh;
+  editFile(".env", (text) => `${text}OPENCLAW_NEW_KEY=${fresh}\n`);
+  await type("docker compose stop gateway");
+  const rotated = await type("docker compose run --rm gateway claw keys rotate");
+  editFile(".env", (text) => text.replace(`OPENCLAW_KEY=${old}\n`, "").replace("OPENCLAW_NEW_KEY", "OPENCLAW_KEY"));
+  await type("docker compose up -d");
+  await ready();
+  const number = ++said;
+  await neighbours.say("http://127.0.0.1:8080", secrets["TELEGRAM_WEBHOOK_SECRET"] ?? "", number);
+  const answer = await neighbours.hears(number);
+  return { said: rotated, answer, remembers: neighbours.wasShown("You said 4.") };
+});
 await step("down", () => type("docker compose down"));
 clearInterval(asksForHealth);
 engine.kill();
@@ -213,7 +231,7 @@ await step("podman-compose down", () => type("podman-compose down -t 35"));
 const facts: ComposeSceneFacts = {
   ...{ seconds: timings(), configModes: madeModes, docker: dockerFacts, podman: podmanFacts, waitedForDatabase },
   ...{ databaseLogins, tableOwners, databaseDefaultRoutes, gatewayIsHealthy, reload, answersAfterKill, upgrade },
-  ...{ backupHolds, backupMode, stopped, restore, podmanBackup, leaks },
+  ...{ backupHolds, backupMode, stopped, restore, rotation, podmanBackup, leaks },
   messagesKept: Number(messagesKept),
 };
 writeFileSync(join(folder, "facts.json"), JSON.stringify(facts, undefined, 2));

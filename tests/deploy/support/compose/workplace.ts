@@ -91,12 +91,12 @@ export const configModes = (): Record<string, string> =>
       .map((name) => [name, (statSync(join(project, "config", name)).mode & 0o777).toString(8)]),
   );
 
-/** Changes openclaw.toml. */
-export function edit(change: (toml: string) => string): void {
-  const file = join(project, "config/openclaw.toml");
-  const toml = readFileSync(file, "utf8");
-  const changed = change(toml);
-  if (changed === toml) throw new Error("openclaw.toml has nothing to be changed so");
+/** Changes a file of the config folder. */
+export function editFile(name: string, change: (text: string) => string): void {
+  const file = join(project, "config", name);
+  const text = readFileSync(file, "utf8");
+  const changed = change(text);
+  if (changed === text) throw new Error(`${name} has nothing to be changed so`);
   writeFileSync(file, changed);
 }
 
