@@ -62,6 +62,9 @@ export const matrixSection = (answers: Answers): string | undefined =>
         "# Both stand in appservice.yaml too, which the homeserver reads.",
         `as_token = ${refOf(answers, "MATRIX_AS_TOKEN")}`,
         `hs_token = ${refOf(answers, "MATRIX_HS_TOKEN")}`,
+        "# Those before them, taken as well while they are rotated; unset, there are none (docs/secrets.md).",
+        `previous_as_token = ${refOf(answers, "MATRIX_AS_TOKEN_PREVIOUS")}`,
+        `previous_hs_token = ${refOf(answers, "MATRIX_HS_TOKEN_PREVIOUS")}`,
       );
 
 /** Where Telegram pushes to, below the public address. */
@@ -77,6 +80,8 @@ export const telegramSection = (answers: Answers): string | undefined =>
         "# From @BotFather.",
         `token = ${refOf(answers, "TELEGRAM_TOKEN")}`,
         `webhook_secret = ${refOf(answers, "TELEGRAM_WEBHOOK_SECRET")}`,
+        "# The one before it, taken as well while it is rotated; unset, there is none.",
+        `previous_webhook_secret = ${refOf(answers, "TELEGRAM_WEBHOOK_SECRET_PREVIOUS")}`,
         "# Set at Telegram by `claw telegram set-webhook`.",
         answers.publicUrl === undefined
           ? `#webhook_url = "https://claw.example${webhookPath}"`

@@ -72,6 +72,8 @@ const listeners = (answers: Answers): string =>
     `private = ${text(answers.listenPrivate)}`,
     "# What whoever asks for a job shows, as a bearer token.",
     `token = ${refOf(answers, "OPENCLAW_TOKEN")}`,
+    "# The one before it, taken as well while it is rotated; unset, there is none.",
+    `previous_token = ${refOf(answers, "OPENCLAW_TOKEN_PREVIOUS")}`,
   );
 
 function database(answers: Answers): string | undefined {
