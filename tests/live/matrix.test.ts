@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { parseEnv } from "node:util";
 import { EventType, Preset, Visibility } from "matrix-js-sdk";
 import { newKey } from "../../lib/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -20,6 +21,7 @@ describe("the gateway on a real Synapse", () => {
   const directory = mkdtempSync(join(tmpdir(), "openclaw-live-"));
   const file = (name: string): string => join(directory, name);
   let environment: Record<string, string> = {};
+  const retired = { as: "", hs: "" };
   let database: TestDatabase;
   let llama: Llama;
   let synapse: Synapse;
@@ -28,8 +30,9 @@ describe("the gateway on a real Synapse", () => {
   let mallory: Person;
   let room: string;
   let privatePort: number;
+  let publicPort: number;
 
-  const config = (publicPort: number): string => `
+  const config = (): string => `
 [listen]
 public = "127.0.0.1:${publicPort}"
 private = "127.0.0.1:${privatePort}"
@@ -38,6 +41,8 @@ homeserver = "${synapse?.url ?? "http://127.0.0.1:1"}"
 server_name = "home.test"
 as_token = { env = "MATRIX_AS_TOKEN" }
 hs_token = { env = "MATRIX_HS_TOKEN" }
+previous_as_token = { env = "MATRIX_AS_TOKEN_PREVIOUS" }
+previous_hs_token = { env = "MATRIX_HS_TOKEN_PREVIOUS" }
 [backends.main]
 base_url = "${llama.url}"
 api_key = { env = "LLM_API_KEY" }
@@ -65,13 +70,19 @@ tools = []
 matrix = { localpart = "agent_helper", require_encryption = false, rooms = [${room ? `"${room}"` : ""}] }
 `;
 
+  const readTokens = (): void => void Object.assign(environment, parseEnv(readFileSync(file("tokens.env"), "utf8")));
+  const restart = async (): Promise<void> => {
+    await gateway.stop();
+    gateway = await startShipped(environment, file("gateway.log"));
+  };
+
   before(async () => {
     [privatePort, database, llama] = await Promise.all([
       freePort(),
       createTestDatabase(),
       startLlama({ apiKey: "live-key" }),
     ]);
-    const publicPort = await freePort();
+    publicPort = await freePort();
     environment = {
       OPENCLAW_CONFIG: file("openclaw.toml"),
       OPENCLAW_KEY: newKey(),
@@ -94,16 +105,13 @@ matrix = { localpart = "agent_helper", require_encryption = false, rooms = [${ro
       file("tokens.env"),
     );
     assert.equal(registered.code, 0, registered.output);
-    for (const line of readFileSync(file("tokens.env"), "utf8").trim().split("\n")) {
-      const [name = "", value = ""] = line.split("=");
-      environment[name] = value;
-    }
+    readTokens();
     synapse = await startSynapse({ registration: file("appservice.yaml"), serverName: "home.test" });
     ada = await startPerson(synapse.url, await synapse.registerUser("ada", "secret"));
     mallory = await startPerson(synapse.url, await synapse.registerUser("mallory", "secret"));
     room = (await ada.client.createRoom({ preset: Preset.PrivateChat, visibility: Visibility.Private, name: "Ops" }))
       .room_id;
-    writeFileSync(file("openclaw.toml"), config(publicPort));
+    writeFileSync(file("openclaw.toml"), config());
     gateway = await startShipped(environment, file("gateway.log"));
   });
 
@@ -247,6 +255,49 @@ matrix = { localpart = "agent_helper", require_encryption = false, rooms = [${ro
     assert.equal(ada.messagesOf(direct, ops).length, 1);
   });
 
+  test("its tokens are rotated, the gateway restarted first, and afterwards the old ones are refused", async () => {
+    const direct = (await ada.client.createRoom({ preset: Preset.TrustedPrivateChat, is_direct: true, invite: [ops] }))
+      .room_id;
+    await ada.until(direct, "ops to join", (found) => found.getMember(ops)?.membership === "join");
+    let answers = 0;
+    const asked = async (words: string): Promise<void> => {
+      await ada.say(direct, words);
+      answers += 1;
+      await ada.until(direct, `an answer to ${words}`, () => ada.messagesOf(direct, ops).length >= answers);
+    };
+    [retired.as, retired.hs] = [environment["MATRIX_AS_TOKEN"] ?? "", environment["MATRIX_HS_TOKEN"] ?? ""];
+    const files = ["--env", file("tokens.env"), "--out", file("appservice.yaml")];
+    const rotated = await claw(environment, "matrix", "register", "--rotate", ...files);
+    assert.equal(rotated.code, 0, rotated.output);
+    readTokens();
+    assert.deepEqual(
+      [environment["MATRIX_AS_TOKEN_PREVIOUS"], environment["MATRIX_HS_TOKEN_PREVIOUS"]],
+      [retired.as, retired.hs],
+    );
+    await restart();
+    await asked("the homeserver knows the old ones alone");
+    await synapse.restart(file("appservice.yaml"));
+    await asked("the homeserver knows the new ones");
+    await untilReady(`http://127.0.0.1:${privatePort}/readyz`);
+    Object.assign(environment, { MATRIX_AS_TOKEN_PREVIOUS: "", MATRIX_HS_TOKEN_PREVIOUS: "" });
+    await restart();
+    await asked("nobody knows the old ones");
+    assert.equal(ada.messagesOf(direct, ops).length, answers);
+
+    const pushed = (token: string): Promise<Response> =>
+      fetch(`http://127.0.0.1:${publicPort}/_matrix/app/v1/transactions/forged`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${token}` },
+        body: '{"events":[]}',
+      });
+    assert.equal((await pushed(retired.hs)).status, 403);
+    assert.equal((await pushed(environment["MATRIX_HS_TOKEN"] ?? "")).status, 200);
+    const whoami = await fetch(`${synapse.url}/_matrix/client/v3/account/whoami`, {
+      headers: { authorization: `Bearer ${retired.as}` },
+    });
+    assert.equal(whoami.status, 401);
+  });
+
   test("the log holds no message, prompt or token", () => {
     const log = readFileSync(file("gateway.log"), "utf8");
     for (const canary of [
@@ -255,6 +306,8 @@ matrix = { localpart = "agent_helper", require_encryption = false, rooms = [${ro
       "You help with the homelab",
       environment["MATRIX_AS_TOKEN"] ?? "?",
       environment["MATRIX_HS_TOKEN"] ?? "?",
+      retired.as,
+      retired.hs,
       "live-key",
       environment["OPENCLAW_KEY"] ?? "?",
     ])

@@ -20,8 +20,8 @@ export interface Synapse {
   storedEvents(member: { accessToken: string }, room: string): Promise<StoredEvent[]>;
   /** Output of all its runs, restarts included. */
   logs(): string;
-  /** Stops it and starts it again with the same data and port. */
-  restart(): Promise<void>;
+  /** Stops it and starts it again with the same data and port, and with another registration where one is named. */
+  restart(registration?: string): Promise<void>;
   /** Stops it and deletes its data. */
   stop(): Promise<void>;
 }
@@ -72,8 +72,9 @@ export async function startSynapse(options: SynapseOptions = {}): Promise<Synaps
     loginUser: (name, password) => loginUser(url, name, password),
     storedEvents: (member, room) => readStoredEvents(url, member, room),
     logs: () => earlierLogs + running.logs(),
-    async restart() {
+    async restart(changed) {
       await running.stop();
+      if (changed !== undefined) await copyFile(changed, folder.host("registration.yaml"));
       earlierLogs += running.logs();
       running = await start();
     },
