@@ -11,10 +11,7 @@ import { toEntries } from "../lib/conversation/reply.ts";
 import { askAgent } from "../lib/conversation/sub-run.ts";
 import { createReport } from "../lib/conversation/report.ts";
 import { isJobLane, passJob } from "../lib/jobs/pass.ts";
-import { connect } from "../lib/db/client.ts";
 import { openDrizzle } from "../lib/db/drizzle.ts";
-import { migrate } from "../lib/db/migrate.ts";
-import { asApp, worksAsOwner } from "../lib/db/roles.ts";
 import { watchAlerts } from "../lib/jobs/alert-watch.ts";
 import { knownSince } from "../lib/ledger/job-slots.ts";
 import { createInbox } from "../lib/ledger/inbox.ts";
@@ -23,10 +20,8 @@ import { createMatrixRooms } from "../lib/ledger/matrix-rooms.ts";
 import { createMatrixTransactions } from "../lib/ledger/matrix-transactions.ts";
 import { createMcpPins } from "../lib/ledger/mcp-pins.ts";
 import { createOutbox } from "../lib/ledger/outbox.ts";
-import { checkKey } from "../lib/keys/check-key.ts";
 import { createBackends } from "../lib/llm/backends.ts";
 import { createDeviceIds } from "../lib/ledger/matrix-devices.ts";
-import type { Log } from "../lib/log.ts";
 import { createMatrixChannel } from "../lib/matrix/channel.ts";
 import { createMatrixClient, firstDeviceId } from "../lib/matrix/client.ts";
 import { deferredCrypto, type MatrixCrypto, startMatrixCrypto } from "../lib/matrix/crypto/crypto.ts";
@@ -39,9 +34,7 @@ import { startMcpServers } from "../lib/mcp/servers.ts";
 import { createTell } from "../lib/conversation/tell.ts";
 import { createMetrics } from "../lib/metrics.ts";
 import { Lanes } from "../lib/queue/lanes.ts";
-import { Locks, type LocksOptions } from "../lib/queue/locks.ts";
 import { startWorker } from "../lib/queue/worker.ts";
-import { createKeyring } from "../lib/seal.ts";
 import { createTelegramChannel } from "../lib/telegram/channel.ts";
 import { denialText, refusedTap } from "../lib/telegram/denial.ts";
 import type { Tool } from "../lib/tools/define.ts";
@@ -51,6 +44,7 @@ import { agentFunctions, jobFunctions } from "./agents/index.ts";
 import { storesIn, toolsOver } from "./builtin-tools.ts";
 import { createAboutFunction } from "./about.ts";
 import { createPrivateApp, createPublicApp } from "./app.ts";
+import { enterDatabase, type EnterOptions } from "./enter-database.ts";
 import { eachMinute } from "./each-minute.ts";
 import { createRefresh } from "./gauges.ts";
 import { createHealthFunction } from "./health.ts";
@@ -69,20 +63,13 @@ import { createMatrixMembershipTask } from "./tasks/matrix-membership.ts";
 import { createTelegramFunction } from "./telegram.ts";
 import { waking } from "./waking.ts";
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Pick<EnterOptions, "databaseUrl" | "ownerUrl" | "refused" | "log"> {
   /** The config in force; asked anew for every request and run. */
   readonly config: () => Config;
   /** Told of each new config. */
   readonly onConfig?: ConfigHolder["onChange"];
   /** The operator's, by `loadOwnTools`. */
   readonly ownTools?: readonly Tool[];
-  /** A migrated or new PostgreSQL database. */
-  readonly databaseUrl: string;
-  /** Of who migrates it, where that is another user. */
-  readonly ownerUrl?: string | undefined;
-  readonly log: Log;
-  /** Told where the database was sealed with another key while it could not be reached: nothing more may be written to it. */
-  readonly refused?: LocksOptions["refused"];
   /** Stopped with the gateway. */
   readonly tracing?: Tracing | undefined;
 }
@@ -105,30 +92,14 @@ const hourMs = 3_600_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, onConfig, ownTools = [], log, tracing } = options;
   const settings = config();
-  await migrate(options.ownerUrl ?? options.databaseUrl, options.ownerUrl && options.databaseUrl);
-  const databaseUrl = await asApp(options.databaseUrl);
-  const sql = connect(databaseUrl, { max: settings.database.pool });
-  if (await worksAsOwner(sql))
-    log.warn(
-      "the database's roles could not be made: the gateway works as the owner of the journal, which only a trigger protects",
-    );
-  const sealing = createKeyring(settings.key.reveal());
-  const locks = new Locks(databaseUrl, log, {
-    check: (checked) => checkKey(checked, sealing),
-    refused: options.refused,
-  });
-  try {
-    await locks.open();
-  } catch (thrown) {
-    await sql.end({ timeout: 1 });
-    throw thrown;
-  }
+  const entered = await enterDatabase({ ...options, key: settings.key.reveal(), pool: settings.database.pool });
+  const { databaseUrl, sql, locks } = entered;
   const audit = createAuditKeys({ sql, log });
   await audit.use(settings.audit.recipient);
   const forgetAudit = onConfig?.((next) => {
     audit.use(next.audit.recipient).catch((err: unknown) => log.error({ err }, "runs are not sealed for the operator"));
   });
-  const keyring = { ...sealing, audit };
+  const keyring = { ...entered.keyring, audit };
   const tables = openDrizzle(databaseUrl);
   const metrics = createMetrics();
   const inbox = createInbox(
