@@ -2,14 +2,20 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { z } from "zod";
 import { evidenceStanding } from "../audit/standing.ts";
 import { sizeOf } from "../audit/checkpoint-file.ts";
 import { age, type Check, fail, type Finding, ok, skipped, warn } from "./check.ts";
+import { askPrivate } from "./gateway-answer.ts";
 import type { Ground } from "./ground.ts";
 
 const mega = 1024 * 1024;
 
-export function fileChecks({ config, tables }: Ground): Check[] {
+/** A gateway that was just started writes within a minute what the file lacks, as after a restore. */
+const settlingMs = 120_000;
+
+export function fileChecks(ground: Ground): Check[] {
+  const { config, tables } = ground;
   const { dataDir, audit } = config;
   return [
     { name: "files.data_dir", look: () => lookAtFolder(dataDir) },
@@ -21,6 +27,7 @@ export function fileChecks({ config, tables }: Ground): Check[] {
         if (checkpointAge === undefined) return skipped("no checkpoint was taken yet");
         const file = audit.checkpoint_file;
         if ((await sizeOf(file)) > 0) return ok(`${file}, the last checkpoint ${age(checkpointAge)} ago`);
+        if (await isSettling(ground, signal)) return skipped(`the gateway, just started, is about to write ${file}`);
         return warn(
           `${file} is empty or not there, and the database has checkpoints`,
           "let the gateway's user write it; it then writes all of them anew. Its copy elsewhere is what counts",
@@ -29,6 +36,18 @@ export function fileChecks({ config, tables }: Ground): Check[] {
     },
   ];
 }
+
+async function isSettling({ privateUrl }: Ground, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { body } = await askPrivate(privateUrl, "/about", signal);
+    return Date.now() - Date.parse(started.parse(body).since) < settlingMs;
+  } catch {
+    // No gateway answers: another check tells.
+    return false;
+  }
+}
+
+const started = z.object({ since: z.string() });
 
 async function lookAtFolder(folder: string): Promise<Finding> {
   const found = await stat(folder).catch(() => undefined);
