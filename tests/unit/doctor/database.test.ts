@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { connect, type Sql } from "../../../lib/db/client.ts";
@@ -140,5 +143,25 @@ describe("the doctor on the database", () => {
       insert into checkpoints (number, at, runs, heads_hash, previous_hash, hash, signature, public_key)
       values (1, now(), 0, '', '', '', '', '')`;
     assert.match(lineOf(await look({}), "files.checkpoints"), /^warn: \S+checkpoints\.jsonl is empty or not there/);
+  });
+
+  test("a checkpoint file that is missing is waited for in a gateway's first two minutes, and told afterwards", async () => {
+    let since = new Date();
+    const server = createServer((_, response) => void response.end(JSON.stringify({ since: since.toISOString() })));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const seen = async (): Promise<string> =>
+        lineOf(
+          await examine({ environment: { DATABASE_URL: database.url } }, ["files.checkpoints"], url),
+          "files.checkpoints",
+        );
+      assert.match(await seen(), /^skipped: the gateway, just started, is about to write \S+checkpoints\.jsonl$/);
+      since = new Date(Date.now() - 121_000);
+      assert.match(await seen(), /^warn: \S+checkpoints\.jsonl is empty or not there/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 });
