@@ -22,6 +22,32 @@ export default tseslint.config(
       eqeqeq: "error",
     },
   },
+  {
+    files: ["functions/**", "lib/**"],
+    ignores: ["lib/safe-parse.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[property.name='safeParse']",
+          message: "zod's own throws on some values: use safeParse of lib/safe-parse.ts.",
+        },
+      ],
+    },
+  },
+  {
+    files: ["tests/**"],
+    ignores: ["tests/support/property.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          name: "fast-check",
+          message: "Its seed is set where it comes from: import fc from tests/support/property.ts.",
+        },
+      ],
+    },
+  },
   { files: ["**/*.js"], ...tseslint.configs.disableTypeChecked },
   {
     files: ["tests/**"],

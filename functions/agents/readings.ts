@@ -1,6 +1,7 @@
 /** What tools return to code, read tolerantly: what is damaged is left out, and what is of another shape is text alone. */
 import { z } from "zod";
 import type { Reading } from "../../lib/agent/job-function.ts";
+import { safeParse } from "../../lib/safe-parse.ts";
 
 const word = z.string().catch("");
 const instant = z.iso.datetime({ offset: true });
@@ -45,7 +46,7 @@ export type Commitment = z.infer<typeof commitment>;
 
 /** The items of a list that have their shape. */
 const listOf = <Item>(item: z.ZodType<Item>): z.ZodType<Item[]> =>
-  z.array(z.unknown()).transform((items) => items.flatMap((each) => item.safeParse(each).data ?? []));
+  z.array(z.unknown()).transform((items) => items.flatMap((each) => safeParse(item, each).data ?? []));
 
 /** By tool; the lists alone. */
 const shapes = {
@@ -62,7 +63,7 @@ export function dataOf<Tool extends keyof typeof shapes>(
   reading: Reading | undefined,
 ): z.infer<(typeof shapes)[Tool]> | undefined {
   if (reading?.state !== "read" || reading.call.tool !== tool) return undefined;
-  return shapes[tool].safeParse(reading.data).data as z.infer<(typeof shapes)[Tool]> | undefined;
+  return safeParse(shapes[tool], reading.data).data as z.infer<(typeof shapes)[Tool]> | undefined;
 }
 
 /** The reading of a tool. */
@@ -75,7 +76,7 @@ export const readingOf = (readings: readonly Reading[], tool: string): Reading |
  */
 export function isEmpty({ data, text }: Reading): boolean {
   if (text.trim() === "") return true;
-  const lists = Object.values(z.record(z.string(), z.unknown()).safeParse(data).data ?? {}).filter(Array.isArray);
+  const lists = Object.values(safeParse(z.record(z.string(), z.unknown()), data).data ?? {}).filter(Array.isArray);
   return lists.length > 0 && lists.every((list) => list.length === 0);
 }
 

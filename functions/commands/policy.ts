@@ -8,6 +8,7 @@ import { alignedLines } from "../../lib/policy/aligned-lines.ts";
 import { type Explained, explain, type Question, taintOf } from "../../lib/policy/explain.ts";
 import { policyMatrix, renderMatrix } from "../../lib/policy/matrix.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
+import { safeParse } from "../../lib/safe-parse.ts";
 
 /** The exit codes of a decision on one tool; 1 is a failure of the command itself. */
 const exitCodes = { allow: 0, ask: 3, deny: 4 } as const;
@@ -111,7 +112,7 @@ function jobOf(config: Config, agent: string, name: string): Job {
 }
 
 function checked(option: string, schema: typeof roomName, value: string): string {
-  const result = schema.safeParse(value);
+  const result = safeParse(schema, value);
   if (result.success) return result.data;
   throw new ClawError("bad_request", `${option} ${result.error.issues[0]?.message ?? "is not valid"}`);
 }

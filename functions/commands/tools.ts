@@ -15,6 +15,7 @@ import type { Tool, ToolContext } from "../../lib/tools/define.ts";
 import { unconnectedTools } from "../../lib/tools/builtin.ts";
 import { loadOwnTools } from "../../lib/tools/own.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
+import { safeParse } from "../../lib/safe-parse.ts";
 
 interface TestOptions {
   readonly args: string;
@@ -128,7 +129,7 @@ const peopleOf = ({ groups }: Config): Principal[] => [
 ];
 
 function personOf(text: string): Principal {
-  const { data, error } = principalSchema.safeParse(text);
+  const { data, error } = safeParse(principalSchema, text);
   if (data !== undefined) return data as Principal;
   throw new ClawError("bad_request", `--as ${error?.issues[0]?.message ?? "is not valid"}`);
 }

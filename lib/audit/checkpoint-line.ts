@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { base64url, type Checkpoint } from "./checkpoint.ts";
 import type { HeadLine } from "./heads.ts";
+import { safeParse } from "../safe-parse.ts";
 
 const bytes = z.base64url().transform((text) => Buffer.from(text, "base64url"));
 
@@ -47,7 +48,7 @@ export function parseCheckpointLine(line: string): StatedCheckpoint | undefined 
   } catch {
     return undefined;
   }
-  const read = shape.safeParse(value);
+  const read = safeParse(shape, value);
   if (!read.success) return undefined;
   const { heads_hash, previous_hash, public_key, ...rest } = read.data;
   return { ...rest, headsHash: heads_hash, previousHash: previous_hash, publicKey: public_key };

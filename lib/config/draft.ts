@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { RawConfig } from "./schema.ts";
 import { configSchema } from "./schema.ts";
 import type { SecretRef } from "./schema.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** A config of which only what parsed is known: a key that did not is undefined, an absent one has its default. */
 export type Draft<T = RawConfig> = T extends SecretRef
@@ -59,7 +60,7 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
 }
 
 function parsed(schema: z.core.$ZodType, value: unknown): unknown {
-  const result = z.safeParse(schema, value);
+  const result = safeParse(schema, value);
   return result.success ? result.data : undefined;
 }
 

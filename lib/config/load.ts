@@ -12,6 +12,7 @@ import { configSchema } from "./schema.ts";
 import { resolveSecrets, type Secrets, sectionSecrets, unreadSecrets } from "./secrets.ts";
 import type { ToolFacts } from "./tool-facts.ts";
 import { readToml } from "./toml.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** What loading needs besides the file. */
 export interface LoadOptions {
@@ -33,7 +34,7 @@ export function loadConfig(file: string, options: LoadOptions): Config {
   const document = readToml(file);
   const problems = new Problems(file);
   explainPrototypeKeys(document, problems);
-  const checked = configSchema.safeParse(document);
+  const checked = safeParse(configSchema, document);
   if (!checked.success) explainIssues(checked.error.issues, document, problems);
   const draft = draftOf(document);
   const tools = [...options.tools, ...mcpToolFacts(draft.mcp)];

@@ -6,6 +6,7 @@ import { version } from "../version.ts";
 import { type Check, fail, type Finding, ok, skipped, warn } from "./check.ts";
 import { askPrivate } from "./gateway-answer.ts";
 import type { Ground } from "./ground.ts";
+import { safeParse } from "../safe-parse.ts";
 
 export function gatewayChecks(ground: Ground): Check[] {
   const { privateUrl, gateway } = ground;
@@ -39,7 +40,7 @@ async function lookAtPublic({ config, gateway }: Ground, signal: AbortSignal): P
 }
 
 /** What the gateway's listeners answer where there is nothing. */
-export const isOurs = (body: unknown): boolean => notFound.safeParse(body).success;
+export const isOurs = (body: unknown): boolean => safeParse(notFound, body).success;
 
 const notFound = z.strictObject({ error: z.literal("not_found") });
 
@@ -53,7 +54,7 @@ const lookedAt = /^(database$|matrix|telegram)/;
 async function lookAtParts({ gateway, privateUrl }: Ground, signal: AbortSignal): Promise<Finding | Finding[]> {
   await gateway.lean(signal);
   const { body } = await askPrivate(privateUrl, "/readyz", signal);
-  const parsed = readyAnswer.safeParse(body);
+  const parsed = safeParse(readyAnswer, body);
   if (!parsed.success)
     return fail("/readyz answers with what is no gateway's", "something else listens at listen.private");
   const parts = Object.entries(parsed.data).flatMap(([name, part]) =>

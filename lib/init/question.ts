@@ -5,6 +5,7 @@ import { isDeployment } from "./deployments.ts";
 import { envProblem } from "./env-text.ts";
 import type { Seen } from "./look.ts";
 import type { Writer } from "./look-telegram.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** What can be looked at while asking. Each answers in words, and none throws. */
 export interface Looks {
@@ -55,7 +56,7 @@ export interface Question {
 export const by =
   (schema: z.ZodType<string>) =>
   (text: string): string => {
-    const result = schema.safeParse(text);
+    const result = safeParse(schema, text);
     if (result.success) return result.data;
     throw wrong(result.error.issues[0]?.message ?? "is not valid");
   };

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { canonicalJson } from "../config/canonical-json.ts";
 import { ClawError, messageOf } from "../errors.ts";
 import { cleanText, hasUnseen } from "./text.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** A tool as its server gives it, as far as it is looked at. */
 export interface Shape {
@@ -56,7 +57,7 @@ export function offerOf({ description, inputSchema }: Shape): Offer {
 
 function issuesOf(schema: z.ZodType, value: unknown): { path: PropertyKey[]; message: string }[] {
   try {
-    return schema.safeParse(value).error?.issues ?? [];
+    return safeParse(schema, value).error?.issues ?? [];
   } catch {
     // A schema that refers to itself without end.
     return [{ path: [], message: "the tool's schema cannot be applied" }];

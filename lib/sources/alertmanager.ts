@@ -5,6 +5,7 @@ import { ClawError } from "../errors.ts";
 import { askService, authHeaders, jsonOf, type Service } from "./service.ts";
 import { oneLine } from "../one-line.ts";
 import { instant } from "./plain.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** One alert. Instants are ISO strings. */
 export interface Alert {
@@ -56,7 +57,7 @@ export async function listAlerts(settings: AlertsService, signal: AbortSignal): 
     headers: { accept: "application/json", ...authHeaders(settings.auth) },
   };
   const answer = await askService(service, "/api/v2/alerts", { signal });
-  const list = z.array(z.unknown()).safeParse(jsonOf(service, answer));
+  const list = safeParse(z.array(z.unknown()), jsonOf(service, answer));
   if (!list.success)
     throw new ClawError("fetch_failed", "Alertmanager answered with what is no list of alerts: check tools.alerts.url");
   const alerts = list.data.map(toAlert).filter((alert) => alert !== undefined);
@@ -64,7 +65,7 @@ export async function listAlerts(settings: AlertsService, signal: AbortSignal): 
 }
 
 function toAlert(wire: unknown): Alert | undefined {
-  const parsed = wireAlert.safeParse(wire);
+  const parsed = safeParse(wireAlert, wire);
   if (!parsed.success || parsed.data.startsAt === undefined) return undefined;
   const { fingerprint, startsAt, endsAt, generatorURL, labels, annotations, status } = parsed.data;
   const told = annotations["summary"] ?? annotations["description"] ?? annotations["message"] ?? "";

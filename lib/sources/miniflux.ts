@@ -6,6 +6,7 @@ import type { TransportAnswer } from "../http/exchange.ts";
 import { instant, webUrl } from "./plain.ts";
 import { askService, jsonOf, type Service, type ServiceRequest } from "./service.ts";
 import { oneLine } from "../one-line.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** An entry as Miniflux has it. */
 export interface Entry {
@@ -51,7 +52,7 @@ export async function findEntries(service: FeedsService, query: EntryQuery, sign
   if (search !== undefined) asked.set("search", search);
   const answer = await ask(service, `/v1/entries?${asked.toString()}`, { signal });
   const { total, entries } = shapeOf(entriesAnswer, answer, service);
-  const read = entries.flatMap((each) => entrySchema.safeParse(each).data ?? []);
+  const read = entries.flatMap((each) => safeParse(entrySchema, each).data ?? []);
   return { entries: read, total: Math.max(total, entries.length), damaged: entries.length - read.length };
 }
 
@@ -131,7 +132,7 @@ function complaintOf({ body }: TransportAnswer): string {
 const refusalAnswer = z.object({ error_message: z.string() });
 
 function shapeOf<Shape>(schema: z.ZodType<Shape>, answer: TransportAnswer, service: FeedsService): Shape {
-  const parsed = schema.safeParse(jsonOf(serviceOf(service), answer));
+  const parsed = safeParse(schema, jsonOf(serviceOf(service), answer));
   if (parsed.success) return parsed.data;
   throw new ClawError("fetch_failed", "Miniflux answered with what its API does not say: is tools.feeds.url Miniflux?");
 }

@@ -8,6 +8,7 @@ import { pageSchema } from "./plane-wire.ts";
 import { askService, jsonOf, type Service } from "./service.ts";
 import type { Asking } from "./tracker.ts";
 import { oneLine } from "../one-line.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** Whose refusal it is: the key's own, the workspace's, a project's. */
 export type Area = "key" | "workspace" | "project";
@@ -63,7 +64,7 @@ export class PlaneClient {
 
   /** The answer as a schema reads it. Throws ClawError `fetch_failed` where it cannot. */
   read<Shape>(schema: z.ZodType<Shape>, answer: TransportAnswer): Shape {
-    const parsed = schema.safeParse(jsonOf(this.#service, answer));
+    const parsed = safeParse(schema, jsonOf(this.#service, answer));
     if (parsed.success) return parsed.data;
     throw new ClawError("fetch_failed", "Plane answered with what its API v1 does not say: is tools.tasks.url Plane?");
   }

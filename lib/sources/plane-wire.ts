@@ -3,6 +3,7 @@ import { z } from "zod";
 import { groups, priorities, type Task, type TaskComment } from "./tracker.ts";
 import { instant } from "./plain.ts";
 import { oneLine } from "../one-line.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** One page of a list; a few lists of older servers are bare arrays. */
 export const pageSchema = z.union([
@@ -42,7 +43,7 @@ const readable = <Schema extends z.ZodType>(schema: Schema) =>
     .catch([])
     .transform((all) =>
       all.flatMap((each): z.output<Schema>[] =>
-        (({ success, data }) => (success ? [data] : []))(schema.safeParse(each)),
+        (({ success, data }) => (success ? [data] : []))(safeParse(schema, each)),
       ),
     );
 

@@ -18,6 +18,7 @@ import {
   userSchema,
 } from "./plane-wire.ts";
 import type { Asking, Task, TaskDetails, TaskList, Tracker } from "./tracker.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** Pages of 100 in one answer, all projects together: the API takes 60 requests a minute. */
 const maxPages = 30;
@@ -82,7 +83,7 @@ class Plane implements Tracker {
     const rest = `${encodeURIComponent(item.id)}/comments/${query}`;
     const answer = await this.#client.askItems(this.#project(projectId), rest, { area: "project" }, asking);
     const page = answer && this.#client.read(pageSchema, answer);
-    const comments = page?.results.slice(0, maxComments).flatMap((each) => commentSchema.safeParse(each).data ?? []);
+    const comments = page?.results.slice(0, maxComments).flatMap((each) => safeParse(commentSchema, each).data ?? []);
     return {
       ...task,
       mine: isAssigned(item, me),
@@ -138,7 +139,7 @@ class Plane implements Tracker {
     const { id: me } = client.read(userSchema, await client.ask("/users/me/", { area: "key" }, asking));
     const page = (query: string) => client.ask(`${this.#base}/projects/${query}`, { area: "workspace" }, asking);
     const { results } = await client.pages(page, { order_by: "-created_at" }, maxPages);
-    const all = results.flatMap((each) => projectSchema.safeParse(each).data ?? []);
+    const all = results.flatMap((each) => safeParse(projectSchema, each).data ?? []);
     const readable = all.filter(({ is_member, archived_at }) => is_member !== false && !archived_at);
     this.#setting = { me, projects: this.#chosen(readable), states: new Map(), at };
     return this.#setting;
@@ -167,7 +168,7 @@ class Plane implements Tracker {
     // Pages are cut by offset: only an order without ties, such as this, shows each item once.
     const query = { expand, fields: listFields, order_by: "-created_at" };
     const { results, more, asked } = await this.#client.pages(page, query, most);
-    const items = results.flatMap((each) => itemSchema.safeParse(each).data ?? []);
+    const items = results.flatMap((each) => safeParse(itemSchema, each).data ?? []);
     const unique = [...new Map(items.map((item) => [item.id, item])).values()];
     return { items: unique, damaged: results.length - items.length, more, asked };
   }
@@ -204,7 +205,7 @@ class Plane implements Tracker {
     const page = (query: string) =>
       this.#client.ask(`${this.#project(projectId)}/states/${query}`, { area: "project" }, asking);
     const { results } = await this.#client.pages(page, {}, 5);
-    const found = results.flatMap((each) => stateSchema.safeParse(each).data ?? []);
+    const found = results.flatMap((each) => safeParse(stateSchema, each).data ?? []);
     states.set(projectId, found);
     return found;
   }

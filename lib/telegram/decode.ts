@@ -11,6 +11,7 @@ import type { Denial } from "./denial.ts";
 import type { BotIdentity } from "./identity.ts";
 import { decodeTap } from "./tap.ts";
 import { callbackQuerySchema, messageSchema, updateSchema, whereSchema, type WireMessage } from "./wire.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** An update as the inbox takes it, and the stranger to be told off, if any. */
 export interface Decoded {
@@ -33,16 +34,16 @@ export function decodeUpdate(
   update: unknown,
   now = new Date(),
 ): Decoded | undefined {
-  const parsed = updateSchema.safeParse(update);
+  const parsed = safeParse(updateSchema, update);
   if (!parsed.success) return undefined;
   const source = `telegram:${bot.name}:${parsed.data.update_id}`;
   const kind = Object.keys(parsed.data).find((key) => key !== "update_id") ?? "empty";
   if (kind === "callback_query") {
-    const tap = callbackQuerySchema.safeParse(parsed.data[kind]);
+    const tap = safeParse(callbackQuerySchema, parsed.data[kind]);
     if (tap.success) return decodeTap(bot, config, source, tap.data, now);
   }
   if (kind !== "message") return { entry: recordOther(bot, source, kind, parsed.data[kind]) };
-  const message = messageSchema.safeParse(parsed.data["message"]);
+  const message = safeParse(messageSchema, parsed.data["message"]);
   if (message.success) return decodeMessage(bot, me, config, source, message.data);
   const where = message.error.issues[0]?.path.join(".") ?? "";
   return {
@@ -59,7 +60,7 @@ export function decodeUpdate(
 
 /** Edits, reactions, memberships, and kinds that did not exist when this was written: nothing acts on them. */
 function recordOther(bot: TelegramBot, source: string, kind: string, value: unknown): InboxEntry {
-  const { data: where } = whereSchema.safeParse(value);
+  const { data: where } = safeParse(whereSchema, value);
   const chat = where?.chat?.id ?? where?.message?.chat.id;
   const person = where?.from?.id ?? where?.user?.id;
   return {

@@ -1,5 +1,5 @@
 /** Values of the right shape with something wrong in them, for fuzzing. */
-import fc from "fast-check";
+import fc from "./property.ts";
 import { z } from "zod";
 
 type Json = unknown;
@@ -41,6 +41,7 @@ export const oddValue: fc.Arbitrary<Json> = fc.oneof(
     "x".repeat(5_000),
     { toString: 1 },
     { length: -1 },
+    { length: { toString: 1 } },
     { then: 1 },
   ),
   fc.string({ maxLength: 12, unit: "binary" }),

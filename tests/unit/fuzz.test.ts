@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { after, describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { prepareCall } from "../../lib/agent/tool-call.ts";
 import { parseCommand } from "../../lib/channel/command.ts";
 import { ChatAnswer } from "../../lib/llm/chat.ts";

@@ -20,6 +20,7 @@ import type { Recording } from "./recording.ts";
 import { RecordedResults, type Source } from "./results.ts";
 import { recordedScope, type ScopeDeps } from "./scope.ts";
 import { standInRegistry } from "./stand-ins.ts";
+import { safeParse } from "../../safe-parse.ts";
 
 export interface ReplayDeps extends ScopeDeps {
   readonly keyring: Keyring;
@@ -162,7 +163,8 @@ function argumentsBy(tools: readonly Tool[]): (call: { name: string; arguments: 
     } catch {
       return written;
     }
-    const checked = byName.get(name)?.input.safeParse(parsed);
+    const tool = byName.get(name);
+    const checked = tool && safeParse(tool.input, parsed);
     return checked?.success ? checked.data : parsed;
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { digest } from "../../../functions/agents/digest.ts";
 import { context, readings, said, shown, tokens } from "./support.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { type CostRow, costKeys, type CostKey, costsBy, totalOf } from "../../../lib/audit/costs.ts";
 import { dayOf } from "../../../lib/time/wall-clock.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";

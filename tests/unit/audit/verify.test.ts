@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Command } from "commander";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { addVerify } from "../../../functions/commands/audit-verify.ts";
 import { ExitCode } from "../../../functions/commands/context.ts";
 import { base64url } from "../../../lib/audit/checkpoint.ts";

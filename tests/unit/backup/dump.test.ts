@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { loadPart, plainValues, sequencesOf, setSequences, tableParts } from "../../../lib/backup/dump.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
 

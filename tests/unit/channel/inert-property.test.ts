@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { inertText } from "../../../lib/channel/inert.ts";
 import { linksAlsoTo, linksTo } from "../../../lib/channel/links.ts";
 import { bodiesOf } from "../../../lib/matrix/message-body.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { linksAlsoTo, noLinks } from "../../../lib/channel/links.ts";
 import { escapeMarkdown, linkTarget, titleLink } from "../../../lib/channel/markdown-link.ts";
 import { toHtml } from "../../../lib/matrix/render.ts";

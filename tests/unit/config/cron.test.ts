@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { everOccurs, leastMinutesBetween, parseCron } from "../../../lib/config/cron.ts";
 import { expressions } from "../jobs/support.ts";
 

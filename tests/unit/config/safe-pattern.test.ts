@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { matchesWhole, patternProblem, patternTextLimit } from "../../../lib/config/safe-pattern.ts";
 
 test("patterns for ids, names, hosts and dates are taken", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { canonicalJson } from "../../../lib/config/canonical-json.ts";
 import { outcomeText, questionText, shortTime } from "../../../lib/conversation/question.ts";
 import { inlineCode, shownArguments, visible } from "../../../lib/conversation/visible.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { readHtml } from "../../../lib/http/html.ts";
 
 const base = new URL("https://example.org/a/b");

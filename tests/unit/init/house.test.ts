@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { parse } from "smol-toml";
 import { Environment, readEnvFile } from "../../../lib/config/environment.ts";
 import { loadConfig } from "../../../lib/config/load.ts";

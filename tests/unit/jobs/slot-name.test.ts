@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { parseSlot, slotName } from "../../../lib/jobs/slot-name.ts";
 import { dueSlot } from "../../../lib/time/slots.ts";
 

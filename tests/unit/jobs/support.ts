@@ -1,5 +1,5 @@
 /** Zones, schedules and slots for properties; the slots are found by Intl and by looking at every minute. */
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { nextSlot, type Timetable } from "../../../lib/time/slots.ts";
 
 export const minuteMs = 60_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { connect, type Sql } from "../../../lib/db/client.ts";
 import {
   type BudgetState,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { reportedCost, toUsage } from "../../../lib/llm/usage.ts";
 
 const counts = (fields: Partial<Record<"input" | "output" | "total" | "cached" | "reasoning", unknown>>) => ({

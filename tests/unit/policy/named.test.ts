@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { isNamed } from "../../../lib/policy/named.ts";
 
 test("a value is named where it stands between blanks, marks of speech or the ends", () => {

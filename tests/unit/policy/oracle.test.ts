@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { z } from "zod";
 import type { Principal } from "../../../lib/channel/types.ts";
 import { assemble } from "../../../lib/config/assemble.ts";

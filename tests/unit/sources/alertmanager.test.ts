@@ -81,6 +81,7 @@ test("a damaged alert is counted, and the others are read", async (t) => {
     wire({ startsAt: "yesterday" }),
     wire({ startsAt: "0001-01-01T00:00:00Z" }),
     wire({ labels: 3 }),
+    wire({ fingerprint: { length: { toString: 1 } } }),
   ];
   const { url } = await alertmanager(t, [wire({ annotations: null, endsAt: 7 }), ...damaged]);
   const look = await listAlerts(service(url), signal);

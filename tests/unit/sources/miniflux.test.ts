@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import type { FeedsService } from "../../../lib/config/services.ts";
 import { cutTo, fairShare } from "../../../lib/sources/fair-share.ts";

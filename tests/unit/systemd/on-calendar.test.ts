@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { onCalendar } from "../../../lib/systemd/on-calendar.ts";
 import type { Timetable } from "../../../lib/time/slots.ts";
 import { changes, dayMs, expressions, slotsFrom, zones } from "../jobs/support.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import type { InboundMessage } from "../../../lib/channel/types.ts";
 import { decodeUpdate } from "../../../lib/telegram/decode.ts";
 import { person } from "../../support/telegram-updates.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { dueSlot, isSlot, lastSlot, nextSlot, type Timetable } from "../../../lib/time/slots.ts";
 import {
   changes,
