@@ -6,7 +6,7 @@ import { safeParse } from "../../lib/safe-parse.ts";
 import { unconnectedTools } from "../../lib/tools/builtin.ts";
 
 /** Their comparison with a number throws. */
-const uncomparable = [{ toString: 1 }, { valueOf: {}, toString: null }];
+const uncomparable: readonly object[] = [{ toString: 1 }, { valueOf: {}, toString: null }];
 const schemas = { string: z.string().min(1), longest: z.string().max(5), list: z.array(z.string()).length(2) };
 
 for (const [name, schema] of Object.entries(schemas))
