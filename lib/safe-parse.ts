@@ -5,15 +5,16 @@ import { z } from "zod";
  * `{ "length": { "toString": 1 } }` where a string or list of some length is wanted: its length checks look at anything
  * that has a `length`, and comparing this one fails (measured, zod 4.6.7). Such a value is refused like any other.
  */
-export function safeParse<Schema extends z.ZodType>(
+export function safeParse<Schema extends z.core.$ZodType>(
   schema: Schema,
   value: unknown,
-): z.ZodSafeParseResult<z.output<Schema>> {
+): z.ZodSafeParseResult<z.core.output<Schema>> {
   try {
-    return schema.safeParse(value);
+    return z.safeParse(schema, value);
   } catch (thrown) {
     if (!(thrown instanceof TypeError)) throw thrown;
     const message = "Invalid input: has a length that is no number";
-    return { success: false, error: new z.ZodError([{ code: "custom", path: [], message, input: value }]) };
+    const error = new z.ZodError([{ code: "custom", path: [], message, input: value }]);
+    return { success: false, error: error as z.ZodError<z.core.output<Schema>> };
   }
 }
