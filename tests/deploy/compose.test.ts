@@ -180,13 +180,13 @@ describe(`brought up by real programs, with the gateway's own image${scene.why}`
       await output(["buildah", "push", "--quiet", image, `docker-archive:${archive}:localhost/openclaw:latest`], env);
       const { code, output: said } = await runInPrivatePodman(
         [process.execPath, "--import", join(root, "lib/boot.ts"), program, folder, archive],
-        { folder, environment: { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, timeoutMs: 300_000 },
+        { folder, environment: { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, timeoutMs: 900_000 },
       );
       const file = join(folder, "facts.json");
       assert.ok(code === 0 && existsSync(file), said);
       facts = JSON.parse(readFileSync(file, "utf8")) as ComposeSceneFacts;
     },
-    { timeout: 400_000 },
+    { timeout: 1_500_000 },
   );
   after(() => rmSync(folder, { recursive: true, force: true }));
 
