@@ -13,6 +13,7 @@ import type { HealthDeps } from "./health.ts";
 import { answerAsOperator, rerunJob } from "./ops/acts.ts";
 import { answerAsset } from "./ops/assets.ts";
 import { Attempts } from "./ops/attempts.ts";
+import { formOf } from "./ops/form.ts";
 import { securityHeaders } from "./ops/headers.ts";
 import { isOwnHost } from "./ops/hosts.ts";
 import * as pages from "./ops/pages.ts";
@@ -54,7 +55,7 @@ export function createOpsFunction({ deps, parts }: OpsDeps): OpsApp {
       context.header("retry-after", String(attemptsMs / 1000));
       return context.html(loginPage(undefined, "Too many attempts. Wait a minute."), 429);
     }
-    const { [linkField]: link } = await context.req.parseBody();
+    const { [linkField]: link } = await formOf(context);
     const { ops } = config();
     const session =
       comesFromHere(context, config()) && typeof link === "string"
@@ -107,7 +108,7 @@ export function createOpsFunction({ deps, parts }: OpsDeps): OpsApp {
     const { visitor } = context.var;
     if (visitor.by !== "session") return context.html(pages.problemPage("Not done", notAPerson, visitor), 403);
     const question = context.req.param("code");
-    await answerAsOperator(deps, question, (await context.req.parseBody())["answer"]);
+    await answerAsOperator(deps, question, (await formOf(context))["answer"]);
     return context.redirect(overviewWith({ question }), 303);
   });
   app.post("/jobs/:name", async (context) => {

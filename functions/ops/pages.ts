@@ -63,13 +63,13 @@ export async function overviewPage({ deps, parts }: PageDeps, visitor: Visitor, 
 type Query = Readonly<Record<string, string>>;
 
 /** What became of an act, as the ledger says: an address can claim nothing. */
-async function noticeOf({ sql, keyring }: PageDeps["deps"], query: Query): Promise<Markup | undefined> {
+async function noticeOf({ config, sql, keyring }: PageDeps["deps"], query: Query): Promise<Markup | undefined> {
   const { question, job } = query;
   const asked = question === undefined ? undefined : await findApproval(sql, keyring.bodies, question);
   if (asked)
     return html`${code(asked.tool)} for ${asked.agent}: ${state(asked.state)}
     ${asked.decidedBy === undefined ? "" : html`by ${code(asked.decidedBy)}`}, run ${runLink(asked.runId)}`;
-  const attempt = job === undefined ? undefined : await latestAttempt(sql, job);
+  const attempt = job === undefined || !config().jobs.has(job) ? undefined : await latestAttempt(sql, job);
   return attempt && html`${attempt.job}, attempt ${attempt.attempt}: ${state(attempt.state)}`;
 }
 

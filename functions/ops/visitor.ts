@@ -8,6 +8,7 @@ import type { Sql } from "../../lib/db/client.ts";
 import { sessionUntil } from "../../lib/ledger/ops-sessions.ts";
 import { isSecret } from "../../lib/same-secret.ts";
 import { isBearer } from "../bearer.ts";
+import { formOf } from "./form.ts";
 import { isSameSite } from "./hosts.ts";
 
 /** The cookie of a session. */
@@ -37,7 +38,7 @@ const formTokenOf = (session: string): string =>
 export async function isMeant(context: Context, config: Config, visitor: Visitor): Promise<boolean> {
   if (visitor.by === "token") return true;
   if (!comesFromHere(context, config)) return false;
-  const { [formField]: presented } = await context.req.parseBody();
+  const { [formField]: presented } = await formOf(context);
   return isSecret(typeof presented === "string" ? presented : undefined, new Secret(visitor.formToken));
 }
 

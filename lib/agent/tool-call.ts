@@ -7,6 +7,7 @@ import type { TaintSource } from "../policy/taint.ts";
 import { runTool, type Tool, type ToolContext } from "../tools/define.ts";
 import type { ToolCall } from "./model.ts";
 import { RunWaiting } from "./waiting.ts";
+import { isTooDeep } from "../nesting.ts";
 import { safeParse } from "../safe-parse.ts";
 
 /** What the loop may call, and the decision on each. Passed in: the loop knows no config and no platform. */
@@ -63,6 +64,7 @@ export function prepareCall(tool: Tool, call: ToolCall, truncated: boolean): Rea
   } catch {
     return failed("The arguments are not valid JSON; the call was not executed. Send them again as one JSON object.");
   }
+  if (isTooDeep(parsed)) return failed("The arguments are nested too deeply; the call was not executed.");
   const checked = safeParse(tool.input, parsed);
   if (!checked.success)
     return failed(`The arguments were refused; the call was not executed.\n${z.prettifyError(checked.error)}`);

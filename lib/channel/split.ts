@@ -17,20 +17,39 @@ interface Block {
 export function splitMarkdown(markdown: string, limit: number, measure: Measure = units): string[] {
   if (measure(markdown) <= limit) return [markdown];
   const parts: string[] = [];
+  const blocks = blocksOf(markdown);
   let part = "";
-  for (const block of blocksOf(markdown)) {
-    const joined = part === "" ? block.text : part + block.gap + block.text;
-    if (measure(joined) <= limit) {
-      part = joined;
-      continue;
-    }
+  for (let at = 0; at < blocks.length;) {
+    const begun = part;
+    const joined = (count: number): string => join(begun, blocks.slice(at, at + count));
+    const count = mostThat(blocks.length - at, (tried) => measure(joined(tried)) <= limit);
+    part = joined(count);
+    at += count;
+    const block = blocks[at];
+    if (!block) break;
     if (part !== "") parts.push(part);
     const pieces = measure(block.text) <= limit ? [block.text] : splitBlock(block, limit, measure);
     part = pieces.pop() ?? "";
     parts.push(...pieces);
+    at += 1;
   }
   if (part !== "") parts.push(part);
   return parts;
+}
+
+const join = (begun: string, blocks: readonly Block[]): string =>
+  blocks.reduce((text, block) => (text === "" ? block.text : text + block.gap + block.text), begun);
+
+/** The greatest number up to `most` for which it holds, as it does for all below; found by doubling, then by halves. */
+function mostThat(most: number, holds: (count: number) => boolean): number {
+  let low = 0;
+  let step = 1;
+  while (low + step <= most && holds(low + step)) {
+    low += step;
+    step *= 2;
+  }
+  for (; step >= 1; step = Math.floor(step / 2)) if (low + step <= most && holds(low + step)) low += step;
+  return low;
 }
 
 /**

@@ -113,8 +113,9 @@ export async function approvalOf(
   return row && { ...row, decidedBy: row.decidedBy ?? undefined };
 }
 
-/** The question of a code, in any state. */
+/** The question of a code, in any state; people type codes, and PostgreSQL takes no NUL. */
 export async function findApproval(sql: Sql, bodies: Sealer, code: string): Promise<StoredApproval | undefined> {
+  if (code.includes("\0")) return undefined;
   const [row] = await sql<ApprovalRow[]>`select ${columns(sql)} from approvals where code = ${code}`;
   return row && opened(bodies, row);
 }

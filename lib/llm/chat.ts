@@ -12,7 +12,7 @@ import { type ToolCallDelta, ToolCallAssembler } from "./tool-calls.ts";
 import { streamOf } from "./transport.ts";
 import { reportedCost, toUsage, type WireCost } from "./usage.ts";
 import type { Watch } from "./watch.ts";
-import { asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
+import { asFact, asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
 
 /** One attempt at a streamed chat completion. Throws what went wrong, for `firstAnswer` to judge. */
 export async function completeChat(client: Client, request: ModelRequest, watch: Watch): Promise<ModelAnswer> {
@@ -39,7 +39,7 @@ export async function completeChat(client: Client, request: ModelRequest, watch:
     backend: client.backend.name,
     model: answer.model ?? client.backend.model,
     responseId: answer.id,
-    requestId: response.headers.get("x-request-id") ?? undefined,
+    requestId: asFact(response.headers.get("x-request-id")),
     milliseconds: Math.round(performance.now() - watch.began),
   };
 }
@@ -165,8 +165,8 @@ export class ChatAnswer {
 
   add(chunk: Chunk): void {
     if (chunk.error) throw streamedError(chunk.error);
-    this.id ??= asString(chunk.id);
-    this.model ??= asString(chunk.model);
+    this.id ??= asFact(chunk.id);
+    this.model ??= asFact(chunk.model);
     if (chunk.usage) {
       this.usage = chatUsage(chunk.usage) ?? this.usage;
       this.cost = reportedCost(chunk.usage) ?? this.cost;
@@ -180,7 +180,7 @@ export class ChatAnswer {
       this.text += asString(delta.content) ?? refusal ?? "";
       for (const call of delta.tool_calls ?? []) this.calls.add(call);
     }
-    this.finishReason = asString(choice.finish_reason) ?? this.finishReason;
+    this.finishReason = asFact(choice.finish_reason) ?? this.finishReason;
   }
 }
 

@@ -53,6 +53,11 @@ function splitEvents(): (text: string) => string[] {
   let rest = "";
   let data: string | undefined;
   return (text) => {
+    // Looked through anew with each piece, a line without end would take time by its square.
+    if (!text.includes("\n")) {
+      rest += text;
+      return [];
+    }
     const events: string[] = [];
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";

@@ -14,7 +14,7 @@ import { finishCalls } from "./tool-calls.ts";
 import { streamOf } from "./transport.ts";
 import { reportedCost, toUsage, type WireCost } from "./usage.ts";
 import type { Watch } from "./watch.ts";
-import { asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
+import { asFact, asString, dataUrl, imagesLeftOut, wireArguments, wireName } from "./wire.ts";
 
 /** One attempt over the Responses API, stateless and streamed. Throws what went wrong, for `firstAnswer` to judge. */
 export async function completeResponse(client: Client, request: ModelRequest, watch: Watch): Promise<ModelAnswer> {
@@ -51,15 +51,15 @@ export async function completeResponse(client: Client, request: ModelRequest, wa
     cost: reportedCost(final.usage),
     refusal: isRefusal({ said: refused, finishReason, text, toolCalls }),
     backend: backend.name,
-    model: asString(final.model) ?? backend.model,
-    responseId: asString(final.id),
-    requestId: response.headers.get("x-request-id") ?? undefined,
+    model: asFact(final.model) ?? backend.model,
+    responseId: asFact(final.id),
+    requestId: asFact(response.headers.get("x-request-id")),
     milliseconds: Math.round(performance.now() - watch.began),
   };
 }
 
 const incompleteReason = (reason: unknown): string =>
-  reason === "max_output_tokens" ? "length" : (asString(reason) ?? "length");
+  reason === "max_output_tokens" ? "length" : (asFact(reason) ?? "length");
 
 function toParameters({ backend }: Client, request: ModelRequest): ResponseCreateParamsStreaming {
   return {

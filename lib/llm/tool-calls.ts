@@ -1,5 +1,6 @@
 import type { ModelMessage, ToolCall } from "../agent/model.ts";
 import { AttemptFailure } from "./failure.ts";
+import { asCallId } from "./wire.ts";
 
 /** A piece of a tool call as streamed; every field may be missing or of another type. */
 export interface ToolCallDelta {
@@ -15,6 +16,11 @@ interface Slot {
   arguments: string;
 }
 
+/** More at once are an answer gone wrong: each is looked for among the others, decided, journalled and run. */
+const mostCalls = 256;
+const tooMany = (): AttemptFailure =>
+  new AttemptFailure({ kind: "invalid", detail: `it made more than ${mostCalls} tool calls at once` });
+
 /** Puts streamed tool calls together, for servers that leave out ids or indexes or use one twice. */
 export class ToolCallAssembler {
   readonly #slots: Slot[] = [];
@@ -28,6 +34,7 @@ export class ToolCallAssembler {
     const id = typeof delta.id === "string" ? delta.id : "";
     const name = typeof delta.function?.name === "string" ? delta.function.name : "";
     let slot = this.#find(index, id, name);
+    if (!slot && this.#slots.length === mostCalls) throw tooMany();
     if (!slot) this.#slots.push((slot = { index, id: "", name: "", arguments: "" }));
     slot.id ||= id;
     slot.name ||= name;
@@ -53,12 +60,13 @@ export class ToolCallAssembler {
 /** Gives every call an id of its own; a call without a name fails the attempt. */
 export function finishCalls(calls: readonly ToolCall[], messages: readonly ModelMessage[]): ToolCall[] {
   if (calls.length === 0) return [];
+  if (calls.length > mostCalls) throw tooMany();
   const used = new Set<string>();
   for (const message of messages)
     if (message.role === "assistant") for (const call of message.toolCalls) used.add(call.id);
   return calls.map((call) => {
     if (!call.name) throw new AttemptFailure({ kind: "invalid", detail: "it made a tool call without a name" });
-    const id = freeId(call.id, used);
+    const id = freeId(asCallId(call.id), used);
     used.add(id);
     // Servers send nothing for a tool without parameters.
     return { id, name: call.name, arguments: call.arguments || "{}" };

@@ -1,6 +1,6 @@
 /** What a call used, of the counts that servers report. */
 import type { Cost, Usage } from "../agent/model.ts";
-import { asCount } from "./wire.ts";
+import { asAmount, asCount } from "./wire.ts";
 
 /** The counts of either API, under one set of names; any of them may be missing or no number. */
 export interface WireCounts {
@@ -44,11 +44,11 @@ export interface WireCost {
 /** What the provider itself says that the call cost. */
 export function reportedCost(usage: WireCost | null | undefined): Cost | undefined {
   const { cost } = usage ?? {};
-  const amount = asCount(
+  const amount = asAmount(
     typeof cost === "object" && cost !== null ? (cost as { readonly total_cost?: unknown }).total_cost : cost,
   );
   if (amount === undefined) return undefined;
   // With the operator's own key at OpenRouter its cost is the fee alone; the model is billed by whoever runs it.
-  const upstream = usage?.is_byok === true ? (asCount(usage.cost_details?.upstream_inference_cost) ?? 0) : 0;
+  const upstream = usage?.is_byok === true ? (asAmount(usage.cost_details?.upstream_inference_cost) ?? 0) : 0;
   return { amount: amount + upstream, source: "provider" };
 }

@@ -22,10 +22,30 @@ export function wireArguments(call: ToolCall): string {
   return JSON.stringify({ invalid_arguments: call.arguments });
 }
 
-/** A token count of the wire, or undefined where it is none. */
+/** No call has so many tokens, nor costs so much: sums of these fit in every column. */
+const mostTokens = 1e9;
+const mostMoney = 1e6;
+
+/** A token count of the wire, whole, or undefined where it is none. */
 export const asCount = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+  typeof value === "number" && value >= 0 && value <= mostTokens ? Math.ceil(value) : undefined;
+
+/** A sum of money of the wire, or undefined where it is none. */
+export const asAmount = (value: unknown): number | undefined =>
+  typeof value === "number" && value >= 0 && value <= mostMoney ? value : undefined;
 
 /** A non-empty string of the wire. */
 export const asString = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
+
+const longestFact = 255;
+
+/** An id or a word of the wire for the journal's columns: these take no NUL and no half character, and indexes nothing long. */
+export const asFact = (value: unknown): string | undefined =>
+  asString(columnText(value).slice(0, longestFact).toWellFormed());
+
+/** An id of a tool call, which some servers make long: they are given it back. */
+export const asCallId = (value: unknown): string => columnText(value);
+
+const columnText = (value: unknown): string =>
+  typeof value === "string" ? value.toWellFormed().replaceAll(/\p{Cc}/gu, "") : "";

@@ -1,6 +1,7 @@
 /** Pushed events to our words. Pure; what others send is read field by field and never trusted to have a shape. */
 import type { Attachment } from "../channel/types.ts";
 import type { RoomMembership } from "../ledger/matrix-rooms.ts";
+import { isTooDeep } from "../nesting.ts";
 import { readEncryption } from "./encrypted-file.ts";
 import type { EncryptedEvent, MatrixEvent, MatrixMessage } from "./event.ts";
 import { splitFallback, withoutHtmlFallback } from "./fallback.ts";
@@ -72,6 +73,8 @@ const decodeEncrypted = (basis: Basis, content: Json, sentAt: string): MatrixEve
   typeof content["ciphertext"] === "string" ? forMachines(basis, "m.room.encrypted", content, sentAt) : other;
 
 function forMachines(basis: Basis, type: string, content: Json, sentAt: string): MatrixEvent {
+  // It is written down as it is.
+  if (isTooDeep(content)) return poison("a content that is nested too deeply");
   const relation = record(content["m.relates_to"]);
   const thread =
     relation["rel_type"] === "m.thread" && isEventId(relation["event_id"]) ? relation["event_id"] : undefined;

@@ -118,7 +118,7 @@ function fetchBy(service: Service, signal: AbortSignal, accept: readonly number[
 
 /** Servers name places by whole URLs: the credentials are given to nobody but the one that is configured. */
 function within({ title, key, url }: Service, target: string): string {
-  const { origin, href } = new URL(target, `${url}/`);
+  const { origin = "an address that is none", href = "" } = URL.parse(target, `${url}/`) ?? {};
   if (origin === new URL(url).origin) return href;
   throw new ClawError("fetch_failed", `${title} leads to ${origin}: put an address there into ${key}.url`);
 }
@@ -132,11 +132,21 @@ function isCalendar({ props }: DAVResponse): boolean {
   return component === undefined || names.includes("VEVENT");
 }
 
+/** One whose address is none stays to be told of: it cannot be read, and spoils no other. */
 function toCalendar({ href = "", props }: DAVResponse, base: string): ServerCalendar {
-  const url = new URL(href, base).href;
-  const slug = decodeURIComponent(/([^/]+)\/*$/.exec(new URL(url).pathname)?.[1] ?? "");
+  const url = URL.parse(href, base);
+  const slug = decoded(/([^/]+)\/*$/.exec(url?.pathname ?? href)?.[1] ?? "");
   const name = textOf(props?.["displayname"]);
-  return { url, name: ["string", "number", "boolean"].includes(typeof name) ? String(name) : slug };
+  return { url: url?.href ?? href, name: ["string", "number", "boolean"].includes(typeof name) ? String(name) : slug };
+}
+
+/** As people wrote it, where it is percent-encoded UTF-8. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The text of an element, which servers write in either way; tsdav makes numbers and booleans of what looks like them. */
@@ -144,5 +154,5 @@ const textOf = (element: unknown): unknown => (element as { _cdata?: unknown } |
 
 function hrefOf(property: unknown, base: string): string | undefined {
   const [href] = [(property as { href?: unknown } | undefined)?.href].flat();
-  return typeof href === "string" && href !== "" ? new URL(href, base).href : undefined;
+  return typeof href === "string" && href !== "" ? URL.parse(href, base)?.href : undefined;
 }

@@ -16,22 +16,24 @@ export const pageSchema = z.union([
   z.array(z.unknown()).transform((results) => ({ results, next_cursor: undefined, next_page_results: false })),
 ]);
 
-export const userSchema = z.object({ id: z.string().min(1) });
+/** Ids stand in addresses, which can be made of no half character. */
+const wireId = z
+  .string()
+  .min(1)
+  .refine((id) => id.isWellFormed());
+
+export const userSchema = z.object({ id: wireId });
 
 export const projectSchema = z.object({
-  id: z.string().min(1),
-  identifier: z.string().min(1),
+  id: wireId,
+  identifier: wireId,
   // Public projects are listed for those too who may not read them.
   is_member: z.boolean().nullish().catch(undefined),
   archived_at: z.string().nullish().catch(undefined),
 });
 export type Project = z.output<typeof projectSchema>;
 
-export const stateSchema = z.object({
-  id: z.string().min(1),
-  name: z.string(),
-  group: z.enum(groups).catch("backlog"),
-});
+export const stateSchema = z.object({ id: wireId, name: z.string(), group: z.enum(groups).catch("backlog") });
 export type State = z.output<typeof stateSchema>;
 
 const person = z.object({ id: z.string(), display_name: z.string().catch(""), first_name: z.string().catch("") });
@@ -49,10 +51,10 @@ const readable = <Schema extends z.ZodType>(schema: Schema) =>
 
 /** An item, with what `expand` makes of ids or without. */
 export const itemSchema = z.object({
-  id: z.string().min(1),
+  id: wireId,
   name: z.string(),
   sequence_id: z.int().nonnegative(),
-  project: z.string().optional().catch(undefined),
+  project: wireId.optional().catch(undefined),
   priority: z.enum(priorities).catch("none"),
   state: z.union([stateSchema, z.string()]).nullish().catch(undefined),
   assignees: readable(z.union([z.string().transform((id) => ({ id, display_name: "", first_name: "" })), person])),

@@ -11,6 +11,7 @@ import type { Denial } from "./denial.ts";
 import type { BotIdentity } from "./identity.ts";
 import { decodeTap } from "./tap.ts";
 import { callbackQuerySchema, messageSchema, updateSchema, whereSchema, type WireMessage } from "./wire.ts";
+import { oneLine } from "../one-line.ts";
 import { safeParse } from "../safe-parse.ts";
 
 /** An update as the inbox takes it, and the stranger to be told off, if any. */
@@ -70,7 +71,8 @@ function recordOther(bot: TelegramBot, source: string, kind: string, value: unkn
     ...(person !== undefined && { principal: `telegram:${person}` as const }),
     kind: "other",
     state: "ignored",
-    reason: kind.slice(0, 64),
+    // PostgreSQL takes no NUL and no half character, and would refuse the update for ever.
+    reason: oneLine(kind, 64),
   };
 }
 

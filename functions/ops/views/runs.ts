@@ -8,9 +8,9 @@ import { code, count, duration, empty, type Markup, money, runLink, section, sta
 const triggers = ["chat", "agent", "job", "replay"] as const;
 const states = ["running", "waiting", "done", "failed", "cancelled"] as const;
 
-/** What the form says, as it is asked of the ledger; what is no time or number is left out. */
+/** What the form says, as it is asked of the ledger; what is no time or number is left out, and NUL, which PostgreSQL takes in no text. */
 export function filterOf(query: Readonly<Record<string, string>>, timezone: string): RunFilter {
-  const text = (name: string): string | undefined => query[name]?.trim() || undefined;
+  const text = (name: string): string | undefined => query[name]?.replaceAll("\0", "").trim() || undefined;
   const at = (name: string): Date | undefined => {
     const said = text(name);
     return said === undefined ? undefined : instantOf(said, timezone);

@@ -217,11 +217,10 @@ async function readOne(
     const decrypted = await olm.decryptRoomEvent(JSON.stringify(event), new wasm.RoomId(event.room_id), settings);
     const facts = await factsOf(wasm, olm, event, decrypted);
     troubles.decrypted(true);
-    const said = JSON.parse(decrypted.event) as Pick<DecryptedEvent, "type" | "content">;
     return {
       row,
       state: "read",
-      event: { ...event, type: said.type, content: said.content },
+      event: { ...event, ...saidBy(decrypted.event) },
       belief: judgeSender(facts, known.get(event.sender), trust),
       facts,
     };
@@ -229,6 +228,16 @@ async function readOne(
     if (isCrash(thrown)) throw thrown;
     return { row, state: "unreadable", reason: reasonOf(wasm, thrown) };
   }
+}
+
+/** What was encrypted, which need not be an event: its sender's client may have put any JSON there. */
+export function saidBy(json: string): Pick<DecryptedEvent, "type" | "content"> {
+  const { type, content } = JSON.parse(json) as { type?: unknown; content?: unknown };
+  const isContent = typeof content === "object" && content !== null && !Array.isArray(content);
+  return {
+    type: typeof type === "string" ? type : "",
+    content: isContent ? (content as DecryptedEvent["content"]) : {},
+  };
 }
 
 /** A few words for the inbox: a withheld code, or what kind of failure. */

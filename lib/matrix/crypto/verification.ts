@@ -15,6 +15,7 @@ import type { ProgressLine } from "../../ledger/matrix-requests.ts";
 import { mayTalk } from "../../policy/access.ts";
 import { once, type Tell } from "../notices.ts";
 import { publicKeyIn } from "./identity.ts";
+import { isCrash } from "./machine.ts";
 import { type CryptoMember, settingsOf } from "./member.ts";
 import type { DecryptedEvent } from "./read.ts";
 import { pull } from "./pull.ts";
@@ -69,12 +70,24 @@ export class Verifications {
     return [...this.#flows].some(([key, { over }]) => !over && key.startsWith(`${member.user} `));
   }
 
-  /** Takes an event of a room. */
+  /** Takes an event of a room. One that is malformed is passed over: it must not hold up what others wrote. */
   async receive(member: CryptoMember, event: DecryptedEvent): Promise<void> {
-    const { machine } = member;
-    await machine.unit((olm) =>
-      olm.receiveVerificationEvent(JSON.stringify({ unsigned: {}, ...event }), new machine.wasm.RoomId(event.room_id)),
-    );
+    const { machine, user, log } = member;
+    const taken = await machine.unit(async (olm) => {
+      try {
+        const room = new machine.wasm.RoomId(event.room_id);
+        await olm.receiveVerificationEvent(JSON.stringify({ unsigned: {}, ...event }), room);
+        return true;
+      } catch (thrown) {
+        if (isCrash(thrown)) throw thrown;
+        return false;
+      }
+    });
+    if (!taken)
+      return log.warn(
+        { user, sender: event.sender, event: event.event_id },
+        "matrix: a verification's event is malformed",
+      );
     await this.#find(member, event.sender);
     await this.advance(member);
   }

@@ -174,6 +174,10 @@ describe("decoding other events", () => {
     "a sender without a server": said("x", { sender: "@me" }),
     "a sender with a space": said("x", { sender: "@me:home.example x" }),
     "a body that is no string": said("x", {}, { body: { toString: "x" } }),
+    "a ciphertext beside what is nested without end": said("", {
+      type: "m.room.encrypted",
+      content: { ciphertext: "x", more: JSON.parse(`${"[".repeat(30_000)}${"]".repeat(30_000)}`) as unknown },
+    }),
     "a redaction of nothing": said("", { type: "m.room.redaction", content: {} }),
     "a membership of nobody": said("", { type: "m.room.member", content: { membership: "join" } }),
     "an unknown membership": said("", {

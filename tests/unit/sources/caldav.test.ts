@@ -138,3 +138,19 @@ test("a calendar that cannot be listed is told without what its server said", as
     message: 'Calendar "home" could not list its events: see its own log',
   });
 });
+
+test("a calendar whose address is none, or no text, spoils no other and cannot be read", async (t) => {
+  const odd = ["https://[", "/dav/calendars/me/%E0%A4%A/", "//"].map((href) => answerOf(href, cal(href)));
+  const unnamed = answerOf("/dav/calendars/me/%FF/", cal(""));
+  const found = odd.join("") + unnamed + answerOf("/dav/calendars/me/personal/", cal("Personal"));
+  const served = await nextcloud(t, { "1 /dav/calendars/me/": found });
+  const calendars = await findCalendars(service(`${served.url}/dav`), signal);
+  assert.ok(calendars.some(({ name }) => name === "Personal"));
+  const broken = calendars.find(({ url }) => !URL.canParse(url));
+  assert.ok(broken);
+  const window = daysWindow("2026-01-05", 1, "UTC");
+  await assert.rejects(queryCalendar(service(`${served.url}/dav`), broken, window, signal), {
+    name: "ClawError",
+    code: "fetch_failed",
+  });
+});

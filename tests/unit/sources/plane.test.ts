@@ -65,6 +65,14 @@ describe("the tasks of the key's owner", () => {
     ]);
   });
 
+  test("whose id holds half a character are counted as damaged, and the others told", async (t) => {
+    const { plane, tracker } = await setUp(t);
+    plane.add({ name: "Whole" });
+    plane.change(plane.add({ name: "Half" }), { id: "a\ud800" });
+    const { tasks, damaged } = await tracker.mine(asking());
+    assert.deepEqual([tasks.map(({ title }) => title), damaged], [["Whole"], 1]);
+  });
+
   test("are read to the last page", async (t) => {
     const { plane, tracker, mine } = await setUp(t, { pageSize: 3 });
     const added = Array.from({ length: 8 }, (_, each) => plane.add({ name: `Task ${each}` }));
