@@ -107,10 +107,10 @@ function nodeOf(app: string): string {
   return place.startsWith(`..${sep}`) ? process.execPath : join(app, place);
 }
 
-/** Node's flags, as `npm start` has them. */
+/** V8's flags, as `npm start` has them; its path of the compile cache is relative, and a service's /tmp does not outlive it. */
 function flagsOfStart(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { start: string } };
-  return scripts.start.split(" ").filter((part) => part.startsWith("--"));
+  return scripts.start.split(" ").filter((part) => part.startsWith("--max-"));
 }
 
 /** Folders that the gateway writes to. The system's manager makes its state folder; a user's has them all. */

@@ -39,7 +39,10 @@ test("prints a unit that loads the credentials the config refers to, for paths t
     ...["--system", "--config-path", "/etc/openclaw/openclaw.toml", "--app", "/opt/openclaw", "--node", "/nix/node"],
   );
   assert.deepEqual([code, errors], [0, ""]);
-  assert.match(out, /^ExecStart=\/nix\/node --max-old-space-size=\d+ .*\/opt\/openclaw\/functions\/server\.ts$/m);
+  assert.match(
+    out,
+    /^ExecStart=\/nix\/node --max-old-space-size=\d+ --max-semi-space-size=\d+ \/opt\/openclaw\/functions\/server\.ts$/m,
+  );
   assert.deepEqual(out.match(/^LoadCredential=.*$/gm), [
     "LoadCredential=llm-api-key:/etc/openclaw/credentials/llm-api-key",
     "LoadCredential=openclaw-token:/etc/openclaw/credentials/openclaw-token",
