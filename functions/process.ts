@@ -2,7 +2,7 @@
 import { readEnvironment } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { ConfigHolder } from "../lib/config/reload.ts";
-import { ConfigError, invalidConfigExit } from "../lib/config/problem.ts";
+import { ConfigError, invalidConfigExit, secretAwayExit } from "../lib/config/problem.ts";
 import { type Database, openDatabase } from "../lib/db/database.ts";
 import { ClawError } from "../lib/errors.ts";
 import { dropStartUpGarbage } from "../lib/drop-start-up-garbage.ts";
@@ -20,7 +20,7 @@ const settledMs = 2_000;
 
 /**
  * Runs the gateway until it is told to end. What stops it from starting is printed as an instruction; the exit code is 78
- * where that is the config, 1 where a later start may succeed.
+ * where that is the config; where a later start may succeed it is 75 for secrets that cannot be read now, else 1.
  */
 export async function runServer(): Promise<void> {
   const began = performance.now();
@@ -30,7 +30,12 @@ export async function runServer(): Promise<void> {
     process.stderr.write(
       `${thrown instanceof ClawError ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
     );
-    process.exit(thrown instanceof ConfigError ? invalidConfigExit : 1);
+    if (!(thrown instanceof ConfigError)) process.exit(1);
+    if (!thrown.mayPass) process.exit(invalidConfigExit);
+    process.stderr.write(
+      `Nothing else is wrong, and a later start may read it: exit code ${secretAwayExit}, at which a service manager tries again (systemd by Restart=on-failure, Compose by restart)\n`,
+    );
+    process.exit(secretAwayExit);
   }
 }
 

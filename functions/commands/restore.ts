@@ -15,6 +15,7 @@ import { connect } from "../../lib/db/client.ts";
 import { openDatabase } from "../../lib/db/database.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
 import { checkKey } from "../../lib/keys/check-key.ts";
+import { oneLine } from "../../lib/one-line.ts";
 import { createKeyring } from "../../lib/seal.ts";
 import { knownTools } from "../../lib/tools/own.ts";
 import { type CommandContext, ExitCode } from "./context.ts";
@@ -76,7 +77,8 @@ async function restoredConfig(
 ): Promise<Config | undefined> {
   const { files, elsewhere } = await writeConfig(archive, folder, verified);
   context.out(`Config: ${files.length} files in ${folder}.`);
-  for (const { at, was } of elsewhere) context.out(`  ${at} was ${was}: put it there, or change the config`);
+  for (const { at, was } of elsewhere)
+    context.out(`  ${oneLine(at, 500)} was ${oneLine(was, 500)}: put it there, or change the config`);
   if (!load) return undefined;
   const file = join(folder, "openclaw.toml");
   const rest = `claw --config ${file} restore ${archive.file} --only-database --identity FILE`;

@@ -1,5 +1,5 @@
 /** The files and secrets that a config names, so that a gateway can be had again from them alone. */
-import { accessSync, constants, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { draftOf } from "../config/draft.ts";
@@ -48,7 +48,7 @@ export function collectConfig(
   const add = (path: string, mode?: number): void => {
     const inside = relative(folder, path);
     const outside = inside.startsWith("..") || isAbsolute(inside);
-    const name = outside ? outsideName(path, elsewhere) : entryNames.config + inside;
+    const name = outside ? outsideName(path, folder, elsewhere) : entryNames.config + inside;
     if (outside) elsewhere[name] = path;
     files.set(name, { name, bytes: read(path), mode: mode ?? statSync(path).mode & 0o777 });
   };
@@ -107,9 +107,14 @@ function isReadableFile(path: string): boolean {
   }
 }
 
-function outsideName(path: string, taken: Readonly<Record<string, string>>): string {
+/** A name that no file beside the config has: an earlier restore may have put some there. */
+function outsideName(path: string, folder: string, taken: Readonly<Record<string, string>>): string {
   const [known] = Object.entries(taken).find(([, of]) => of === path) ?? [];
-  return known ?? `${entryNames.elsewhere}${Object.keys(taken).length + 1}-${basename(path)}`;
+  if (known !== undefined) return known;
+  for (let at = 1; ; at += 1) {
+    const name = `${entryNames.elsewhere}${at}-${basename(path)}`;
+    if (!(name in taken) && !existsSync(join(folder, name))) return name;
+  }
 }
 
 /** What a link within the folder leads to elsewhere is left out: it is there for the machine, not for the config. */

@@ -18,14 +18,26 @@ export const entryNames = {
   tables: "tables/",
 } as const;
 
+/**
+ * The most bytes of what says what an archive is: a reader holds them before it knows whose they are, so it reads no more, and a
+ * writer makes no more. 32 MiB of contents.json are the parts of some 400 GB.
+ */
+export const mostBytes = { manifest: 1024 * 1024, contents: 32 * 1024 * 1024, signature: 4096 } as const;
+
+/** The most bytes of contents.json for the rows of all tables. */
+export const rowsListing = 16 * 1024;
+
+/** The most bytes of contents.json for an entry: its digest and its size, and its name, of which JSON makes six bytes of one at worst. */
+export const listing = (name: string): number => 128 + 6 * Buffer.byteLength(name);
+
 /** What the archive is; told before anything of it. */
 export const manifestShape = z.strictObject({
   format: z.literal(formatVersion),
-  /** Of the package that made it. */
-  version: z.string(),
+  /** Of the package that made it. It is printed before anybody knows whose words these are, so it is a word. */
+  version: z.string().regex(/^[\w.+-]{1,64}$/),
   createdAt: z.iso.datetime(),
   /** The last one that the database had. */
-  migration: z.strictObject({ tag: z.string(), when: z.int() }),
+  migration: z.strictObject({ tag: z.string().regex(/^\w{1,64}$/), when: z.int() }),
   /** Whether a gateway worked meanwhile, and so may have gone on afterwards. */
   gateway: z.enum(["running", "stopped"]),
   /** Of the server. */
@@ -39,7 +51,7 @@ export const manifestShape = z.strictObject({
   /** The columns of each table, in the order of its COPY entries (text format). */
   tables: z.record(z.string(), z.array(z.string())),
   /** The next numbers of identity columns, by `table.column`. */
-  sequences: z.record(z.string(), z.int()),
+  sequences: z.record(z.string(), z.int().positive()),
 });
 
 export type Manifest = z.infer<typeof manifestShape>;

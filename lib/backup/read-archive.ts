@@ -1,19 +1,24 @@
 /** Reads an archive entry by entry, in bounded memory, and holds it against what it says of itself. */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
-import { createTarDecoder } from "modern-tar";
+import { z } from "zod";
 import { ClawError, messageOf } from "../errors.ts";
+import { oneLine } from "../one-line.ts";
 import {
   type Contents,
   contentsShape,
   entryNames,
   formatVersion,
   isSigned,
+  listing,
   type Manifest,
   manifestShape,
+  mostBytes,
+  rowsListing,
   signatureShape,
 } from "./format.ts";
+import { type TarEntry, tarEntries } from "./tar-entries.ts";
 
 /** An archive and what opens it. */
 export interface SealedArchive {
@@ -23,12 +28,8 @@ export interface SealedArchive {
   readonly identity: string;
 }
 
-/** One entry. Its bytes are read before the next one is asked for. */
-export interface ArchiveEntry {
-  readonly name: string;
-  readonly mode: number;
-  readonly bytes: AsyncIterable<Uint8Array>;
-}
+/** The most bytes of age's header: some 2000 recipients, or 150 that are safe from quantum computers. */
+const longestHeader = 256 * 1024;
 
 /** An archive that is whole. */
 export interface VerifiedArchive {
@@ -39,17 +40,11 @@ export interface VerifiedArchive {
 }
 
 /** All entries in order. Throws ClawError `bad_request` where the file cannot be opened, is cut off or was changed. */
-export async function* archiveEntries({ file, identity }: SealedArchive): AsyncGenerator<ArchiveEntry> {
+export async function* archiveEntries({ file, identity }: SealedArchive): AsyncGenerator<TarEntry> {
   const source = createReadStream(file);
   try {
     const clear = await decrypted(file, identity, source);
-    const entries = clear
-      .pipeThrough(new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>)
-      .pipeThrough(createTarDecoder({ strict: true }));
-    for await (const { header, body } of entries) {
-      if (header.type !== "file") throw new Error(`${header.name} is no file`);
-      yield { name: header.name, mode: header.mode ?? 0o600, bytes: body };
-    }
+    yield* tarEntries(clear.pipeThrough(new DecompressionStream("gzip")));
   } catch (thrown) {
     if (thrown instanceof ClawError) throw thrown;
     const { code } = thrown as NodeJS.ErrnoException;
@@ -73,27 +68,28 @@ export async function verifyArchive(archive: SealedArchive, key?: string): Promi
   const { file } = archive;
   const found: Contents["entries"] = [];
   const kept = new Map<string, Buffer>();
-  for await (const { name, bytes } of archiveEntries(archive)) {
+  let manifest: Manifest | undefined;
+  let listed = rowsListing;
+  for await (const { name, size, bytes } of archiveEntries(archive)) {
+    if (found.length === 0 && name !== entryNames.manifest) throw foreign(file, "does not begin with a manifest.json");
+    if (kept.has(name) || size > mostOf(name, listed)) throw foreign(file, `has a ${name} too many, or too large`);
     const digest = createHash("sha256");
     const parts: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of bytes) {
-      digest.update(chunk);
-      size += chunk.length;
-      if (isOurs(name)) parts.push(chunk);
-    }
+    for await (const chunk of digested(bytes, digest)) if (isOurs(name)) parts.push(chunk);
     if (isOurs(name)) kept.set(name, Buffer.concat(parts));
-    if (found.length === 0) checkFormat(file, kept.get(entryNames.manifest));
+    manifest ??= readManifest(file, kept);
     found.push({ name, size, sha256: digest.digest("hex") });
+    listed += listing(name);
+    if (listed > mostBytes.contents) throw foreign(file, "has too many entries");
   }
-  const manifest = parse(file, kept, entryNames.manifest, manifestShape);
+  if (manifest === undefined) throw damaged(file, entryNames.manifest);
   const contents = parse(file, kept, entryNames.contents, contentsShape);
   const signature = parse(file, kept, entryNames.signature, signatureShape);
   const [last, beforeLast] = [found.pop(), found.pop()];
   if (last?.name !== entryNames.signature || beforeLast?.name !== entryNames.contents) throw damaged(file, "its end");
   for (const [at, { name, size, sha256 }] of contents.entries.entries()) {
     const entry = found[at];
-    if (entry?.name !== name || entry.size !== size || entry.sha256 !== sha256) throw damaged(file, name);
+    if (entry?.name !== name || entry.size !== size || entry.sha256 !== sha256) throw damaged(file, oneLine(name, 200));
   }
   if (found.length !== contents.entries.length) throw damaged(file, "the number of its entries");
   if (!isSigned(kept.get(entryNames.contents) ?? Buffer.alloc(0), signature)) throw damaged(file, "its signature");
@@ -105,8 +101,26 @@ export async function verifyArchive(archive: SealedArchive, key?: string): Promi
   return { manifest, contents, publicKey: signature.publicKey };
 }
 
+/** The same bytes, each of which the digest has had. */
+export async function* digested(bytes: AsyncIterable<Uint8Array>, digest: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    digest.update(chunk);
+    yield chunk;
+  }
+}
+
+/** What says what the archive is. Its contents are no more than the list of what came before. */
+const mostOf = (name: string, listed: number): number => {
+  if (name === entryNames.manifest) return mostBytes.manifest;
+  if (name === entryNames.contents) return listed;
+  return name === entryNames.signature ? mostBytes.signature : Number.POSITIVE_INFINITY;
+};
+
 const isOurs = (name: string): boolean =>
   name === entryNames.manifest || name === entryNames.contents || name === entryNames.signature;
+
+const foreign = (file: string, what: string): ClawError =>
+  new ClawError("bad_request", `${file} ${what}: it is no backup by claw`);
 
 const damaged = (file: string, what: string): ClawError =>
   new ClawError("bad_request", `${file} is not whole: ${what} is not as it was written. Take another backup`);
@@ -128,14 +142,15 @@ function parse<Shape>(
   }
 }
 
-/** Before all else: of a later format nothing else can be said. */
-function checkFormat(file: string, manifest: Buffer | undefined): void {
-  const { format } = JSON.parse(manifest?.toString("utf8") ?? "{}") as { format?: unknown };
-  if (typeof format === "number" && format > formatVersion)
+/** Of a later format nothing else can be said. */
+function readManifest(file: string, kept: ReadonlyMap<string, Buffer>): Manifest {
+  const { format } = parse(file, kept, entryNames.manifest, z.looseObject({ format: z.int() }));
+  if (format > formatVersion)
     throw new ClawError(
       "bad_request",
       `${file} is of format ${format}, and this version knows ${formatVersion}: restore it with the version that made it, or a later one`,
     );
+  return parse(file, kept, entryNames.manifest, manifestShape);
 }
 
 async function decrypted(file: string, identity: string, source: Readable): Promise<ReadableStream<Uint8Array>> {
@@ -148,12 +163,27 @@ async function decrypted(file: string, identity: string, source: Readable): Prom
     throw new ClawError("bad_request", "age does not know this identity: is the line whole, AGE-SECRET-KEY-1…?");
   }
   try {
-    return await decrypter.decrypt(Readable.toWeb(source) as unknown as ReadableStream<Uint8Array>);
+    return await decrypter.decrypt(
+      Readable.toWeb(Readable.from(withHeader(source))) as unknown as ReadableStream<Uint8Array>,
+    );
   } catch (thrown) {
     if (!/no identity matched/i.test(messageOf(thrown))) throw thrown;
     throw new ClawError(
       "bad_request",
       `${file} was encrypted for others than this identity: give that of its recipient`,
     );
+  }
+}
+
+/** age reads its header whole before it looks at it; so one without an end is not given to it. */
+async function* withHeader(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of source) {
+    if (head !== undefined) {
+      head = Buffer.concat([head, chunk]);
+      if (/\n---[^\n]*\n/.test(head.toString("latin1", 0, longestHeader))) head = undefined;
+      else if (head.length > longestHeader) throw new Error("it does not begin as a file of age does");
+    }
+    yield chunk;
   }
 }

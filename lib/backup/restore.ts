@@ -5,9 +5,10 @@ import { connect, type TransactionSql } from "../db/client.ts";
 import { migrate, migrationLock } from "../db/migrate.ts";
 import { applyMigrations, migrations, tablesAt } from "../db/migrations.ts";
 import { ClawError, messageOf } from "../errors.ts";
+import { oneLine } from "../one-line.ts";
 import { loadPart, plainValues, setSequences } from "./dump.ts";
 import { type Contents, type Manifest, tableOf } from "./format.ts";
-import { archiveEntries, type SealedArchive, type VerifiedArchive } from "./read-archive.ts";
+import { archiveEntries, digested, type SealedArchive, type VerifiedArchive } from "./read-archive.ts";
 import { type SetAside, setAside } from "./set-aside.ts";
 
 /** What is restored, and into which database. */
@@ -117,8 +118,9 @@ function checkTables({ tables, sequences, migration }: Manifest): void {
       `the backup's ${what} is not as ${migration.tag} makes it: it is none of this project's backups`,
     );
   for (const [name, columns] of Object.entries(tables))
-    if (shapes.get(name) !== columns.join()) throw foreign(`table "${name}"`);
-  for (const place of Object.keys(sequences)) if (!numbered.has(place)) throw foreign(`sequence "${place}"`);
+    if (shapes.get(name) !== columns.join()) throw foreign(`table "${oneLine(name, 100)}"`);
+  for (const place of Object.keys(sequences))
+    if (!numbered.has(place)) throw foreign(`sequence "${oneLine(place, 100)}"`);
 }
 
 async function loadTables(
@@ -141,9 +143,8 @@ async function loadTables(
     try {
       rows = await loadPart(tx, { name: table, columns }, digested(bytes, digest));
     } catch (cause) {
-      throw new ClawError("bad_request", `the rows of "${table}" are refused by the database: ${messageOf(cause)}`, {
-        cause,
-      });
+      const why = oneLine(messageOf(cause), 500);
+      throw new ClawError("bad_request", `the rows of "${table}" are refused by the database: ${why}`, { cause });
     }
     if (digest.digest("hex") !== digests.get(name))
       throw new ClawError("bad_request", `${archive.file} was changed while it was restored; nothing was restored`);
@@ -151,16 +152,6 @@ async function loadTables(
   }
   for (const table of Object.keys(manifest.tables)) await checkCount(tx, table, contents.rows[table] ?? 0);
   return [...loaded.values()].reduce((sum, rows) => sum + rows, 0);
-}
-
-async function* digested(
-  bytes: AsyncIterable<Uint8Array>,
-  digest: ReturnType<typeof createHash>,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of bytes) {
-    digest.update(chunk);
-    yield chunk;
-  }
 }
 
 async function checkCount(tx: TransactionSql, table: string, rows: number): Promise<void> {

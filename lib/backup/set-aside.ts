@@ -63,7 +63,10 @@ export async function setAside(tx: TransactionSql, jobs: Iterable<Job>, now: Dat
   };
 }
 
-/** The occurrence that whoever keeps the time would ask for next: it is there already, as missed. */
+/**
+ * The occurrence that whoever keeps the time would ask for next: it is there already, as missed. One from before its job was known
+ * is asked for by nobody, as after any start with a new job.
+ */
 async function missDueSlots(tx: TransactionSql, jobs: Iterable<Job>, now: Date): Promise<number> {
   let missed = 0;
   for (const job of jobs) {
@@ -73,6 +76,7 @@ async function missDueSlots(tx: TransactionSql, jobs: Iterable<Job>, now: Date):
     const { count } = await tx`
       insert into job_slots (job, slot, cause, state, run_id, reason, finished_at)
       select ${job.name}, ${slot}::timestamptz, 'clock', 'missed', ${slotRunId({ job: job.name, slot, attempt: 1 })}::uuid, ${reason}, ${now}
+      from jobs where name = ${job.name} and known_since <= ${slot}::timestamptz
       on conflict (job, slot, attempt) do nothing`;
     missed += count;
   }

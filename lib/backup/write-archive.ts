@@ -4,7 +4,7 @@ import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createTarPacker, type TarPackController } from "modern-tar";
 import { ClawError } from "../errors.ts";
-import { type Contents, entryNames, signContents } from "./format.ts";
+import { type Contents, entryNames, listing, mostBytes, rowsListing, signContents } from "./format.ts";
 
 /** Adds entries, one after the other. */
 export interface ArchiveWriter {
@@ -29,7 +29,14 @@ export async function writeArchive(
 ): Promise<WrittenArchive> {
   const { readable, controller } = createTarPacker();
   const entries: Contents["entries"] = [];
+  let listed = rowsListing;
   const add: ArchiveWriter["add"] = async (name, bytes, options) => {
+    listed += listing(name);
+    if (listed > mostBytes.contents || (name === entryNames.manifest && bytes.length > mostBytes.manifest))
+      throw new ClawError(
+        "environment",
+        "this is more than a backup by claw can hold: use pg_dump and keep the config",
+      );
     await pack(controller, name, bytes, options);
     entries.push({ name, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") });
   };

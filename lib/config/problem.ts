@@ -7,6 +7,8 @@ export interface Problem {
   readonly key: string;
   readonly problem: string;
   readonly fix: string;
+  /** Whether it may be over by itself at a later start: a secret that is not there yet. */
+  readonly mayPass?: boolean;
 }
 
 /** Collects what every stage of loading finds wrong in one file. */
@@ -20,6 +22,11 @@ export class Problems {
 
   add(key: string, problem: string, fix: string): void {
     this.found.push({ file: this.file, key, problem, fix });
+  }
+
+  /** Adds one that may be over by itself at a later start. */
+  addPassing(key: string, problem: string, fix: string): void {
+    this.found.push({ file: this.file, key, problem, fix, mayPass: true });
   }
 
   /** Throws ConfigError where anything was found. */
@@ -37,10 +44,18 @@ export class ConfigError extends ClawError {
     this.name = "ConfigError";
     this.problems = problems;
   }
+
+  /** Whether a later start may succeed though nobody changes anything: every problem may pass. */
+  get mayPass(): boolean {
+    return this.problems.every(({ mayPass }) => mayPass === true);
+  }
 }
 
 /** The exit code of a gateway whose config is invalid (EX_CONFIG of sysexits.h): no later start mends that. */
 export const invalidConfigExit = 78;
+
+/** The exit code of a gateway that lacks nothing but secrets which cannot be read now (EX_TEMPFAIL): a later start may. */
+export const secretAwayExit = 75;
 
 const render = ({ file, key, problem, fix }: Problem): string => `${file}: ${key && `${key}: `}${problem}; ${fix}`;
 

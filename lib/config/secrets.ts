@@ -152,19 +152,25 @@ function fromEnvironment(key: string, name: string, env: Environment, problems: 
   return undefined;
 }
 
+/** At boot a file may be late: a mount, or what decrypts it. */
 function fromFile(key: string, file: string, problems: Problems): string | undefined {
   let value: string;
   try {
     value = readFileSync(file, "utf8").trim();
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-    if (code === "ENOENT") problems.add(key, `there is no file ${file}`, "put the secret there, alone");
-    else if (code === "EACCES") problems.add(key, `${file} may not be read`, "let this user read it");
-    else problems.add(key, `${file} cannot be read (${code ?? messageOf(cause)})`, "name a file that holds the secret");
+    if (code === "ENOENT") problems.addPassing(key, `there is no file ${file}`, "put the secret there, alone");
+    else if (code === "EACCES") problems.addPassing(key, `${file} may not be read`, "let this user read it");
+    else
+      problems.addPassing(
+        key,
+        `${file} cannot be read (${code ?? messageOf(cause)})`,
+        "name a file that holds the secret",
+      );
     return undefined;
   }
   if (value) return value;
-  problems.add(key, `${file} is empty`, "put the secret there, alone");
+  problems.addPassing(key, `${file} is empty`, "put the secret there, alone");
   return undefined;
 }
 

@@ -124,8 +124,8 @@ test("`service wait` ends once the gateway answers, or with 1 once its process h
   assert.deepEqual(await again, { code: 1, out: "", errors: "" });
 });
 
-test("a gateway whose config is invalid ends with 78, one whose database is away with 1", async () => {
-  const start = async (toml: string): Promise<number | null> => {
+test("a gateway whose config is invalid ends with 78, one whose secret cannot be read now with 75, one whose database is away with 1", async () => {
+  const start = async (toml: string, more: Record<string, string> = {}): Promise<[number | null, string]> => {
     writeFileSync(file, toml);
     const env = {
       OPENCLAW_CONFIG: file,
@@ -135,14 +135,33 @@ test("a gateway whose config is invalid ends with 78, one whose database is away
       TELEGRAM_TOKEN: "4242:canary-token",
       TELEGRAM_SECRET: "canary_webhook_secret_0123",
       DATABASE_URL: "postgres://nobody@127.0.0.1:9/nothing",
+      ...more,
     };
     const child = spawn(process.execPath, [join(import.meta.dirname, "../../functions/server.ts")], {
       env,
-      stdio: "ignore",
+      stdio: ["ignore", "ignore", "pipe"],
     });
-    const [code] = (await once(child, "exit")) as [number | null];
-    return code;
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    const [code] = (await once(child, "close")) as [number | null];
+    return [code, errors];
   };
-  assert.equal(await start(jobConfig().replace("Europe/Berlin", "Nowhere")), 78);
-  assert.equal(await start(jobConfig()), 1);
+  const codeOf = async (toml: string, more?: Record<string, string>) => (await start(toml, more))[0];
+  const mistaken = (toml: string): string => toml.replace("Europe/Berlin", "Nowhere");
+  assert.equal(await codeOf(mistaken(jobConfig())), 78);
+  assert.equal(await codeOf(jobConfig()), 1);
+
+  const mounted = join(directory, "mounted-late");
+  const late = jobConfig().replace('{ env = "LLM_API_KEY" }', `{ file = "${mounted}" }`);
+  const [code, errors] = await start(late);
+  assert.equal(code, 75);
+  assert.match(errors, /api_key: there is no file .*mounted-late.*\n.*a later start may read it.*tries again/);
+  assert.equal(await codeOf(mistaken(late)), 78);
+  assert.equal(await codeOf(late, { TELEGRAM_TOKEN: "" }), 78);
+  writeFileSync(mounted, "canary-key\n");
+  assert.equal(await codeOf(late), 1);
+
+  const credential = withCredentials(jobConfig());
+  assert.equal(await codeOf(credential), 78, "no unit gives credentials to it");
+  assert.equal(await codeOf(credential, { CREDENTIALS_DIRECTORY: directory }), 75);
 });

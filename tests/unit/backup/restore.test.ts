@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { writeBackup } from "../../../lib/backup/backup.ts";
+import { collectConfig } from "../../../lib/backup/config-files.ts";
 import type { Manifest } from "../../../lib/backup/format.ts";
 import { verifyArchive } from "../../../lib/backup/read-archive.ts";
 import { refuseForeign, restoreDatabase } from "../../../lib/backup/restore.ts";
@@ -184,9 +185,30 @@ test("a config comes back with prompts, own tools, credentials, files from elsew
   await database.drop();
 });
 
+test("a secret from elsewhere does not take the name of one that an earlier restore has put beside the config", () => {
+  const outside = join(directory, "bot-token");
+  writeFileSync(outside, "7:canary\n", { mode: 0o600 });
+  const folder = configFolder(
+    plain
+      .replace(
+        'webhook_secret = { env = "TELEGRAM_SECRET" }',
+        'webhook_secret = { file = "FOLDER/elsewhere/1-bot-token" }',
+      )
+      .replace('token = { env = "TELEGRAM_TOKEN" }', `token = { file = "${outside}" }`),
+  );
+  mkdirSync(join(folder, "elsewhere"));
+  writeFileSync(join(folder, "elsewhere/1-bot-token"), "canary_hook_secret_0123\n");
+  const configFile = join(folder, "openclaw.toml");
+  writeFileSync(configFile, readFileSync(configFile, "utf8").replace("FOLDER", folder));
+  const { files, elsewhere } = collectConfig(configFile, new Environment(testEnvironment), { secrets: true });
+  const names = files.map(({ name }) => name.replace(/^config\//, "")).filter((name) => name.startsWith("elsewhere/"));
+  assert.deepEqual(names.sort(), ["elsewhere/1-bot-token", "elsewhere/2-bot-token"]);
+  assert.deepEqual(elsewhere, { "elsewhere/2-bot-token": outside });
+});
+
 test("a file that an archive would put outside of the folder is refused", async () => {
   const { writeArchive } = await import("../../../lib/backup/write-archive.ts");
-  for (const name of ["config/../../evil", "config//etc/evil", "elsewhere/../../evil"]) {
+  for (const name of ["config/..", "config/../../evil", "config//etc/evil", "elsewhere/../../evil"]) {
     const file = join(directory, `evil-${++folders}.age`);
     const { contents } = await writeArchive(
       createWriteStream(file),
@@ -199,6 +221,28 @@ test("a file that an archive would put outside of the folder is refused", async 
     const target = join(directory, `target-${folders}`);
     const verified = { contents, manifest: { elsewhere: {} } as Manifest };
     await assert.rejects(writeConfig({ file, identity }, target, verified), /none of a config/, name);
+  }
+});
+
+test("a config that cannot be written, or names one file twice, is refused with the reason", async () => {
+  const { writeArchive } = await import("../../../lib/backup/write-archive.ts");
+  for (const [names, told] of [
+    [["config/a", "config/a/b"], /^the config cannot be written: E(EXIST|NOTDIR)/],
+    [[`config/${"n".repeat(300)}`], /^the config cannot be written: ENAMETOOLONG/],
+    [["config/elsewhere/1-key", "elsewhere/1-key"], /"elsewhere\/1-key", which is none of a config/],
+  ] as const) {
+    const file = join(directory, `unwritable-${++folders}.age`);
+    const { contents } = await writeArchive(
+      createWriteStream(file),
+      { recipients, key: keyring.checkpointKey() },
+      async (archive) => {
+        for (const name of names) await archive.add(name, Buffer.from("x"));
+        return {};
+      },
+    );
+    const verified = { contents, manifest: { elsewhere: {} } as Manifest };
+    const target = join(directory, `target-${folders}`);
+    await assert.rejects(writeConfig({ file, identity }, target, verified), { name: "ClawError", message: told });
   }
 });
 

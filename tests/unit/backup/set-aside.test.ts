@@ -69,8 +69,12 @@ const column = async (
   query: Promise<readonly Record<string, unknown>[]> | PromiseLike<readonly object[]>,
 ): Promise<string[]> => [...(await query)].map((row) => Object.values(row).map(String).join(" "));
 
+const isKnown = (name: string, since: string): Promise<unknown> =>
+  sql`insert into jobs (name, known_since) values (${name}, ${new Date(since)})`.execute();
+
 test("what was under way in a backup is set aside once, told, and nothing takes it up again", async () => {
   await fill();
+  await isKnown("brief", "2026-11-20T00:00:00Z");
   const found = await sql.begin((tx) => setAside(tx, [job], now));
   assert.deepEqual(found, { sends: 2, runs: 2, messages: 3, questions: 1, slots: 3, reminders: 2, devices: 1 });
 
@@ -141,4 +145,15 @@ test("the journal of a run that was set aside is ended, as that of any run that 
     ends.map((end) => ({ ...end })),
     Array.from({ length: 2 }, () => ({ type: "run.finished", finish_reason: "failed", error_type: "environment" })),
   );
+});
+
+test("an occurrence from before its job was known is not missed: the backup's gateway never waited for it", async () => {
+  const named = (name: string): Job => ({ ...job, name });
+  await isKnown("at-eight", "2026-11-27T08:00:00Z");
+  await isKnown("after-eight", "2026-11-27T08:00:01Z");
+  const jobs = [named("at-eight"), named("after-eight"), named("only-in-the-config")];
+  const found = await sql.begin((tx) => setAside(tx, jobs, now));
+  assert.equal(found.slots, 1);
+  const rows = sql`select job, state from job_slots where job <> 'brief'`;
+  assert.deepEqual(await column(rows), ["at-eight missed"]);
 });

@@ -32,6 +32,32 @@ test("an empty prompt and an empty secret are refused", (t) => {
   assert.throws(() => loadConfig(file, options), /ops\.md is empty.*\n.*variable LLM_API_KEY is empty/);
 });
 
+test("a secret's file that is missing, empty or a folder may pass, and nothing else that is wrong does", (t) => {
+  const { directory, file } = configDirectory(t, valid);
+  const passes = (secret: string, env: Record<string, string> = {}): boolean => {
+    writeFileSync(file, valid.replace('{ env = "LLM_API_KEY" }', `{ ${secret} }`));
+    try {
+      loadConfig(file, { env: new Environment({ ...secrets, ...env }), tools });
+    } catch (thrown) {
+      if (thrown instanceof ConfigError) return thrown.mayPass;
+    }
+    throw new Error("the config was taken");
+  };
+  writeFileSync(join(directory, "empty"), "\n");
+  writeFileSync(join(directory, "two-lines"), "a\nb\n");
+  const at = (name: string): string => `file = "${join(directory, name)}"`;
+  assert.deepEqual(
+    [at("none"), at("empty"), at("")].map((secret) => passes(secret)),
+    [true, true, true],
+  );
+  assert.deepEqual(
+    [at("two-lines"), 'env = "NOT_SET"', 'credential = "key"'].map((secret) => passes(secret)),
+    [...[false, false, false]],
+  );
+  assert.equal(passes('credential = "key"', { CREDENTIALS_DIRECTORY: directory }), true);
+  assert.equal(passes(at("none"), { TELEGRAM_TOKEN: "" }), false, "both");
+});
+
 test("an agent on Matrix or Telegram needs that channel", (t) => {
   const without = valid.slice(0, valid.indexOf("[matrix]"));
   assert.deepEqual(
