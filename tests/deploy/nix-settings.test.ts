@@ -157,11 +157,11 @@ describe(`Nix${why}`, { skip }, () => {
         if (aside) writeFileSync(join(made, `.${name}.orig`), "ours");
       }
       const env = { PATH: process.env["PATH"], src, out };
-      const words = execFileSync(
-        "bash",
-        ["-euc", `runHook() { :; }; makeWrapper() { echo "$*"; }; ${script}`],
-        { cwd: made, env, encoding: "utf8" },
-      );
+      const words = execFileSync("bash", ["-euc", `runHook() { :; }; makeWrapper() { echo "$*"; }; ${script}`], {
+        cwd: made,
+        env,
+        encoding: "utf8",
+      });
       assert.equal(words, `/node/bin/node ${out}/bin/claw --add-flags ${out}/lib/openclaw/functions/claw.ts\n`);
       assert.deepEqual(readdirSync(join(out, "lib/openclaw"), { recursive: true }).sort(), [
         "node_modules",
