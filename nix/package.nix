@@ -56,8 +56,9 @@ buildNpmPackage {
     runHook preInstall
     mkdir -p $out/lib/openclaw $out/bin
     cp -r . $out/lib/openclaw
-    mv $out/lib/openclaw/.package.json.orig $out/lib/openclaw/package.json
-    mv $out/lib/openclaw/.package-lock.json.orig $out/lib/openclaw/package-lock.json
+    # The hook's own name every fetched archive. It puts ours back or leaves them aside, as nixpkgs goes.
+    rm -f $out/lib/openclaw/.package*.orig $out/lib/openclaw/node_modules/.package-lock.json
+    cp $src/package.json $src/package-lock.json $out/lib/openclaw
     makeWrapper ${nodejs_24}/bin/node $out/bin/claw --add-flags $out/lib/openclaw/functions/claw.ts
     runHook postInstall
   '';

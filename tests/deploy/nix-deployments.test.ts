@@ -167,6 +167,15 @@ describe(`the NixOS module${why}`, { skip }, () => {
       assert.deepEqual(unit?.unitConfig, { ConditionUser: "me" });
   });
 
+  test("the virtual machine's test takes no broken pipe for a secret that is not there", () => {
+    const script = nix.evaluate<string>(
+      `(import ${root}/nix/vm-test.nix { lib = { }; pkgs.callPackage = _: _: { outPath = "/tests"; nodejs = "/node"; }; }).testScript`,
+    );
+    assert.match(script, /grep -\w+ -f \/var\/lib\/secrets\//);
+    // Its commands run with pipefail: any part that fails would do, and grep -q breaks the pipe where it finds something.
+    assert.doesNotMatch(script, /house\.fail\(|\| *grep -\w*q/);
+  });
+
   test("the virtual machine's house has a config that claw check takes, and a timer", () => {
     // Its import of the module is ours already.
     const machine = `{ lib, pkgs, ... }: removeAttrs (import ${root}/nix/vm-test.nix { inherit lib pkgs; }).nodes.house [ "imports" ]`;

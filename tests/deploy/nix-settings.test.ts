@@ -1,7 +1,7 @@
 /** What of nix/ evaluates without nixpkgs: the refusal of secrets in settings, and the lock that packages are fetched by. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Nix, nixString, root, startNix } from "./support/nix.ts";
@@ -133,6 +133,44 @@ describe(`Nix${why}`, { skip }, () => {
     const image = [...listed].map(([, name = ""]) => name);
     assert.deepEqual(files.sort(), [...image, ".dockerignore", "Containerfile", "compose.yaml", "deploy"].sort());
     assert.deepEqual(filesOf(true).sort(), [...files, "tests"].sort());
+  });
+
+  test("installs our package.json and our lock, whichever npm's own step leaves, and no word of where packages came from", () => {
+    const script = nix.evaluate<string>(
+      `(import ${root}/nix/package.nix {
+        lib = import ${root}/tests/deploy/support/nix/stub-lib.nix // { fileset = { unions = files: files; toSource = _: "source"; }; };
+        buildNpmPackage = made: made;
+        importNpmLock = { __functor = _: _: "deps"; npmConfigHook = "hook"; };
+        makeWrapper = "wrapper"; nodejs_24 = "/node";
+      }).installPhase`,
+    );
+    // nixpkgs' hook has done either: ours are put back before the install, or left aside until after it.
+    for (const aside of [false, true]) {
+      const folder = join(nix.directory, `install-${aside}`);
+      const [src, made, out] = [join(folder, "src"), join(folder, "made"), join(folder, "out")];
+      mkdirSync(src, { recursive: true });
+      mkdirSync(join(made, "node_modules"), { recursive: true });
+      writeFileSync(join(made, "node_modules/.package-lock.json"), "/nix/store/tarballs");
+      for (const name of ["package.json", "package-lock.json"]) {
+        writeFileSync(join(src, name), "ours");
+        writeFileSync(join(made, name), aside ? "/nix/store/tarballs" : "ours");
+        if (aside) writeFileSync(join(made, `.${name}.orig`), "ours");
+      }
+      const env = { PATH: process.env["PATH"], src, out };
+      const words = execFileSync("bash", ["-euc", `runHook() { :; }; makeWrapper() { echo "$*"; }; ${script}`], {
+        cwd: made,
+        env,
+        encoding: "utf8",
+      });
+      assert.equal(words, `/node/bin/node ${out}/bin/claw --add-flags ${out}/lib/openclaw/functions/claw.ts\n`);
+      assert.deepEqual(readdirSync(join(out, "lib/openclaw"), { recursive: true }).sort(), [
+        "node_modules",
+        "package-lock.json",
+        "package.json",
+      ]);
+      for (const name of ["package.json", "package-lock.json"])
+        assert.equal(readFileSync(join(out, "lib/openclaw", name), "utf8"), "ours");
+    }
   });
 
   test("gives every package of the lock its address and hash, and leaves out what only development needs", () => {
