@@ -22,6 +22,8 @@ before(async () => {
     script: { text: "Hello.", usage },
     top: `operator = "telegram:${operator}"`,
     backend: "max_output_tokens = 200\nprice = { input = 1, output = 10 }",
+    // A checkpoint would be told to the operator at whichever minute a test is in.
+    config: (toml) => `${toml}\n[audit]\npost_checkpoints = false\n`,
   });
 });
 after(() => stage.stop());
