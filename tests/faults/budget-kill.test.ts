@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { budgetsOfDay, readBudgets } from "../../lib/ledger/budgets.ts";
 import { privateText } from "../support/telegram-updates.ts";
+import { awayFromMidnight } from "../support/midnight.ts";
 import { until } from "../support/until.ts";
 import { createWorld, settled } from "./world.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
@@ -15,6 +16,7 @@ describe("a gateway killed while a call to a model is held", { concurrency: 2 },
     ["llm.answered", 1],
   ] as const)
     test(`at ${point}: the hold is settled once, at what is known, and the run goes on within its budgets`, async (t) => {
+      await awayFromMidnight("Europe/Berlin");
       const world = await createWorld({
         script: { text: "Hello.", usage },
         top: "[budget]\ntokens_per_day = 50000",

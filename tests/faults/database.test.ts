@@ -45,7 +45,6 @@ const settledFor = (person: number) =>
       select (select count(*) from inbox where principal = ${`telegram:${person}`} and state in ('new', 'running'))::int
         + (select count(*) from outbox where lane = ${`telegram:main:${person}`} and state in ('pending', 'sending'))::int as open`,
     ([row]) => row?.open === 0,
-    30_000,
   );
 
 for (const [name, which] of [

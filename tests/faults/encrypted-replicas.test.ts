@@ -61,7 +61,7 @@ test("two gateways on one database share the agents out, hand answers over, and 
   homeserver.connect(home.publicUrl);
   const answered = async (agent: string, text: string): Promise<void> => {
     const said = `You said: ${text}`;
-    await owner.waitForAnswer(rooms[agent] ?? "", agent, ({ content }) => content["body"] === said, 15_000);
+    await owner.waitForAnswer(rooms[agent] ?? "", agent, ({ content }) => content["body"] === said);
   };
 
   // The first is alone, and so it is the first that works on this when the agent goes to the second.

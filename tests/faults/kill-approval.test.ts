@@ -51,7 +51,6 @@ const done = ({ database }: World): Promise<unknown> =>
   until(
     () => database.sql<{ state: string }[]>`select state from runs`,
     ([run]) => run?.state === "done",
-    30_000,
   );
 
 describe("killed by SIGKILL around an approval on Telegram, and started again", { concurrency: 4 }, () => {
@@ -69,7 +68,6 @@ describe("killed by SIGKILL around an approval on Telegram, and started again", 
       const question = await until(
         async () => world.botApi.sent(ada).find(({ reply_markup }) => reply_markup),
         (found) => found !== undefined,
-        30_000,
       );
       assert.ok(question);
       const update = tapUpdate(person(ada), question, /Approve/);
@@ -116,7 +114,6 @@ describe("killed by SIGKILL around an approval on Matrix, and started again", { 
       const own = await until(
         async () => homeserver.sent(matrixRoom).filter(({ type }) => type === "m.reaction"),
         ({ length }) => length === 2,
-        30_000,
       );
       const relation = own[0]?.content["m.relates_to"] as { event_id: string };
       // Its ids are stored a moment later.

@@ -58,12 +58,7 @@ describe("killed by SIGKILL in the middle of encryption and started again,", { c
       await until(canEncrypt);
       said.push("the last one.");
       await owner.say(room, "the last one.");
-      await owner.waitForAnswer(
-        room,
-        matrixAgent,
-        ({ content }) => /the last one/.test(String(content["body"])),
-        20_000,
-      );
+      await owner.waitForAnswer(room, matrixAgent, ({ content }) => /the last one/.test(String(content["body"])));
       await settled(database);
 
       const all = await heard();

@@ -88,7 +88,7 @@ describe("killed by SIGKILL while it sends a file, and started again", { concurr
       await world.home.start();
       await said;
       const isAnswer = ({ content }: StandInEvent): boolean => content["body"] === "Here it is.";
-      await homeserver.waitFor(isAnswer, 20_000);
+      await homeserver.waitFor(isAnswer);
       await settled(world.database);
 
       assert.deepEqual(await states(world), ["sent", "sent"]);

@@ -50,7 +50,6 @@ describe("killed by SIGKILL in a job and started again", { concurrency: 3 }, () 
       await until(
         async () => (await attemptsOf(database.sql))[0]?.state,
         (state) => state === "done" || state === "failed",
-        30_000,
       );
       await settled(database);
 

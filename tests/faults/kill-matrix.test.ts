@@ -56,7 +56,7 @@ describe("killed by SIGKILL and started again, on Matrix", { concurrency: 4 }, (
 
       await home.start();
       await said;
-      await homeserver.waitFor(({ sender, type }) => sender === agent && type === "m.room.message", 20_000);
+      await homeserver.waitFor(({ sender, type }) => sender === agent && type === "m.room.message");
       await settled(database);
 
       const answers = homeserver.sent(room).filter(({ type }) => type === "m.room.message");

@@ -8,6 +8,7 @@ import { describe, test } from "node:test";
 import { connect } from "../../lib/db/client.ts";
 import { rotateKey } from "../../lib/keys/rotate-key.ts";
 import { createKeyring, newKey } from "../../lib/seal.ts";
+import { compileCache } from "../support/compile-cache.ts";
 import { echo } from "../support/encrypted-stage.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import type { KillAt } from "../support/process.ts";
@@ -46,6 +47,7 @@ describe("claw keys rotate, killed by SIGKILL", { concurrency: 2 }, () => {
         const child = spawn(process.execPath, [...fault, join(root, "functions/claw.ts"), "keys", "rotate"], {
           stdio: ["ignore", "ignore", "inherit"],
           env: {
+            ...compileCache,
             ...testEnvironment,
             OPENCLAW_CONFIG: home.config,
             DATABASE_URL: database.url,

@@ -8,7 +8,7 @@ let stage: Stage;
 
 before(async () => {
   stage = await startStage({
-    config: (toml) => toml.replace("retries = 0", "retries = 1\nstall_seconds = 0.3\ntimeout_seconds = 20"),
+    config: (toml) => toml.replace("retries = 0", "retries = 1\nstall_seconds = 1\ntimeout_seconds = 20"),
   });
 });
 after(() => stage.stop());

@@ -75,5 +75,4 @@ export const settled = (database: TestDatabase): Promise<unknown> =>
   until(
     () => openWork(database),
     (open) => Object.values(open).every((count) => count === 0),
-    30_000,
   );

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { type BudgetState, budgetsOfDay } from "../../lib/ledger/budgets.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import { journalOf, lastRun } from "../support/journal.ts";
+import { awayFromMidnight } from "../support/midnight.ts";
 import { actions, type Stage, startStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
@@ -16,10 +17,13 @@ let stage: Stage;
 const usage = { input: 1_000, output: 200 };
 
 before(async () => {
+  await awayFromMidnight("Europe/Berlin");
   stage = await startStage({
     script: { text: "Hello.", usage },
     top: `operator = "telegram:${operator}"`,
     backend: "max_output_tokens = 200\nprice = { input = 1, output = 10 }",
+    // A checkpoint would be told to the operator at whichever minute a test is in.
+    config: (toml) => `${toml}\n[audit]\npost_checkpoints = false\n`,
   });
 });
 after(() => stage.stop());

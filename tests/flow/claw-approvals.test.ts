@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { commitmentsOf, expire, obeying, pendingOf, withApprovals } from "../support/approvals.ts";
+import { claw as runClaw, type ClawResult } from "../support/claw.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import { type Stage, startStage } from "../support/stage.ts";
 import { kid } from "../support/telegram-config.ts";
 import { until } from "../support/until.ts";
 
-const root = join(import.meta.dirname, "../..");
 let stage: Stage;
 
 before(async () => {
@@ -17,21 +14,11 @@ before(async () => {
 });
 after(() => stage.stop());
 
-async function claw(...argv: string[]): Promise<{ code: number | null; out: string; errors: string }> {
-  const child = spawn(process.execPath, [join(root, "functions/claw.ts"), "approvals", ...argv], {
-    cwd: root,
-    env: {
-      ...testEnvironment,
-      OPENCLAW_CONFIG: stage.gateway.holder.current.file,
-      DATABASE_URL: stage.gateway.databaseUrl,
-    },
-  });
-  let [out, errors] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, out, errors };
-}
+const claw = (...argv: string[]): Promise<ClawResult> =>
+  runClaw(
+    { ...testEnvironment, OPENCLAW_CONFIG: stage.gateway.holder.current.file, DATABASE_URL: stage.gateway.databaseUrl },
+    ...["approvals", ...argv],
+  );
 
 async function asked(from: number, text: string): Promise<string> {
   await stage.say(from, text);

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { chainHash } from "../../lib/ledger/journal-row.ts";
 import { pendingOf, withApprovals } from "../support/approvals.ts";
@@ -396,12 +395,12 @@ describe("claw audit follow", () => {
     let out = "";
     child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
     // Nothing of before it was connected is printed, so people go on asking.
-    for (let n = 0; n < 40 && out === ""; n++) {
-      const someone = stage.person();
+    const someone = stage.person();
+    await until(async () => {
       await stage.say(someone, order("time_now"));
-      await ended(someone);
-      await sleep(500);
-    }
+      await stage.heard(someone);
+      return out;
+    });
     child.kill("SIGINT");
     const [code] = (await once(child, "close")) as [number | null];
     assert.equal(code, 0);

@@ -41,7 +41,6 @@ const ready = async ({ privateUrl }: Restorable): Promise<string> =>
       return parts["matrix.ops"]?.ok === true && parts["matrix"]?.ok === true ? parts["matrix.ops"].reason : undefined;
     },
     (reason) => reason !== undefined,
-    20_000,
   ).then(String);
 
 test("a gateway with its own database is stopped, backed up, lost and restored elsewhere: its agent goes on decrypting by the same device, and what was said opens", async () => {
@@ -179,7 +178,6 @@ describe("claw restore", () => {
       () => fresh.sql`
         select 1 from pg_stat_activity where application_name = 'openclaw restore' and datname = current_database() and query like 'copy%journal%'`,
       (found) => found.length > 0,
-      20_000,
     );
     child.kill("SIGKILL");
     assert.deepEqual(await exited, [null, "SIGKILL"]);

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { compileCache } from "../support/compile-cache.ts";
 import { configDirectory, secrets, valid } from "../unit/config/support.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -13,7 +14,10 @@ function run(
   args: readonly string[],
   env: Record<string, string> = {},
 ): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [claw, ...args], { cwd: root, env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [claw, ...args], {
+    ...{ cwd: root, env: { ...compileCache, ...env } },
+    encoding: "utf8",
+  });
   return { code: status, out: stdout, err: stderr };
 }
 

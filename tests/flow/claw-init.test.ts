@@ -18,6 +18,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { readEnvFile } from "../../lib/config/environment.ts";
 import { needs } from "../deploy/support/tools.ts";
 import { type BotApi, startBotApi } from "../support/bot-api.ts";
+import { compileCache } from "../support/compile-cache.ts";
 import { freePort } from "../support/free-port.ts";
 import { type ModelServer, startModelServer } from "../support/model-server.ts";
 import { messageUpdate, person } from "../support/telegram-updates.ts";
@@ -26,7 +27,7 @@ import { until } from "../support/until.ts";
 
 const root = join(import.meta.dirname, "../..");
 const claw = [process.execPath, join(root, "functions/claw.ts")] as const;
-const path = { PATH: process.env["PATH"] ?? "" };
+const path = { PATH: process.env["PATH"] ?? "", ...compileCache };
 const key = "sk-canary-init-llm-key";
 const token = "4242:canary-init-telegram-token";
 const [ada, mallory] = [4711, 666];
@@ -120,10 +121,7 @@ describe(`at a terminal${script.why}`, { skip: script.skip }, () => {
     );
     const { url = "", secret_token = "" } = botApi.webhook(token) ?? {};
     await botApi.push(url, secret_token, messageUpdate(person(ada), { id: ada, type: "private" }, { text: "hello" }));
-    const reply = await botApi.waitFor(
-      ({ method, payload }) => method === "sendMessage" && payload["chat_id"] === ada,
-      15_000,
-    );
+    const reply = await botApi.waitFor(({ method, payload }) => method === "sendMessage" && payload["chat_id"] === ada);
     assert.equal(reply.payload["text"], "Hello, Ada.");
     assert.ok(existsSync(join(cwd, "config", "data", "postgres")));
     gateway.kill("SIGTERM");
@@ -162,7 +160,7 @@ async function started(t: TestContext, cwd: string): Promise<ChildProcess> {
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-  await until(async () => output.includes('"msg":"ready"') || child.exitCode !== null, Boolean, 20_000);
+  await until(async () => output.includes('"msg":"ready"') || child.exitCode !== null);
   assert.equal(child.exitCode, null, output);
   return child;
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { compileCache } from "../support/compile-cache.ts";
 import { type EncryptedPerson, startEncryptedPerson } from "../support/encrypted-person.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import type { StandInHomeserver } from "../support/homeserver.ts";
@@ -51,6 +52,7 @@ function claw(...argv: string[]): Running {
   const child = spawn(process.execPath, [join(root, "functions/claw.ts"), "matrix", ...argv], {
     cwd: root,
     env: {
+      ...compileCache,
       ...testEnvironment,
       OPENCLAW_CONFIG: stage.gateway.holder.current.file,
       DATABASE_URL: stage.gateway.databaseUrl,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { compileCache } from "../support/compile-cache.ts";
 import { configDirectory, valid } from "../unit/config/support.ts";
 
 const claw = join(import.meta.dirname, "../../functions/claw.ts");
@@ -20,7 +21,7 @@ deny = ["time_now"]
 function policy(t: TestContext, ...args: string[]): { code: number | null; out: string; err: string } {
   const { file } = configDirectory(t, config);
   const argv = [claw, "policy", ...args, "--config", file];
-  const { status, stdout, stderr } = spawnSync(process.execPath, argv, { env: {}, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, argv, { env: compileCache, encoding: "utf8" });
   return { code: status, out: stdout, err: stderr };
 }
 

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
+import { claw as runClaw, type ClawResult } from "../support/claw.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { configDirectory, secrets, valid } from "../unit/config/support.ts";
 
-const root = join(import.meta.dirname, "../..");
 let database: TestDatabase;
 
 before(async () => {
@@ -21,17 +19,8 @@ const config = valid.replace(
 );
 
 /** Runs `claw tools` over a config, with a database or without. */
-async function claw(file: string, argv: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(root, "functions/claw.ts"), "tools", ...argv, "--config", file], {
-    cwd: root,
-    env: { ...secrets, ...env },
-  });
-  let [out, errors] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, out, errors };
-}
+const claw = (file: string, argv: readonly string[], env: Record<string, string> = {}): Promise<ClawResult> =>
+  runClaw({ ...secrets, ...env }, "tools", ...argv, "--config", file);
 
 /** The config with tools of the operator's own. */
 function withOwn(t: TestContext, toml = config): string {

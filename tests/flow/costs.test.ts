@@ -8,6 +8,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { budgetsOfDay } from "../../lib/ledger/budgets.ts";
 import { dayOf } from "../../lib/time/wall-clock.ts";
 import { testEnvironment } from "../support/gateway.ts";
+import { awayFromMidnight } from "../support/midnight.ts";
 import { type Stage, startStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
@@ -16,6 +17,7 @@ let stage: Stage;
 const people: number[] = [];
 
 before(async () => {
+  await awayFromMidnight("Europe/Berlin");
   stage = await startStage({
     agent: "limits = { money_per_day = 100 }",
     backend: "max_output_tokens = 200\nprice = { input = 1, cached = 0.1, output = 10 }",

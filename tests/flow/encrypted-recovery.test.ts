@@ -135,7 +135,7 @@ test("a restart changes neither device nor identity, reads what was said meanwhi
   const first = await world.home.start();
   await until(() => owner.isSigned(matrixAgent, "OPENCLAW"));
   const answered = (text: string): Promise<unknown> =>
-    owner.waitForAnswer(room, matrixAgent, ({ content }) => content["body"] === `You said: ${text}`, 15_000);
+    owner.waitForAnswer(room, matrixAgent, ({ content }) => content["body"] === `You said: ${text}`);
   await owner.say(room, "before");
   await answered("before");
   const keys = async (): Promise<unknown[]> => [

@@ -35,7 +35,7 @@ const inRoom = (): number =>
   on.homeserver.sent(room).filter(({ type, sender }) => type === "m.room.message" && sender === matrixAgent).length;
 const inChat = (): number => on.stage.botApi.sent(first).length;
 const done = (slot: string): Promise<unknown> =>
-  until(async () => (await attemptsOf(on.stage.gateway.sql, slot))[0]?.state === "done", Boolean, 30_000);
+  until(async () => (await attemptsOf(on.stage.gateway.sql, slot))[0]?.state === "done");
 
 test("is delivered in both", async () => {
   const { body } = await run("2026-01-01T08:00");

@@ -57,7 +57,7 @@ async function telegram(text: string): Promise<string> {
 async function encrypted(text: string): Promise<void> {
   await until(() => owner.isSigned(matrixAgent, "OPENCLAW"));
   await owner.say(room, text);
-  await owner.waitForAnswer(room, matrixAgent, ({ content }) => content["body"] === `You said: ${text}`, 20_000);
+  await owner.waitForAnswer(room, matrixAgent, ({ content }) => content["body"] === `You said: ${text}`);
 }
 
 before(async () => {

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { compileCache } from "../support/compile-cache.ts";
 import { testEnvironment } from "../support/gateway.ts";
 import { journalOf, lastRun } from "../support/journal.ts";
 import { isAlive, program, shapesFile, startsIn } from "../support/mcp/setup.ts";
@@ -46,6 +47,7 @@ async function claw(...argv: string[]): Promise<{ code: number | null; output: s
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
+      ...compileCache,
       ...testEnvironment,
       PATH: process.env["PATH"],
       OPENCLAW_CONFIG: stage.gateway.holder.current.file,

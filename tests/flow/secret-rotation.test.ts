@@ -221,7 +221,7 @@ test("Matrix: an answer on its way while the token is unknown is sent once it is
   homeserver.hsToken = second.hs_token;
   rotate("as_token", "hs_token");
   await deliverNow();
-  await homeserver.waitFor(({ content }) => content["body"] === "You said: in between", 20_000);
+  await homeserver.waitFor(({ content }) => content["body"] === "You said: in between");
   await until(
     () => stage.gateway.sql`select 1 from outbox where state <> 'sent'`,
     (rows) => rows.length === 0,
@@ -248,5 +248,5 @@ test("Matrix: the old as_token is shown only where the new one is unknown, and n
   assert.ok(shownSince(retired).every((token) => token === second.as_token));
   homeserver.asToken = second.as_token;
   await deliverNow();
-  await homeserver.waitFor(({ content }) => content["body"] === "You said: lost for now", 20_000);
+  await homeserver.waitFor(({ content }) => content["body"] === "You said: lost for now");
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { patienceMs } from "../support/until.ts";
 import type { EncryptedFile } from "./support/encrypted-attachment.ts";
 import { type EncryptedPerson, login, startEncryptedPerson } from "./support/encrypted-person.ts";
 import { type NioPerson, startNioPerson } from "./support/nio.ts";
@@ -182,7 +183,7 @@ function joined(person: Person, room: string, userId: string): Promise<void> {
 }
 
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + patienceMs;
   while (!(await holds())) {
     assert.ok(Date.now() < deadline, "it did not come to be so in time");
     await new Promise((resolve) => setTimeout(resolve, 25));

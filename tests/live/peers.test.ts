@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import { freePort } from "../support/free-port.ts";
+import { patienceMs } from "../support/until.ts";
 import { type Llama, startLlama } from "./support/llama.ts";
 import { startSynapse, type Synapse, type SynapseUser } from "./support/synapse.ts";
 
@@ -207,7 +208,7 @@ namespaces:
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + patienceMs;
   while (!condition()) {
     assert.ok(Date.now() < deadline, "nothing came in time");
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -6,6 +6,7 @@ import { type HttpBindings, serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { isFile, isText, problemWith, problemWithFile, problemWithTapAnswer } from "./bot-api-checks.ts";
 import { type FormFile, parseForm, payloadOf } from "./multipart.ts";
+import { patienceMs } from "./until.ts";
 
 /** One call of a method, as it came in. */
 export interface BotApiCall {
@@ -293,13 +294,16 @@ export async function startBotApi(options: { username?: string; port?: number } 
         .filter((message) => chat === undefined || message.chat.id === chat)
         .toSorted((a, b) => a.message_id - b.message_id),
     sentFiles: (chat) => sentFiles.filter((file) => chat === undefined || file.chat === chat),
-    async waitFor(satisfies, ms = 5_000) {
+    async waitFor(satisfies, ms = patienceMs) {
       const past = calls.find(satisfies);
       if (past) return past;
       const { promise, resolve, reject } = Promise.withResolvers<BotApiCall>();
       const waiter = { satisfies, resolve };
       waiting.add(waiter);
-      const timer = setTimeout(() => reject(new Error(`no such call within ${ms} ms`)), ms);
+      const timer = setTimeout(
+        () => reject(new Error(`no such call within ${ms} ms; the last were ${lastOf(calls)}`)),
+        ms,
+      );
       return promise.finally(() => {
         clearTimeout(timer);
         waiting.delete(waiter);
@@ -338,6 +342,10 @@ const problem = (error_code: number, description: string): Problem => new Proble
 
 const asResponse = ({ error }: Problem): Response =>
   Response.json({ ok: false, ...error }, { status: error.error_code });
+
+/** What is said of calls where the one that was waited for did not come. */
+const lastOf = (calls: readonly BotApiCall[]): string =>
+  JSON.stringify(calls.slice(-10).map(({ method, payload }) => [method, payload["chat_id"], payload["text"]]));
 
 const closed = (incoming: IncomingMessage): Promise<unknown> =>
   new Promise((resolve) => incoming.socket.once("close", resolve));

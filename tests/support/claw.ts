@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { compileCache } from "./compile-cache.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -14,7 +15,7 @@ export interface ClawResult {
 /** Runs one command with nothing in its environment but this, and nobody to answer it. */
 export async function claw(env: Readonly<Record<string, string>>, ...argv: string[]): Promise<ClawResult> {
   const child = spawn(process.execPath, [join(root, "functions/claw.ts"), ...argv], {
-    ...{ cwd: root, env },
+    ...{ cwd: root, env: { ...compileCache, ...env } },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [out, errors] = ["", ""];

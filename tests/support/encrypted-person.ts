@@ -12,7 +12,7 @@ import {
 import type { PersonVerification } from "./encrypted-verification.ts";
 import { RoomVerifications, type VerificationOptions } from "./encrypted-room-verifications.ts";
 import type { StandInEvent, StandInHomeserver } from "./homeserver.ts";
-import { until } from "./until.ts";
+import { patienceMs, until } from "./until.ts";
 
 export {
   type Answer,
@@ -123,7 +123,7 @@ export class EncryptedPerson {
     room: string,
     sender: string,
     predicate: (answer: Answer) => boolean,
-    timeoutMs = 10_000,
+    timeoutMs = patienceMs,
   ): Promise<Answer> {
     let answers: Answer[] = [];
     const ask = async (): Promise<Answer | undefined> => {

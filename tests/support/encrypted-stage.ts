@@ -141,7 +141,7 @@ export async function startEncryptedStage(options: EncryptedStageOptions = {}): 
     async answer(room, said, by = owner) {
       const says = (text: unknown): boolean =>
         typeof text === "string" && (typeof said === "string" ? text === said : said.test(text));
-      const { event } = await by.waitForAnswer(room, matrixAgent, ({ content }) => says(content["body"]), 8_000);
+      const { event } = await by.waitForAnswer(room, matrixAgent, ({ content }) => says(content["body"]));
       return event;
     },
     said: async (room, by = owner) =>

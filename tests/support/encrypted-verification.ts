@@ -5,7 +5,7 @@ import {
   Sas,
   type VerificationRequest,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
-import { until } from "./until.ts";
+import { patienceMs, until } from "./until.ts";
 
 /** How a verification moves on. */
 export interface VerificationDeps {
@@ -46,19 +46,19 @@ export class PersonVerification {
   }
 
   /** The seven emoji, once both sides know them: those of the other side must be the same. */
-  async emoji(timeoutMs = 10_000): Promise<string[]> {
+  async emoji(timeoutMs = patienceMs): Promise<string[]> {
     await this.#reach(() => this.#sas?.canBePresented() ?? false, "emoji", timeoutMs);
     return (this.#sas?.emoji() ?? []).map(({ symbol }) => symbol);
   }
 
   /** The three numbers that stand for the same. */
-  async decimals(timeoutMs = 10_000): Promise<number[]> {
+  async decimals(timeoutMs = patienceMs): Promise<number[]> {
     await this.#reach(() => this.#sas?.canBePresented() ?? false, "numbers", timeoutMs);
     return [...(this.#sas?.decimals() ?? [])];
   }
 
   /** Says that the emoji are the same; resolves when the other side has said so too. */
-  async confirm(timeoutMs = 10_000): Promise<void> {
+  async confirm(timeoutMs = patienceMs): Promise<void> {
     await this.emoji(timeoutMs);
     await this.#deps.alone(async () => {
       for (const request of (await this.#sas?.confirm()) ?? []) await this.#deps.send(request);

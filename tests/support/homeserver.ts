@@ -16,6 +16,7 @@ import {
 } from "./homeserver-state.ts";
 import type { ToDeviceEvent } from "./homeserver-stream.ts";
 import { TransactionQueue } from "./transaction-queue.ts";
+import { patienceMs } from "./until.ts";
 
 export type { StandInCall, StandInEvent, StandInFault, StandInMedia } from "./homeserver-state.ts";
 
@@ -66,7 +67,7 @@ export interface StandInHomeserver {
   encrypted(room: string): boolean;
   /** What the gateway sent to a room: messages, edits and redactions as they are. */
   sent(room: string): StandInEvent[];
-  /** The first event, there already or to come, for which it holds. Throws after `timeoutMs` (10 s). */
+  /** The first event, there already or to come, for which it holds. Throws after `timeoutMs` (`patienceMs`). */
   waitFor(predicate: (event: StandInEvent) => boolean, timeoutMs?: number): Promise<StandInEvent>;
   fail(fault: StandInFault): void;
   clearFaults(): void;
@@ -183,7 +184,7 @@ export async function startHomeserver(options: StandInOptions = {}): Promise<Sta
     membership: (room, user) => state.membership(room, user),
     encrypted: (room) => state.rooms.get(room)?.state.has(stateKey("m.room.encryption", "")) ?? false,
     sent: (room) => state.events.filter((event) => event.txnId !== undefined && event.room_id === room),
-    waitFor: (predicate, timeoutMs = 10_000) => waitFor(state, predicate, timeoutMs),
+    waitFor: (predicate, timeoutMs = patienceMs) => waitFor(state, predicate, timeoutMs),
     fail(fault) {
       state.faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
     },
@@ -221,11 +222,18 @@ function waitFor(
     };
     const timer = setTimeout(() => {
       end();
-      reject(new Error(`no such event within ${timeoutMs} ms; there were ${state.events.length}`));
+      reject(
+        new Error(
+          `no such event within ${timeoutMs} ms; the last of ${state.events.length} were ${lastOf(state.events)}`,
+        ),
+      );
     }, timeoutMs);
     state.listeners.add(listener);
   });
 }
+
+const lastOf = (events: readonly StandInEvent[]): string =>
+  JSON.stringify(events.slice(-10).map(({ type, sender, content }) => [type, sender, content["body"]]));
 
 async function pingGateway(
   gateway: string | undefined,

@@ -16,6 +16,7 @@ export const withMatrix = (toml: string, homeserver: string): string => `${toml
     `$&\nmatrix = { localpart = "agent_ops", rooms = ["${matrixRoom}"], answer = "always", require_encryption = false }`,
   )}
 [matrix]
+progress = false
 homeserver = "${homeserver}"
 server_name = "home.example"
 as_token = { env = "MATRIX_AS_TOKEN" }

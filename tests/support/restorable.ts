@@ -94,7 +94,7 @@ recipient = "${await identityToRecipient(identity)}"
     },
     async exchange(text) {
       await owner.say(room, text);
-      await owner.waitForAnswer(room, matrixAgent, ({ content }) => content["body"] === `You said: ${text}`, 20_000);
+      await owner.waitForAnswer(room, matrixAgent, ({ content }) => content["body"] === `You said: ${text}`);
     },
     said: async () => (await owner.answers(room, matrixAgent)).map(({ content }) => String(content["body"])),
     async end() {

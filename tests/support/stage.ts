@@ -108,7 +108,7 @@ export function actions(
     async heard(chat) {
       const index = taken.get(chat) ?? 0;
       taken.set(chat, index + 1);
-      await botApi.waitFor(() => texts(chat).length > index, 15_000);
+      await botApi.waitFor(() => texts(chat).length > index);
       return texts(chat)[index] ?? "";
     },
     count: (chat) => texts(chat).length,

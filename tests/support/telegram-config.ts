@@ -1,4 +1,7 @@
-/** A config with one Telegram bot, two agents and two people, who write as fast as tests do; the parts that tests vary are parameters. */
+/**
+ * A config with one Telegram bot, two agents and two people, who write as fast as tests do; the parts that tests vary are
+ * parameters. It has no progress line: on a busy machine one would come between an agent's answers.
+ */
 /** The group the bot answers in. */
 export const group = -100500;
 export const owner = 1001;
@@ -55,6 +58,7 @@ telegram = true
 token = { env = "TELEGRAM_TOKEN" }
 webhook_secret = { env = "TELEGRAM_SECRET" }
 agent = "ops"
+progress = false
 chats = [${group}]
 api_root = "${around.botApiUrl}"
 `;

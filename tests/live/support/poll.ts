@@ -1,6 +1,6 @@
-const waitMs = 30_000;
+import { patienceMs as waitMs } from "../../support/until.ts";
 
-/** Looks every 25 ms until there is something to see; rejects after 30 s and says for what it waited. */
+/** Looks every 25 ms until there is something to see; rejects after `patienceMs` and says for what it waited. */
 export async function poll<Value>(
   what: string,
   look: () => Value | undefined | Promise<Value | undefined>,

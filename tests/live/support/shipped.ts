@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { patienceMs } from "../../support/until.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const readyMs = 30_000;
 const clawMs = 60_000;
 
 /** A gateway process. */
@@ -51,7 +51,7 @@ export async function startShipped(environment: Record<string, string>, logFile:
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let seen = "";
-    const timer = setTimeout(() => reject(new Error(`the gateway was not ready in time:\n${seen}`)), readyMs);
+    const timer = setTimeout(() => reject(new Error(`the gateway was not ready in time:\n${seen}`)), patienceMs);
     const look = (chunk: Buffer): void => {
       seen += chunk.toString();
       if (!seen.includes('"msg":"ready"')) return;

@@ -9,7 +9,7 @@ const tools = fileURLToPath(new URL("tools", import.meta.url));
 /** Where the job's message goes, and where the operator reads. */
 export const [first, second, operator] = [-100500, -100501, -100999];
 
-/** Daily at 08:00. */
+/** Daily at 08:00. The operator is told of the jobs alone: a checkpoint comes at whichever minute a test is in. */
 export const withJob = (
   toml: string,
   sources: readonly string[],
@@ -34,6 +34,9 @@ ${sources
       `[[jobs.news.sources]]\ntool = "source_read"\nargs = { url = "${url}" }\ntitle = "Source ${index + 1}"`,
   )
   .join("\n")}
+
+[audit]
+post_checkpoints = false
 `;
 
 /** An attempt as the endpoint tells it, or an error, or a dry run. */

@@ -50,10 +50,11 @@ describe("splitMarkdown", () => {
   });
 
   test("a block of 1 MB is split in good time", () => {
-    const started = performance.now();
+    // Of this process alone: the machine may have much else to do.
+    const started = process.cpuUsage();
     const parts = splitMarkdown("word ".repeat(200_000), 40_000, bytes);
     assert.ok(parts.length >= 25);
-    assert.ok(performance.now() - started < 2_000);
+    assert.ok(process.cpuUsage(started).user < 2_000_000);
   });
 });
 

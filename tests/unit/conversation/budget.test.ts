@@ -7,12 +7,14 @@ import { budgetsOfDay } from "../../../lib/ledger/budgets.ts";
 import type { Meter } from "../../../lib/llm/meter.ts";
 import { createMetrics } from "../../../lib/metrics.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database.ts";
+import { awayFromMidnight } from "../../support/midnight.ts";
 import { until } from "../../support/until.ts";
 import { load, valid } from "../config/support.ts";
 import { memoryLog } from "../matrix/support.ts";
 
 let database: TestDatabase;
 before(async () => {
+  await awayFromMidnight("UTC");
   database = await createTestDatabase();
 });
 after(() => database.drop());

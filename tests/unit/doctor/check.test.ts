@@ -6,17 +6,25 @@ import { renderResults } from "../../../lib/doctor/render.ts";
 
 describe("the doctor's checks", () => {
   test("are looked at side by side and told in their order", async () => {
-    const began = performance.now();
-    const slow = (name: string, ms: number): Check => ({
+    const begun = {
+      a: Promise.withResolvers<void>(),
+      b: Promise.withResolvers<void>(),
+      c: Promise.withResolvers<void>(),
+    };
+    const after = (name: keyof typeof begun, other: keyof typeof begun): Check => ({
       name,
-      look: () => new Promise((resolve) => setTimeout(() => resolve(ok(`after ${ms}`)), ms)),
+      look: async () => {
+        begun[name].resolve();
+        await begun[other].promise;
+        return ok(`after ${other}`);
+      },
     });
-    const found = await runChecks([slow("a", 200), slow("b", 10), slow("c", 200)]);
-    assert.deepEqual(
-      found.map(({ name }) => name),
-      ["a", "b", "c"],
-    );
-    assert.ok(performance.now() - began < 390);
+    // One after the other, the first would wait in vain.
+    assert.deepEqual(await runChecks([after("a", "c"), after("b", "a"), after("c", "b")]), [
+      { name: "a", ...ok("after c") },
+      { name: "b", ...ok("after a") },
+      { name: "c", ...ok("after b") },
+    ]);
   });
 
   test("one that throws fails with its words, ours parted into what is wrong and how to mend it", async () => {

@@ -110,27 +110,27 @@ describe("a backend that fails", async () => {
   });
 
   test("that never answers counts as stalled, and is asked again", async () => {
-    const { answer, lines } = ask([{ hang: true }, { text: "ok" }], { stall_seconds: 0.05 });
+    const { answer, lines } = ask([{ hang: true }, { text: "ok" }], { stall_seconds: 1 });
     assert.equal((await answer).text, "ok");
     assert.equal(lines()[0]?.kind, "stalled");
   });
 
   test("that falls silent in the middle of a stream counts as stalled", async () => {
     const turn: Turn = { toolCalls: [{ name: "time_now", arguments: { zone: "UTC" } }], hangAfter: 2 };
-    const error = await failureOf(ask(turn, { stall_seconds: 0.05, retries: 1 }).answer);
-    assert.match(error.message, /silent for 0\.05 s.*backends\.main\.stall_seconds/);
+    const error = await failureOf(ask(turn, { stall_seconds: 0.5, retries: 1 }).answer);
+    assert.match(error.message, /silent for 0\.5 s.*backends\.main\.stall_seconds/);
     assert.equal(server.requests.length, 2);
   });
 
   test("that is slow but never silent is not stalled", async () => {
-    const { answer, lines } = ask({ text: "word ".repeat(80), delay: 30 }, { stall_seconds: 0.15 });
+    const { answer, lines } = ask({ text: "word ".repeat(80), delay: 30 }, { stall_seconds: 1 });
     assert.equal((await answer).text.length, 400);
     assert.deepEqual(lines(), []);
   });
 
   test("that takes longer than timeout_seconds is given up, retries or not", async () => {
-    const { answer } = ask({ text: "word ".repeat(800), delay: 20 }, { timeout_seconds: 0.15 });
-    assert.match((await failureOf(answer)).message, /longer than 0\.15 s; raise backends\.main\.timeout_seconds/);
+    const { answer } = ask({ text: "word ".repeat(800), delay: 20 }, { timeout_seconds: 0.5 });
+    assert.match((await failureOf(answer)).message, /longer than 0\.5 s; raise backends\.main\.timeout_seconds/);
     assert.equal(server.requests.length, 1);
   });
 
@@ -220,10 +220,13 @@ describe("a backend that fails", async () => {
     const abort = new AbortController();
     server.setScript({ status: 429, headers: { "retry-after": "10" } });
     server.requests.length = 0;
-    const backends = createBackends({ log: createLog("silent"), metrics: createMetrics() });
+    let lines = "";
+    const log = createLog("warn", { write: (line) => void (lines += line) });
+    const backends = createBackends({ log, metrics: createMetrics() });
     const config = configOf(backendOf("main", { base_url: server.url }));
     const answer = backends.model(config, "main").complete(requestOf({ signal: abort.signal }));
-    setTimeout(() => abort.abort(), 50);
+    await until(async () => lines.includes('"waitMs":10000'));
+    abort.abort();
     assert.equal((await failureOf(answer)).code, "cancelled");
     assert.equal(server.requests.length, 1);
   });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { newKey } from "../../../lib/seal.ts";
+import { compileCache } from "../../support/compile-cache.ts";
 import { startHomeserver, type StandInHomeserver } from "../../support/homeserver.ts";
 import { ops, owner } from "./support.ts";
 
@@ -22,6 +23,7 @@ after(async () => {
 /** The shipped command, as its own process: the bridge keeps things of its own alive and writes to the console. */
 function claw(...argv: string[]): Promise<{ code: number; output: string }> {
   const env = {
+    ...compileCache,
     PATH: process.env["PATH"],
     OPENCLAW_CONFIG: join(directory, "openclaw.toml"),
     OPENCLAW_KEY: newKey(),

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ServerType, serve } from "@hono/node-server";
 import type { AddressInfo } from "node:net";
 import type { RoomOfUser } from "../../../lib/ledger/matrix-rooms.ts";
 import { createMatrixClient } from "../../../lib/matrix/client.ts";
 import { type RunningMatrix, startMatrix } from "../../../lib/matrix/start.ts";
 import { startHomeserver, type StandInHomeserver } from "../../support/homeserver.ts";
+import { until } from "../../support/until.ts";
 import { helper, hsToken, memoryLog, ops, owner, testConfig, testFunction } from "./support.ts";
 
 let homeserver: StandInHomeserver;
@@ -66,10 +66,11 @@ function start(config = testConfig({ homeserver: homeserver.url, asToken: homese
   return running;
 }
 
-async function until(reason: RegExp): Promise<void> {
-  for (let tries = 0; tries < 200 && !reason.test(running.status().reason); tries += 1) await sleep(10);
-  assert.match(running.status().reason, reason);
-}
+const saysOf = (reason: RegExp): Promise<string> =>
+  until(
+    async () => running.status().reason,
+    (now) => reason.test(now),
+  );
 
 test("users, devices and rooms are made to agree, and the homeserver's way to us is tried", async () => {
   homeserver.connect(gatewayUrl);
@@ -84,7 +85,7 @@ test("users, devices and rooms are made to agree, and the homeserver's way to us
   });
   start();
   assert.equal(running.status().ok, false);
-  await until(/knows us and reaches us/);
+  await saysOf(/knows us and reaches us/);
   assert.equal(running.status().ok, true);
   assert.deepEqual([stored.get(`${ops} ${room}`)?.membership, stored.get(`${ops} ${room}`)?.encrypted], ["join", true]);
   assert.equal(stored.get(`${ops} !left`)?.membership, "leave");
@@ -95,34 +96,34 @@ test("users, devices and rooms are made to agree, and the homeserver's way to us
 
 test("a wrong token, an unreachable gateway and a wrong hs_token each have their reason, and mend themselves", async () => {
   start();
-  await until(/cannot reach the registration's url/);
+  await saysOf(/cannot reach the registration's url/);
   homeserver.connect(gatewayUrl);
-  await until(/knows us and reaches us/);
+  await saysOf(/knows us and reaches us/);
   homeserver.hsToken = "other";
-  await until(/is refused there/);
+  await saysOf(/is refused there/);
   homeserver.fail({ path: /whoami/, answer: { status: 401, body: { errcode: "M_UNKNOWN_TOKEN" } } });
-  await until(/does not know matrix\.as_token/);
+  await saysOf(/does not know matrix\.as_token/);
   homeserver.clearFaults();
   homeserver.fail({ path: /whoami/, answer: { status: 200, body: { user_id: "@bridge:home.example" } } });
-  await until(/the token is of @bridge:home\.example/);
+  await saysOf(/the token is of @bridge:home\.example/);
   homeserver.fail({ path: /./, answer: "cut" });
   homeserver.clearFaults();
   homeserver.hsToken = hsToken;
-  await until(/knows us and reaches us/);
+  await saysOf(/knows us and reaches us/);
 });
 
 test("a homeserver that knows only the token from before a rotation is well, and told as one to be restarted", async () => {
   homeserver.connect(gatewayUrl);
   start(testConfig({ homeserver: homeserver.url, asToken: "after", previousAsToken: homeserver.asToken }));
-  await until(/knows only matrix\.previous_as_token: restart it/);
+  await saysOf(/knows only matrix\.previous_as_token: restart it/);
   assert.equal(running.status().ok, true);
   const before = homeserver.asToken;
   homeserver.asToken = "after";
-  await until(/knows us and reaches us/);
+  await saysOf(/knows us and reaches us/);
   homeserver.asToken = before;
 });
 
 test("a homeserver that is down is told as such", async () => {
   start(testConfig({ homeserver: "http://127.0.0.1:9" }));
-  await until(/http:\/\/127\.0\.0\.1:9: Matrix GET .*no answer/);
+  await saysOf(/http:\/\/127\.0\.0\.1:9: Matrix GET .*no answer/);
 });

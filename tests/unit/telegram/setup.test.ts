@@ -7,6 +7,7 @@ import type { TelegramBot } from "../../../lib/config/config.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import { createIdentify } from "../../../lib/telegram/identity.ts";
 import { type BotApi, startBotApi } from "../../support/bot-api.ts";
+import { patienceMs, until } from "../../support/until.ts";
 import { memoryLog, secret, testBot, testConfig, token } from "./support.ts";
 
 let api: BotApi;
@@ -112,16 +113,14 @@ describe("a bot's identity", () => {
     assert.deepEqual(identify.now(bot), { id: 4242 });
     assert.deepEqual(identify.now(bot), { id: 4242 });
     await api.waitFor((call) => call.method === "getMe");
-    const until = performance.now() + 2_000;
-    while (!identify.now(bot).username && performance.now() < until)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(async () => identify.now(bot).username);
     assert.deepEqual(identify.now(bot), { id: 4242, username: "claw_bot" });
     assert.equal(api.calls.length, 1);
   });
 
   test("who waits gets the username as soon as it is told, or what is known when the time is over", async () => {
     const bot = testBot({ api_root: api.url });
-    assert.deepEqual(await createIdentify(memoryLog().log).within(bot, 2_000), { id: 4242, username: "claw_bot" });
+    assert.deepEqual(await createIdentify(memoryLog().log).within(bot, patienceMs), { id: 4242, username: "claw_bot" });
     api.fail("getMe", 1, "hang");
     assert.deepEqual(await createIdentify(memoryLog().log).within(bot, 20), { id: 4242 });
   });
@@ -133,14 +132,14 @@ describe("a bot's identity", () => {
     const bot = testBot({ api_root: api.url });
     api.fail("getMe", 2, { error_code: 500, description: "Internal Server Error" });
     for (const calls of [1, 2]) {
-      assert.deepEqual(await identify.within(bot, 2_000), { id: 4242 });
+      assert.deepEqual(await identify.within(bot, patienceMs), { id: 4242 });
       t.mock.timers.tick(4_999);
       identify.now(bot);
       assert.equal(api.calls.length, calls);
       t.mock.timers.tick(1);
     }
     assert.equal(lines.length, 1);
-    assert.deepEqual(await identify.within(bot, 2_000), { id: 4242, username: "claw_bot" });
+    assert.deepEqual(await identify.within(bot, patienceMs), { id: 4242, username: "claw_bot" });
   });
 
   test("a failure is logged without the token and not repeated at once", async () => {
@@ -148,8 +147,7 @@ describe("a bot's identity", () => {
     const identify = createIdentify(log);
     const bot = testBot({ api_root: "http://127.0.0.1:1" });
     identify.now(bot);
-    const until = performance.now() + 2_000;
-    while (lines.length === 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(async () => lines.length > 0);
     identify.now(bot);
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.equal(lines.length, 1);
