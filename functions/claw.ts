@@ -8,6 +8,7 @@ if (major < 24) {
   );
   process.exitCode = 1;
 } else {
+  await import("../lib/compile-cache.js");
   const { runClaw } = await import("./commands/program.ts");
   process.exitCode = await runClaw(process.argv.slice(2));
 }

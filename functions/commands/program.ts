@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { type Environment, readEnvironment } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { ClawError } from "../../lib/errors.ts";
+import { version } from "../../lib/version.ts";
 import { type CommandContext, ExitCode, type Register } from "./context.ts";
 
 interface CommandModule {
@@ -60,6 +61,7 @@ export async function runClaw(argv: readonly string[]): Promise<number> {
       "--config <file>",
       "the config (default: OPENCLAW_CONFIG, else ./openclaw.toml, else ./config/openclaw.toml)",
     )
+    .version(`claw ${version}, Node ${process.versions.node}`, "--version", "print the version")
     .showHelpAfterError("(claw --help lists the commands)")
     .exitOverride();
   const given = (): string | undefined => program.opts<{ config?: string }>().config;

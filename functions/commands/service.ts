@@ -107,7 +107,7 @@ function nodeOf(app: string): string {
   return place.startsWith(`..${sep}`) ? process.execPath : join(app, place);
 }
 
-/** V8's flags, as `npm start` has them; its path of the compile cache is relative, and a service's /tmp does not outlive it. */
+/** V8's flags, as `npm start` has them; its path of the compile cache is relative, and a system's service has no home to keep one in. */
 function flagsOfStart(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { start: string } };
   return scripts.start.split(" ").filter((part) => part.startsWith("--max-"));

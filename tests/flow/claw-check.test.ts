@@ -31,6 +31,12 @@ test("claw check prints who may talk to each agent and which tools that gives", 
   assert.ok(!out.includes("denied") && !out.includes("canary"));
 });
 
+test("claw --version tells its own and Node's", () => {
+  const { code, out } = run(["--version"]);
+  assert.equal(code, 0);
+  assert.match(out, /^claw \d+\.\d+\.\d+, Node 24\.\d+\.\d+\n$/);
+});
+
 test("claw check --verbose adds what is denied with the rule", () => {
   const { out } = run(["--config", "openclaw.example.toml", "check", "--verbose"], secrets);
   assert.match(out, /^ {4}denied commitments_complete +groups\.family\.deny "commitments_complete"$/m);

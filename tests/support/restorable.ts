@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { type BotApi, startBotApi } from "./bot-api.ts";
 import { claw, type ClawResult } from "./claw.ts";
+import { compileCache } from "./compile-cache.ts";
 import { type EncryptedPerson, startEncryptedPerson } from "./encrypted-person.ts";
 import { echo, encryptedConfig } from "./encrypted-stage.ts";
 import { freePort } from "./free-port.ts";
@@ -109,7 +110,7 @@ recipient = "${await identityToRecipient(identity)}"
 async function started(folder: string, env: Readonly<Record<string, string>>): Promise<RunningGateway> {
   const child = spawn(process.execPath, ["--import", join(root, "lib/boot.ts"), join(root, "functions/server.ts")], {
     cwd: folder,
-    env: { PATH: process.env["PATH"], OPENCLAW_CONFIG: join(folder, "openclaw.toml"), ...env },
+    env: { ...compileCache, PATH: process.env["PATH"], OPENCLAW_CONFIG: join(folder, "openclaw.toml"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
