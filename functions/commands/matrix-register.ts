@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { draftOf } from "../../lib/config/draft.ts";
+import { localUrl } from "../../lib/config/listen-address.ts";
 import type { SecretRef } from "../../lib/config/schema.ts";
 import { readToml } from "../../lib/config/toml.ts";
 import { ClawError } from "../../lib/errors.ts";
@@ -100,12 +101,11 @@ export async function settingsFor(context: CommandContext, options: RegisterOpti
       "config_invalid",
       `${context.configFile()} has no [matrix]: add it, or give --server-name NAME`,
     );
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(listen.public) ?? [];
   return {
     serverName: options.serverName ?? matrix.server_name,
     sender: matrix.sender_localpart,
     namespace: matrix.namespace,
-    url: `http://${host === "0.0.0.0" || host === "[::]" ? "127.0.0.1" : host}:${port}`,
+    url: localUrl(listen.public),
     asToken: draft?.as_token ?? asToken,
     hsToken: draft?.hs_token ?? hsToken,
     tokens: options.keepTokens ? { asToken: matrix.asToken.reveal(), hsToken: matrix.hsToken.reveal() } : undefined,

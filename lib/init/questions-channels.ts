@@ -51,7 +51,7 @@ export const channelQuestions: readonly Question[] = [
     help: "the gateway's public listener as the homeserver reaches it",
     ask: "The gateway as the homeserver reaches it",
     when: onMatrix,
-    suggest: (known) => deploymentOf(known).appserviceUrl,
+    suggest: (known) => deploymentOf(known).appserviceUrl(known.listenPublic ?? ""),
     check: by(httpUrl),
   },
   {

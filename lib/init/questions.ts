@@ -111,6 +111,24 @@ const agent: readonly Question[] = [
   },
 ];
 
+/** Before the channels, which are told where to push to. */
+const listeners: readonly Question[] = [
+  {
+    key: "listenPublic",
+    flag: "--listen-public <address:port>",
+    help: "what Telegram and the homeserver reach, by a proxy",
+    suggest: (known) => deploymentOf(known).listenPublic,
+    check: by(address),
+  },
+  {
+    key: "listenPrivate",
+    flag: "--listen-private <address:port>",
+    help: "jobs, health, metrics and the ops page",
+    suggest: (known) => deploymentOf(known).listenPrivate,
+    check: by(address),
+  },
+];
+
 const house: readonly Question[] = [
   {
     key: "scheduler",
@@ -143,20 +161,6 @@ const house: readonly Question[] = [
       return text;
     },
   },
-  {
-    key: "listenPublic",
-    flag: "--listen-public <address:port>",
-    help: "what Telegram and the homeserver reach, by a proxy",
-    suggest: (known) => deploymentOf(known).listenPublic,
-    check: by(address),
-  },
-  {
-    key: "listenPrivate",
-    flag: "--listen-private <address:port>",
-    help: "jobs, health, metrics and the ops page",
-    suggest: (known) => deploymentOf(known).listenPrivate,
-    check: by(address),
-  },
 ];
 
 /** Every question. A later one may look at the answers before it. */
@@ -164,6 +168,7 @@ export const questions: readonly Question[] = [
   ...start,
   ...model,
   ...agent,
+  ...listeners,
   ...channelQuestions,
   ...serviceQuestions,
   ...house,

@@ -1,5 +1,6 @@
 /** What is left to do once a config is written, with its own values and no secret. */
 import { join, relative, resolve } from "node:path";
+import { localUrl } from "../config/listen-address.ts";
 import { type Answers, membersOf, placesOf } from "./answers.ts";
 import { jobNames } from "./config-work.ts";
 import { webhookPath } from "./config-people.ts";
@@ -47,12 +48,12 @@ function synapse(written: Written): string | undefined {
 function telegram({ answers, bot }: Written): string | undefined {
   if (answers.telegramToken === undefined) return undefined;
   const name = bot === undefined ? "your bot" : `@${bot}`;
-  const port = answers.listenPublic.slice(answers.listenPublic.lastIndexOf(":"));
+  const gateway = localUrl(answers.listenPublic);
   return lines(
     `Telegram: in @BotFather, /setjoingroups, ${name}, Disable, so that nobody can add it to a group`,
     answers.publicUrl === undefined
-      ? `Your reverse proxy: pass https://<a public name>${webhookPath} to http://127.0.0.1${port}, and put that address`
-      : `Your reverse proxy: pass ${answers.publicUrl}${webhookPath} to http://127.0.0.1${port}${webhookPath}`,
+      ? `Your reverse proxy: pass https://<a public name>${webhookPath} to ${gateway}${webhookPath}, and put that address`
+      : `Your reverse proxy: pass ${answers.publicUrl}${webhookPath} to ${gateway}${webhookPath}`,
     answers.publicUrl === undefined && `into webhook_url of ${configFile} (docs/reverse-proxy.md has Caddy and nginx)`,
     answers.publicUrl !== undefined && "(docs/reverse-proxy.md has Caddy and nginx)",
   );

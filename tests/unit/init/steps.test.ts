@@ -33,6 +33,21 @@ test("here: Synapse, BotFather, start, each with this house's own values", async
   );
 });
 
+test("the proxy and the homeserver are led to where the gateway listens", async () => {
+  for (const [listenPublic, url] of [
+    ["127.0.0.1:9090", "http://127.0.0.1:9090"],
+    ["0.0.0.0:9090", "http://127.0.0.1:9090"],
+    ["[::1]:9090", "http://[::1]:9090"],
+    ["192.0.2.1:80", "http://192.0.2.1:80"],
+  ] as const) {
+    const values = { ...most, listenPublic };
+    assert.ok((await stepsOf(values)).includes(`to ${url}/telegram/home\n`), listenPublic);
+    assert.equal((await answersOf(values)).appserviceUrl, url);
+  }
+  const inside = { ...most, deployment: "compose", listenPublic: "0.0.0.0:9090" };
+  assert.equal((await answersOf(inside)).appserviceUrl, "http://gateway:9090");
+});
+
 test("what does not apply is left out, and what was left open is said", async () => {
   const matrix = await stepsOf({ ...least, alertsUrl: "http://127.0.0.1:9093" });
   assert.doesNotMatch(matrix, /Telegram|set-webhook/);
