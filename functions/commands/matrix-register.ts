@@ -13,7 +13,7 @@ import {
   type ServiceFacts,
   urlInRegistration,
 } from "../../lib/matrix/registration.ts";
-import { writeSecretFile } from "../../lib/secret-file.ts";
+import { refuseSecretFile, writeSecretFile } from "../../lib/secret-file.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Options of the command. */
@@ -47,8 +47,7 @@ export async function registerService(context: CommandContext, options: Register
     ["hs_token", settings.hsToken, made.hs_token] as const,
   ];
   // Both or neither: a registration whose tokens are nowhere else is of no use.
-  if (options.env !== undefined && existsSync(options.env) && !options.force)
-    throw new ClawError("bad_request", `${options.env} is there already: --force replaces it, other lines and all`);
+  if (options.env !== undefined) refuseSecretFile(options.env, options.force === true);
   const mode = options.groupReadable ? 0o640 : 0o600;
   const file = writeSecretFile(out, yaml, options.force === true || before !== undefined, mode);
   context.out(`registration: ${file} (0${mode.toString(8)}; url ${made.url})`);
