@@ -29,9 +29,10 @@ export async function getJson(
     const text = await readLimited(response);
     return { status: response.status, body: parsed(text) };
   } catch (cause) {
-    const code = (cause as { cause?: { code?: unknown } }).cause?.code;
     if ((cause as Error).name === "TimeoutError") throw new Error(`no answer within ${lookMs / 1000} s`, { cause });
-    throw new Error(typeof code === "string" ? code : messageOf(cause), { cause });
+    // "fetch failed" is all that fetch says itself.
+    const below = (cause as { cause?: { code?: unknown } }).cause;
+    throw new Error(typeof below?.code === "string" ? below.code : messageOf(below ?? cause), { cause });
   }
 }
 

@@ -32,7 +32,7 @@ describe("a person is asked", () => {
       "it must be an http:// or https:// URL, without user or password in it",
       "it must be one word of plain letters: is more than the secret there?",
       "it must be lower-case letters, digits and '-', begin with a letter, 32 at most",
-      'it must be a full id: "matrix:@name:server" or "telegram:123456789" (numeric; usernames can be recycled)',
+      "it must be your whole id: @name:server",
     ]);
     assert.ok(hidden.every((question) => question.includes("(not shown)")));
     assert.deepEqual(
@@ -56,6 +56,17 @@ describe("a person is asked", () => {
         "The gateway as the homeserver reaches it",
       ],
     );
+  });
+
+  test("again for who they are on Telegram, where that is no number", async () => {
+    const { person, told } = personOf({
+      "The model's endpoint": ["https://llm.example/v1"],
+      Model: ["m"],
+      "A Telegram bot's token": ["1:abc"],
+      "Your numeric Telegram id": ["@ada", "telegram:4711"],
+    });
+    assert.equal((await interviewed(person)).telegramUser, "4711");
+    assert.deepEqual(told, ["it must be a number: a username can become another's"]);
   });
 
   test("for one channel at least", async () => {

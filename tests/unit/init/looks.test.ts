@@ -28,6 +28,7 @@ test("an endpoint's models are listed, a refused key is said, and no secret with
   assert.match((await lookAtModels(model.url.replace("/v1", ""), "sk-canary")).said, /lists no models \(404\)/);
   const nobody = `http://127.0.0.1:${await freePort()}/v1`;
   assert.match((await lookAtModels(nobody, "sk-canary")).said, /does not answer \(ECONNREFUSED\)/);
+  assert.match((await lookAtModels("http://127.0.0.1:1/v1", "sk-canary")).said, /does not answer \(bad port\)/);
 });
 
 test("a redirect is not followed with a key, and a server's words are shown without what moves a terminal", async (t) => {
