@@ -7,6 +7,8 @@ export interface Seen<Of> {
   readonly said: string;
   /** Undefined where nothing was seen. */
   readonly value?: Of;
+  /** Which answer is hardly right. */
+  readonly doubt?: "address" | "secret" | "name";
 }
 
 /** The longest that is waited for an answer. */

@@ -47,7 +47,7 @@ export const channelQuestions: readonly Question[] = [
     check: by(httpUrl),
     // A name between containers means nothing out here.
     look: async ({ homeserver = "", deployment }, looks) =>
-      deployment === "compose" && !homeserver.includes(".") ? [] : [(await looks.homeserver(homeserver)).said],
+      deployment === "compose" && !homeserver.includes(".") ? undefined : looks.homeserver(homeserver),
   },
   {
     key: "appserviceUrl",
@@ -86,9 +86,8 @@ export const channelQuestions: readonly Question[] = [
         throw wrong("must be a number, a colon and letters, as in 123456:ABC-def");
       return text;
     },
-    look: async ({ telegramToken = "", telegramApiRoot }, looks) => [
-      (await looks.bot(telegramToken, telegramApiRoot)).said,
-    ],
+    look: async ({ telegramToken, telegramApiRoot }, looks) =>
+      telegramToken === undefined ? undefined : looks.bot(telegramToken, telegramApiRoot),
   },
   {
     key: "telegramUser",

@@ -94,6 +94,47 @@ describe("a person is asked", () => {
     assert.ok(asked.includes("Model [only-model]:"));
   });
 
+  test("once more where what they named is hardly right; enter takes it all the same", async () => {
+    const doubting: Looks = {
+      ...looks,
+      models: async (url, key) => {
+        if (!url.endsWith("/v1")) return { said: "no models there", doubt: "address" };
+        return key === "sk-canary" ? { value: ["a", "b"], said: "it has a, b" } : { said: "refused", doubt: "secret" };
+      },
+      homeserver: async () => ({ said: "nobody there", doubt: "address" }),
+      bot: async () => ({ said: "no such bot", doubt: "secret" }),
+    };
+    const { person, asked, told } = personOf({
+      "The model's endpoint": ["https://llm.example", "https://llm.example/v1"],
+      "Its API key": ["", "sk-wrong", "sk-canary"],
+      Model: ["c", "a"],
+      "Your Matrix id": ["@me:home.example"],
+      "A Telegram bot's token": ["1:abc", ""],
+    });
+    const answers = await interviewed(person, { looks: doubting });
+    const { llmUrl, llmKey, model, homeserver, telegramToken } = answers;
+    assert.deepEqual(
+      [llmUrl, llmKey, model, homeserver, telegramToken],
+      ["https://llm.example/v1", "sk-canary", "a", "https://matrix.home.example", "1:abc"],
+    );
+    const again = "; enter takes it all the same";
+    assert.deepEqual(
+      told.filter((line) => line.endsWith(again)),
+      [
+        "no models there",
+        "refused",
+        "refused",
+        "https://llm.example/v1 does not list it: see that the name is right",
+        "nobody there",
+        "no such bot",
+      ].map((line) => line + again),
+    );
+    const times = (start: string): string[] => asked.filter((question) => question.startsWith(start));
+    assert.match(times("The model's endpoint").at(-1) ?? "", /\[https:\/\/llm\.example\]:$/);
+    assert.match(times("A Telegram bot's token").at(-1) ?? "", /\(not shown\) \(enter: the same\):$/);
+    assert.deepEqual([times("Its API key").length, times("Model").length, times("The homeserver").length], [3, 2, 2]);
+  });
+
   test("and no suggestion is taken from a server's words that a terminal would not show as they are", async () => {
     const models: Looks["models"] = async () => ({ value: ["a\u001b[2Jb"], said: "it has a [2Jb" });
     const { person, asked } = personOf({
