@@ -99,14 +99,19 @@ function start(written: Written): string {
 const units = "/etc/systemd/system";
 
 /** The timers read the token from a file of its own, where it is no credential. */
-const timers = ({ answers, directory }: Written, claw: string): string[] => [
-  "and the timers of the jobs:",
-  ...(answers.credentials
-    ? []
-    : [`  (umask 077 && sed -n 's/^OPENCLAW_TOKEN=//p' ${word(join(directory, envFile))} >/etc/openclaw/token)`]),
-  `  ${claw} timers systemd --dir ${units}`,
-  `  systemctl daemon-reload && systemctl enable --now $(cd ${units} && echo openclaw-job-*.timer)`,
-];
+function timers({ answers, directory }: Written, claw: string): string[] {
+  const token = word(join(directory, "token"));
+  // The folder in which it is looked for.
+  const given = answers.credentials || directory === deployments.systemd.directory ? "" : ` --token-file ${token}`;
+  return [
+    "and the timers of the jobs:",
+    ...(answers.credentials
+      ? []
+      : [`  (umask 077 && sed -n 's/^OPENCLAW_TOKEN=//p' ${word(join(directory, envFile))} >${token})`]),
+    `  ${claw} timers systemd --dir ${units}${given}`,
+    `  systemctl daemon-reload && systemctl enable --now $(cd ${units} && echo openclaw-job-*.timer)`,
+  ];
+}
 
 /** What was left open, each with how to close it. */
 function leftOpen(written: Written): string[] {
@@ -134,6 +139,9 @@ function leftOpen(written: Written): string[] {
               `  ${clawOf(written)} matrix provision --create-room Reports --agent ${answers.agent} --invite ${word(answers.matrixUser)}`,
             ),
         `and take the "#" from their lines in ${config}.`,
+        answers.deployment === "systemd" &&
+          answers.scheduler === "external" &&
+          "Their timers are made then: docs/deploy-systemd.md.",
       ),
     );
   return steps;

@@ -78,11 +78,17 @@ test("compose and systemd: their own commands, and folders that are not the usua
   const systemd = await stepsOf({ ...most, deployment: "systemd" }, "/etc/openclaw");
   assert.match(systemd, /^ +claw service systemd --dir \/etc\/systemd\/system\n +systemctl daemon-reload/m);
   assert.match(systemd, /sed -n 's\/\^OPENCLAW_TOKEN=\/\/p' \/etc\/openclaw\/\.env >\/etc\/openclaw\/token/);
+  assert.match(systemd, /^ +claw timers systemd --dir \/etc\/systemd\/system$/m);
+  assert.match(
+    await stepsOf({ ...most, deployment: "systemd" }, "/srv/a b"),
+    /'\/srv\/a b\/\.env' >'\/srv\/a b\/token'\).*timers systemd --dir \/etc\/systemd\/system --token-file '\/srv\/a b\/token'$/ms,
+  );
   const locked = await stepsOf({ ...most, deployment: "systemd", credentials: "yes" }, "/etc/openclaw");
   assert.match(locked, /in \/etc\/openclaw\/credentials\/openclaw-key/);
   assert.doesNotMatch(locked, /OPENCLAW_TOKEN/);
   const { matrixRoom: _, telegramUser: __, ...homeless } = most;
   const quiet = await stepsOf({ ...homeless, deployment: "systemd" }, "/etc/openclaw");
   assert.doesNotMatch(quiet, /timers systemd/, "jobs that are off have no timers");
+  assert.match(quiet, /take the "#" from their lines in .*\n +Their timers are made then: docs\/deploy-systemd\.md\./);
   assert.doesNotMatch(compose + systemd + locked, /canary/);
 });
