@@ -9,6 +9,11 @@ if (major < 24) {
   process.exitCode = 1;
 } else {
   await import("../lib/compile-cache.js");
+  // Whoever reads may stop reading, as `head` does.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   const { runClaw } = await import("./commands/program.ts");
   process.exitCode = await runClaw(process.argv.slice(2));
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { draftOf } from "../../lib/config/draft.ts";
+import { localUrl } from "../../lib/config/listen-address.ts";
 import type { SecretRef } from "../../lib/config/schema.ts";
 import { readToml } from "../../lib/config/toml.ts";
 import { ClawError } from "../../lib/errors.ts";
@@ -12,7 +13,7 @@ import {
   type ServiceFacts,
   urlInRegistration,
 } from "../../lib/matrix/registration.ts";
-import { writeSecretFile } from "../../lib/secret-file.ts";
+import { refuseSecretFile, writeSecretFile } from "../../lib/secret-file.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Options of the command. */
@@ -46,8 +47,7 @@ export async function registerService(context: CommandContext, options: Register
     ["hs_token", settings.hsToken, made.hs_token] as const,
   ];
   // Both or neither: a registration whose tokens are nowhere else is of no use.
-  if (options.env !== undefined && existsSync(options.env) && !options.force)
-    throw new ClawError("bad_request", `${options.env} is there already: --force replaces it, other lines and all`);
+  if (options.env !== undefined) refuseSecretFile(options.env, options.force === true);
   const mode = options.groupReadable ? 0o640 : 0o600;
   const file = writeSecretFile(out, yaml, options.force === true || before !== undefined, mode);
   context.out(`registration: ${file} (0${mode.toString(8)}; url ${made.url})`);
@@ -100,12 +100,11 @@ export async function settingsFor(context: CommandContext, options: RegisterOpti
       "config_invalid",
       `${context.configFile()} has no [matrix]: add it, or give --server-name NAME`,
     );
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(listen.public) ?? [];
   return {
     serverName: options.serverName ?? matrix.server_name,
     sender: matrix.sender_localpart,
     namespace: matrix.namespace,
-    url: `http://${host === "0.0.0.0" || host === "[::]" ? "127.0.0.1" : host}:${port}`,
+    url: localUrl(listen.public),
     asToken: draft?.as_token ?? asToken,
     hsToken: draft?.hs_token ?? hsToken,
     tokens: options.keepTokens ? { asToken: matrix.asToken.reveal(), hsToken: matrix.hsToken.reveal() } : undefined,

@@ -1,12 +1,11 @@
 /** `claw matrix register --rotate`: fresh tokens, beside which the old ones are taken for a while. */
-import { refuseCommittable } from "../../lib/committable.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { draftOf } from "../../lib/config/draft.ts";
 import { setInEnvFile } from "../../lib/config/env-file.ts";
 import { readToml } from "../../lib/config/toml.ts";
-import { ClawError } from "../../lib/errors.ts";
+import { ClawError, messageOf } from "../../lib/errors.ts";
 import { makeRegistration, registrationYaml } from "../../lib/matrix/registration.ts";
-import { writeSecretFile } from "../../lib/secret-file.ts";
+import { refuseSecretFile, writeSecretFile } from "../../lib/secret-file.ts";
 import type { CommandContext } from "./context.ts";
 import { defaultOut, type RegisterOptions, settingsFor, urlAt } from "./matrix-register.ts";
 
@@ -28,16 +27,18 @@ export async function rotateTokens(context: CommandContext, options: RegisterOpt
       "bad_request",
       `a rotation is under way: ${previousAs} or ${previousHs} has a value. End that one first, by emptying both`,
     );
-  refuseCommittable(env);
   const settings = await settingsFor(context, options);
   const out = options.out ?? defaultOut(context.configFile());
-  const made = await makeRegistration({ ...settings, url: options.url ?? urlAt(out) ?? settings.url });
+  const before = urlAt(out);
+  const replace = options.force === true || before !== undefined;
+  refuseSecretFile(out, replace);
+  const made = await makeRegistration({ ...settings, url: options.url ?? before ?? settings.url });
   setInEnvFile(env, {
     ...{ [asToken]: made.as_token, [hsToken]: made.hs_token },
     ...{ [previousAs]: matrix.asToken.reveal(), [previousHs]: matrix.hsToken.reveal() },
   });
   const mode = options.groupReadable ? 0o640 : 0o600;
-  const file = writeSecretFile(out, registrationYaml(made), true, mode);
+  const file = written(env, () => writeSecretFile(out, registrationYaml(made), replace, mode));
   context.out(`tokens: ${env} (${[asToken, hsToken, previousAs, previousHs].join(", ")})`);
   context.out(`registration: ${file} (0${mode.toString(8)}; url ${made.url})`);
   context.out("");
@@ -46,6 +47,19 @@ export async function rotateTokens(context: CommandContext, options: RegisterOpt
   context.out("  2. Give the homeserver that registration, where it reads a copy, and restart it.");
   context.out('  3. When /readyz says "the homeserver knows us and reaches us": empty');
   context.out(`     ${previousAs} and ${previousHs}, and restart every gateway.`);
+}
+
+/** Past the env_file there is no way back: what is left to do is said. */
+function written(env: string, write: () => string): string {
+  try {
+    return write();
+  } catch (cause) {
+    throw new ClawError(
+      "environment",
+      `${messageOf(cause)}. ${env} has the new tokens already: mend that, and write the registration by \`claw matrix register --keep-tokens\``,
+      { cause },
+    );
+  }
 }
 
 /** The variables of the four keys. Throws ClawError where one is no variable's. */

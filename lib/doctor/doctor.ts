@@ -46,7 +46,7 @@ export function checksOf(ground: Ground, options: DoctorOptions): Check[] {
   const { only = [] } = options;
   for (const word of only)
     if (!checks.some(({ name }) => covers(word, name)))
-      throw new ClawError("bad_request", `--only ${word}: ${suggest(word, "Areas", areasOf(checks))}`);
+      throw new ClawError("bad_request", `--only ${word} names no check: ${suggest(word, "Areas", areasOf(checks))}`);
   return only.length === 0 ? checks : checks.filter(({ name }) => only.some((word) => covers(word, name)));
 }
 

@@ -50,16 +50,16 @@ async function isSettling({ privateUrl }: Ground, signal: AbortSignal): Promise<
 const started = z.object({ since: z.string() });
 
 async function lookAtFolder(folder: string): Promise<Finding> {
-  const found = await stat(folder).catch(() => undefined);
-  const at = found ? folder : await nearestOf(folder);
+  const at = await nearestOf(folder);
+  const owner = await stat(at);
+  if (!owner.isDirectory()) return fail(`${at} is no folder`, "move it away, or name another data_dir");
   try {
     await access(at, constants.R_OK | constants.W_OK | constants.X_OK);
-    return ok(found ? `${folder} can be written to` : `${folder} is made when it is needed`);
+    return ok(at === folder ? `${folder} can be written to` : `${folder} is made when it is needed`);
   } catch {
-    const { uid } = await stat(at);
     return fail(
-      `${at} ${found ? "" : `, where ${folder} is to be made, `}cannot be written to by user ${process.getuid?.() ?? "?"}`,
-      `run the doctor as the gateway's user; if it is, chown the folder to it (it is user ${uid}'s)`,
+      `${at} cannot be written to by user ${process.getuid?.() ?? "?"}${at === folder ? "" : `, and ${folder} is to be made there`}`,
+      `run the doctor as the gateway's user; if it is, chown the folder to it (it is user ${owner.uid}'s)`,
     );
   }
 }

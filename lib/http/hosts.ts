@@ -36,7 +36,7 @@ export const hostRules = (hosts: readonly string[], privateHosts: readonly strin
   );
 
 /** The entry that allows a URL: the first one, of whom those for private hosts come before. */
-export const ruleFor = (url: URL, rules: readonly HostRule[]): HostRule | undefined =>
+const ruleFor = (url: URL, rules: readonly HostRule[]): HostRule | undefined =>
   rules.find(
     (rule) =>
       covers(rule, url.hostname) &&

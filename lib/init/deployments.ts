@@ -1,3 +1,4 @@
+import { localUrl, splitAddress } from "../config/listen-address.ts";
 import type { DeploymentName, Known } from "./answers.ts";
 
 /** What follows from where the gateway runs. Addresses are as the gateway, or the homeserver, reaches the other. */
@@ -8,7 +9,8 @@ export interface Deployment {
   readonly listenPublic: string;
   readonly listenPrivate: string;
   readonly homeserver: string;
-  readonly appserviceUrl: string;
+  /** By the address of the public listener. */
+  readonly appserviceUrl: (listenPublic: string) => string;
   readonly scheduler: "internal" | "external";
   /** How a changed config is taken over. */
   readonly reload: string;
@@ -22,7 +24,7 @@ export const deployments: Readonly<Record<DeploymentName, Deployment>> = {
     listenPublic: "127.0.0.1:8080",
     listenPrivate: "127.0.0.1:8081",
     homeserver: "http://127.0.0.1:8008",
-    appserviceUrl: "http://127.0.0.1:8080",
+    appserviceUrl: localUrl,
     scheduler: "internal",
     reload: "send the gateway SIGHUP, or start it anew",
   },
@@ -32,7 +34,7 @@ export const deployments: Readonly<Record<DeploymentName, Deployment>> = {
     listenPublic: "0.0.0.0:8080",
     listenPrivate: "0.0.0.0:8081",
     homeserver: "http://synapse:8008",
-    appserviceUrl: "http://gateway:8080",
+    appserviceUrl: (listenPublic) => `http://gateway:${splitAddress(listenPublic)[1]}`,
     scheduler: "internal",
     reload: "`docker compose kill -s HUP gateway`",
   },
@@ -42,7 +44,7 @@ export const deployments: Readonly<Record<DeploymentName, Deployment>> = {
     listenPublic: "127.0.0.1:8080",
     listenPrivate: "127.0.0.1:8081",
     homeserver: "http://127.0.0.1:8008",
-    appserviceUrl: "http://127.0.0.1:8080",
+    appserviceUrl: localUrl,
     scheduler: "external",
     reload: "`systemctl reload openclaw`",
   },

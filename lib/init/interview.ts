@@ -24,7 +24,7 @@ export interface InterviewOptions {
 
 /** Goes through all questions. Throws ClawError with everything that is missing or wrong in what was given. */
 export async function interview(options: InterviewOptions): Promise<Answers> {
-  const { given, looks, tell, person } = options;
+  const { given, person } = options;
   const known: Partial<Record<Key, string>> = {};
   const problems: string[] = [];
   for (const question of questions) {
@@ -36,11 +36,7 @@ export async function interview(options: InterviewOptions): Promise<Answers> {
       continue;
     }
     try {
-      const answer = there ? taken(question, there.text, known) : await answered(question, known, options);
-      if (answer === undefined) continue;
-      known[question.key] = answer;
-      if (there && !there.from.startsWith("--")) tell(`${there.from} is set, and taken.`);
-      for (const line of (looks && (await question.look?.(known, looks))) ?? []) tell(`  ${line}`);
+      await settle(question, known, options);
     } catch (thrown) {
       if (!(thrown instanceof ClawError)) throw thrown;
       problems.push(`${there?.from ?? question.flag}: ${thrown.message}`);
@@ -56,15 +52,46 @@ export async function interview(options: InterviewOptions): Promise<Answers> {
   return known as Answers;
 }
 
+/** Takes one answer, or asks for it; again where what is seen of it is doubtful, until it is given twice. */
+async function settle(
+  question: Question,
+  known: Partial<Record<Key, string>>,
+  options: InterviewOptions,
+): Promise<void> {
+  const { given, person, defaults, looks, tell } = options;
+  const { key } = question;
+  const there = given.get(key);
+  const mayAsk = person !== undefined && !defaults && !there;
+  for (let before: { readonly answer: string | undefined } | undefined; ;) {
+    const answer = there
+      ? taken(question, there.text, known)
+      : await answered(question, known, options, before?.answer);
+    if (answer !== undefined) known[key] = answer;
+    if (before !== undefined && before.answer === answer) return;
+    if (there && answer !== undefined && !there.from.startsWith("--")) tell(`${there.from} is set, and taken.`);
+    const seen = looks && (await question.look?.(known, looks));
+    const again = mayAsk && seen?.doubt !== undefined;
+    if (seen) tell(`  ${seen.said}${again ? "; enter takes it all the same" : ""}`);
+    if (!again) return;
+    before = { answer };
+  }
+}
+
 /** A given answer; an empty one leaves out what may be left out. */
 function taken(question: Question, text: string, known: Known): string | undefined {
   if (text.trim() === "" && otherwiseOf(question, known) !== undefined) return undefined;
   return question.check(text.trim(), known);
 }
 
-async function answered(question: Question, known: Known, options: InterviewOptions): Promise<string | undefined> {
+/** `before`: what was answered and doubted; enter takes it again. */
+async function answered(
+  question: Question,
+  known: Known,
+  options: InterviewOptions,
+  before: string | undefined,
+): Promise<string | undefined> {
   const { person, looks, defaults } = options;
-  const suggestion = await question.suggest?.(known, looks);
+  const suggestion = before ?? (await question.suggest?.(known, looks));
   const otherwise = otherwiseOf(question, known);
   const hasDefault = suggestion !== undefined || (otherwise !== undefined && question.leftOutBy === undefined);
   if (person && question.ask !== undefined && !(defaults && hasDefault))
@@ -83,7 +110,7 @@ async function askPerson(
 ): Promise<string | undefined> {
   const otherwise = otherwiseOf(question, known);
   const hints = [question.secret === undefined ? "" : " (not shown)"];
-  if (suggestion !== undefined) hints.push(` [${suggestion}]`);
+  if (suggestion !== undefined) hints.push(question.secret === undefined ? ` [${suggestion}]` : " (enter: the same)");
   else if (otherwise !== undefined) hints.push(` (enter: ${otherwise})`);
   const before = looks && (await question.before?.(known, looks));
   if (before) person.tell(`  ${before}`);

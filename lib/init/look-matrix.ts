@@ -9,10 +9,11 @@ export async function lookAtHomeserver(url: string): Promise<Seen<true>> {
     if (status !== 200 || !Array.isArray(versions))
       return {
         said: `${url} answers, but not as a homeserver (${status}): it is Synapse's client listener that is asked for`,
+        doubt: "address",
       };
     return { value: true, said: `a homeserver answers there (up to Matrix ${shown(versions.at(-1))})` };
   } catch (thrown) {
-    return { said: `${url} does not answer (${messageOf(thrown)}): see that it is right, or go on all the same` };
+    return { said: `${url} does not answer (${messageOf(thrown)}): see that it is right`, doubt: "address" };
   }
 }
 

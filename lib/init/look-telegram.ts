@@ -31,8 +31,8 @@ export async function lookAtBot(token: string, apiRoot?: string): Promise<Seen<s
   if (answer.ok) return { value: answer.result.username, said: `that is @${shown(answer.result.username)}` };
   const { failure } = answer;
   if (failure.kind === "answered" && (failure.status === 401 || failure.status === 404))
-    return { said: "Telegram knows no bot of this token: @BotFather's /token shows the right one" };
-  return { said: `Telegram does not answer (${failure.reason}): go on all the same` };
+    return { said: "Telegram knows no bot of this token: @BotFather's /token shows the right one", doubt: "secret" };
+  return { said: `Telegram does not answer (${failure.reason}), so whose token that is stays open` };
 }
 
 /**

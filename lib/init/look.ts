@@ -7,6 +7,8 @@ export interface Seen<Of> {
   readonly said: string;
   /** Undefined where nothing was seen. */
   readonly value?: Of;
+  /** Which answer is hardly right. */
+  readonly doubt?: "address" | "secret" | "name";
 }
 
 /** The longest that is waited for an answer. */
@@ -29,9 +31,10 @@ export async function getJson(
     const text = await readLimited(response);
     return { status: response.status, body: parsed(text) };
   } catch (cause) {
-    const code = (cause as { cause?: { code?: unknown } }).cause?.code;
     if ((cause as Error).name === "TimeoutError") throw new Error(`no answer within ${lookMs / 1000} s`, { cause });
-    throw new Error(typeof code === "string" ? code : messageOf(cause), { cause });
+    // "fetch failed" is all that fetch says itself.
+    const below = (cause as { cause?: { code?: unknown } }).cause;
+    throw new Error(typeof below?.code === "string" ? below.code : messageOf(below ?? cause), { cause });
   }
 }
 

@@ -46,8 +46,8 @@ export interface Question {
   readonly suggest?: (known: Known, looks: Looks | undefined) => string | undefined | Promise<string | undefined>;
   /** The answer as it is kept; throws ClawError with what is wrong. */
   readonly check: (text: string, known: Known) => string;
-  /** What is seen of the answer, one line each. */
-  readonly look?: (known: Known, looks: Looks) => Promise<readonly string[]>;
+  /** What is seen of the answer, or of its being left out; undefined: nothing that has to be told. Who doubts it is asked again. */
+  readonly look?: (known: Known, looks: Looks) => Promise<Seen<unknown> | undefined>;
   /** Finds the answer with the person, who has left it open. */
   readonly find?: (known: Known, looks: Looks, person: Person) => Promise<string | undefined>;
 }

@@ -1,6 +1,7 @@
 /** Questions about Matrix and Telegram. One of them at least has to be there. */
 import { randomInt } from "node:crypto";
 import { httpUrl, principal, roomId, serverName } from "../config/primitives.ts";
+import { safeParse } from "../safe-parse.ts";
 import type { Known } from "./answers.ts";
 import { deploymentOf } from "./deployments.ts";
 import { by, type Looks, type Person, type Question, wrong } from "./question.ts";
@@ -9,11 +10,14 @@ import { givenSecrets } from "./secrets.ts";
 const onMatrix = ({ matrixUser }: Known): boolean => matrixUser !== undefined;
 const onTelegram = ({ telegramToken }: Known): boolean => telegramToken !== undefined;
 
-/** A check of a principal's id, with or without its channel in front. */
+/** A check of a principal's id, with or without its channel in front; `problem`: what is said of anything else. */
 const idOn =
-  (channel: "matrix" | "telegram"): Question["check"] =>
-  (text) =>
-    by(principal)(text.startsWith(`${channel}:`) ? text : `${channel}:${text}`).slice(channel.length + 1);
+  (channel: "matrix" | "telegram", problem: string): Question["check"] =>
+  (text) => {
+    const id = safeParse(principal, text.startsWith(`${channel}:`) ? text : `${channel}:${text}`);
+    if (!id.success) throw wrong(problem);
+    return id.data.slice(channel.length + 1);
+  };
 
 /** Matrix, then Telegram. */
 export const channelQuestions: readonly Question[] = [
@@ -23,7 +27,7 @@ export const channelQuestions: readonly Question[] = [
     help: "your own Matrix id; without it there is no Matrix",
     ask: "Your Matrix id, such as @me:home.example",
     otherwise: "no Matrix",
-    check: idOn("matrix"),
+    check: idOn("matrix", "must be your whole id: @name:server"),
   },
   {
     key: "matrixServer",
@@ -43,7 +47,7 @@ export const channelQuestions: readonly Question[] = [
     check: by(httpUrl),
     // A name between containers means nothing out here.
     look: async ({ homeserver = "", deployment }, looks) =>
-      deployment === "compose" && !homeserver.includes(".") ? [] : [(await looks.homeserver(homeserver)).said],
+      deployment === "compose" && !homeserver.includes(".") ? undefined : looks.homeserver(homeserver),
   },
   {
     key: "appserviceUrl",
@@ -51,7 +55,7 @@ export const channelQuestions: readonly Question[] = [
     help: "the gateway's public listener as the homeserver reaches it",
     ask: "The gateway as the homeserver reaches it",
     when: onMatrix,
-    suggest: (known) => deploymentOf(known).appserviceUrl,
+    suggest: (known) => deploymentOf(known).appserviceUrl(known.listenPublic ?? ""),
     check: by(httpUrl),
   },
   {
@@ -82,9 +86,8 @@ export const channelQuestions: readonly Question[] = [
         throw wrong("must be a number, a colon and letters, as in 123456:ABC-def");
       return text;
     },
-    look: async ({ telegramToken = "", telegramApiRoot }, looks) => [
-      (await looks.bot(telegramToken, telegramApiRoot)).said,
-    ],
+    look: async ({ telegramToken, telegramApiRoot }, looks) =>
+      telegramToken === undefined ? undefined : looks.bot(telegramToken, telegramApiRoot),
   },
   {
     key: "telegramUser",
@@ -93,7 +96,7 @@ export const channelQuestions: readonly Question[] = [
     ask: "Your numeric Telegram id",
     when: onTelegram,
     otherwise: "find it out",
-    check: idOn("telegram"),
+    check: idOn("telegram", "must be a number: a username can become another's"),
     find: findTelegramUser,
   },
   {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isAgeRecipient } from "../config/age-recipient.ts";
 import { address, httpUrl, name, timezone } from "../config/primitives.ts";
 import { deploymentOf, deployments, isDeployment } from "./deployments.ts";
-import { isPlain } from "./look.ts";
+import { isPlain, type Seen } from "./look.ts";
 import { by, type Question, secretText, tokenText, wrong } from "./question.ts";
 import { channelQuestions } from "./questions-channels.ts";
 import { serviceQuestions } from "./questions-services.ts";
@@ -46,6 +46,10 @@ const start: readonly Question[] = [
   },
 ];
 
+/** What was seen where it is this that is hardly right: all else is told when the model is asked for. */
+const doubted = <Of>(what: Seen<Of>["doubt"], seen: Seen<Of>): Seen<Of> | undefined =>
+  seen.doubt === what ? seen : undefined;
+
 const model: readonly Question[] = [
   {
     key: "llmUrl",
@@ -53,6 +57,7 @@ const model: readonly Question[] = [
     help: "an OpenAI-compatible endpoint, usually ending in /v1",
     ask: "The model's endpoint, OpenAI-compatible, usually ending in /v1",
     check: by(httpUrl),
+    look: async ({ llmUrl = "" }, looks) => doubted("address", await looks.models(llmUrl, undefined)),
   },
   {
     key: "llmKey",
@@ -63,6 +68,7 @@ const model: readonly Question[] = [
     leftOutBy: "--no-llm-key",
     otherwise: "it wants none",
     check: tokenText,
+    look: async ({ llmUrl = "", llmKey }, looks) => doubted("secret", await looks.models(llmUrl, llmKey)),
   },
   {
     key: "model",
@@ -77,9 +83,8 @@ const model: readonly Question[] = [
     check: by(line),
     look: async ({ llmUrl = "", llmKey, model = "" }, looks) => {
       const { value } = await looks.models(llmUrl, llmKey);
-      return value === undefined || value.includes(model)
-        ? []
-        : [`${llmUrl} does not list it: see that the name is right`];
+      if (value === undefined || value.includes(model)) return undefined;
+      return { said: `${llmUrl} does not list it: see that the name is right`, doubt: "name" };
     },
   },
   { key: "images", flag: "--images", help: "the model takes images", otherwise: "it takes none", check: isSwitch },
@@ -108,6 +113,24 @@ const agent: readonly Question[] = [
     ask: "What it is for, in one line",
     suggest: (known) => (known.agent === "helper" ? "Helps everybody keep their promises" : "Watches the homelab"),
     check: by(line),
+  },
+];
+
+/** Before the channels, which are told where to push to. */
+const listeners: readonly Question[] = [
+  {
+    key: "listenPublic",
+    flag: "--listen-public <address:port>",
+    help: "what Telegram and the homeserver reach, by a proxy",
+    suggest: (known) => deploymentOf(known).listenPublic,
+    check: by(address),
+  },
+  {
+    key: "listenPrivate",
+    flag: "--listen-private <address:port>",
+    help: "jobs, health, metrics and the ops page",
+    suggest: (known) => deploymentOf(known).listenPrivate,
+    check: by(address),
   },
 ];
 
@@ -143,20 +166,6 @@ const house: readonly Question[] = [
       return text;
     },
   },
-  {
-    key: "listenPublic",
-    flag: "--listen-public <address:port>",
-    help: "what Telegram and the homeserver reach, by a proxy",
-    suggest: (known) => deploymentOf(known).listenPublic,
-    check: by(address),
-  },
-  {
-    key: "listenPrivate",
-    flag: "--listen-private <address:port>",
-    help: "jobs, health, metrics and the ops page",
-    suggest: (known) => deploymentOf(known).listenPrivate,
-    check: by(address),
-  },
 ];
 
 /** Every question. A later one may look at the answers before it. */
@@ -164,6 +173,7 @@ export const questions: readonly Question[] = [
   ...start,
   ...model,
   ...agent,
+  ...listeners,
   ...channelQuestions,
   ...serviceQuestions,
   ...house,

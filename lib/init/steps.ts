@@ -1,5 +1,6 @@
 /** What is left to do once a config is written, with its own values and no secret. */
 import { join, relative, resolve } from "node:path";
+import { localUrl } from "../config/listen-address.ts";
 import { type Answers, membersOf, placesOf } from "./answers.ts";
 import { jobNames } from "./config-work.ts";
 import { webhookPath } from "./config-people.ts";
@@ -47,12 +48,12 @@ function synapse(written: Written): string | undefined {
 function telegram({ answers, bot }: Written): string | undefined {
   if (answers.telegramToken === undefined) return undefined;
   const name = bot === undefined ? "your bot" : `@${bot}`;
-  const port = answers.listenPublic.slice(answers.listenPublic.lastIndexOf(":"));
+  const gateway = localUrl(answers.listenPublic);
   return lines(
     `Telegram: in @BotFather, /setjoingroups, ${name}, Disable, so that nobody can add it to a group`,
     answers.publicUrl === undefined
-      ? `Your reverse proxy: pass https://<a public name>${webhookPath} to http://127.0.0.1${port}, and put that address`
-      : `Your reverse proxy: pass ${answers.publicUrl}${webhookPath} to http://127.0.0.1${port}${webhookPath}`,
+      ? `Your reverse proxy: pass https://<a public name>${webhookPath} to ${gateway}${webhookPath}, and put that address`
+      : `Your reverse proxy: pass ${answers.publicUrl}${webhookPath} to ${gateway}${webhookPath}`,
     answers.publicUrl === undefined && `into webhook_url of ${configFile} (docs/reverse-proxy.md has Caddy and nginx)`,
     answers.publicUrl !== undefined && "(docs/reverse-proxy.md has Caddy and nginx)",
   );
@@ -98,14 +99,19 @@ function start(written: Written): string {
 const units = "/etc/systemd/system";
 
 /** The timers read the token from a file of its own, where it is no credential. */
-const timers = ({ answers, directory }: Written, claw: string): string[] => [
-  "and the timers of the jobs:",
-  ...(answers.credentials
-    ? []
-    : [`  (umask 077 && sed -n 's/^OPENCLAW_TOKEN=//p' ${word(join(directory, envFile))} >/etc/openclaw/token)`]),
-  `  ${claw} timers systemd --dir ${units}`,
-  `  systemctl daemon-reload && systemctl enable --now $(cd ${units} && echo openclaw-job-*.timer)`,
-];
+function timers({ answers, directory }: Written, claw: string): string[] {
+  const token = word(join(directory, "token"));
+  // The folder in which it is looked for.
+  const given = answers.credentials || directory === deployments.systemd.directory ? "" : ` --token-file ${token}`;
+  return [
+    "and the timers of the jobs:",
+    ...(answers.credentials
+      ? []
+      : [`  (umask 077 && sed -n 's/^OPENCLAW_TOKEN=//p' ${word(join(directory, envFile))} >${token})`]),
+    `  ${claw} timers systemd --dir ${units}${given}`,
+    `  systemctl daemon-reload && systemctl enable --now $(cd ${units} && echo openclaw-job-*.timer)`,
+  ];
+}
 
 /** What was left open, each with how to close it. */
 function leftOpen(written: Written): string[] {
@@ -133,6 +139,9 @@ function leftOpen(written: Written): string[] {
               `  ${clawOf(written)} matrix provision --create-room Reports --agent ${answers.agent} --invite ${word(answers.matrixUser)}`,
             ),
         `and take the "#" from their lines in ${config}.`,
+        answers.deployment === "systemd" &&
+          answers.scheduler === "external" &&
+          "Their timers are made then: docs/deploy-systemd.md.",
       ),
     );
   return steps;

@@ -16,12 +16,19 @@ import { ClawError } from "../errors.ts";
 import { configFile, credentialsFolder, envFile, type HouseFile, postgresEnvFile, registrationFile } from "./house.ts";
 
 /**
- * Throws ClawError where no config could be put there: one is there already, or git could commit its secrets. To be asked before
- * anybody has to answer questions.
+ * Throws ClawError where no config could be put there: one is there already, git could commit its secrets, or this user may not
+ * write. To be asked before anybody has to answer questions.
  */
 export function refuseFolder(directory: string, credentials: boolean): void {
   refusePresent(directory, [configFile, envFile, credentialsFolder, registrationFile, postgresEnvFile]);
   refuseCommittable(join(directory, credentials ? join(credentialsFolder, "openclaw-key") : envFile));
+  let nearest = directory;
+  while (!existsSync(nearest)) nearest = dirname(nearest);
+  try {
+    rmdirSync(mkdtempSync(join(nearest, ".claw-init-")));
+  } catch (cause) {
+    throw unwritable(directory, cause);
+  }
 }
 
 /**
@@ -36,7 +43,7 @@ export function writeHouse(directory: string, files: readonly HouseFile[], check
   for (const { path, mode } of files) if (mode === 0o600) refuseCommittable(join(directory, path));
   const undo: (() => void)[] = [];
   try {
-    const made = mkdirSync(directory, { recursive: true, mode: 0o755 });
+    const made = makeFolder(directory, 0o755);
     if (made !== undefined) undo.push(() => removeEmpty(directory, made));
     const aside = mkdtempSync(join(directory, ".claw-init-"));
     try {
@@ -44,7 +51,7 @@ export function writeHouse(directory: string, files: readonly HouseFile[], check
       check(aside);
       for (const { path, mode } of files) {
         const target = join(directory, path);
-        const folder = mkdirSync(dirname(target), { recursive: true, mode: mode === 0o600 ? 0o700 : 0o755 });
+        const folder = makeFolder(dirname(target), mode === 0o600 ? 0o700 : 0o755);
         if (folder !== undefined) undo.push(() => removeEmpty(dirname(target), folder));
         // A link is refused where somebody has put a file there meanwhile; a rename would replace it.
         linkSync(join(aside, path), target);
@@ -55,13 +62,25 @@ export function writeHouse(directory: string, files: readonly HouseFile[], check
     }
   } catch (thrown) {
     for (const step of undo.reverse()) step();
-    if (thrown instanceof ClawError || !(thrown instanceof Error) || !("code" in thrown)) throw thrown;
-    throw new ClawError(
-      "environment",
-      `${directory} cannot be written (${String(thrown.code)}), and nothing was: run this as a user who may, or name another folder by --dir`,
-      { cause: thrown },
-    );
+    throw thrown instanceof ClawError ? thrown : unwritable(directory, thrown);
   }
+}
+
+/** What the system refused, in words; anything else as it is. */
+function unwritable(directory: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !("code" in cause)) return cause;
+  return new ClawError(
+    "environment",
+    `${directory} cannot be written (${String(cause.code)}), and nothing was: run this as a user who may, or name another folder by --dir`,
+    { cause },
+  );
+}
+
+/** Makes a folder with all above it that are missing, of this mode whatever the umask is. Returns the first that was made. */
+function makeFolder(folder: string, mode: number): string | undefined {
+  const first = mkdirSync(folder, { recursive: true });
+  if (first !== undefined) for (let at = folder; at.length >= first.length; at = dirname(at)) chmodSync(at, mode);
+  return first;
 }
 
 function write(folder: string, { path, mode, text }: HouseFile): void {

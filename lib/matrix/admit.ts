@@ -44,7 +44,7 @@ export function mayBeIn(
  * The room of the config that a room counts as: the one it replaced, until config names the new one. Otherwise whoever may
  * upgrade a room could shake off what config denies there.
  */
-export const originOf = (config: Config, room: string, { origin }: Pick<Seat, "origin">): string | undefined =>
+const originOf = (config: Config, room: string, { origin }: Pick<Seat, "origin">): string | undefined =>
   origin === selftestOrigin || namesRoom(config, room) ? undefined : origin;
 
 function namesRoom({ agents, groups, rooms }: Config, room: string): boolean {

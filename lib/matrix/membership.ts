@@ -27,10 +27,7 @@ export interface MembershipDeps {
 export type MembershipOutcome = { readonly state: "done" } | { readonly state: "refused"; readonly reason: string };
 
 /** Why an invite may be accepted, or why not. Pure. `config`: the room is named; `direct`: by the inviter's right. */
-export function judgeInvite(
-  config: Config,
-  facts: MembershipFacts,
-): "config" | "direct" | { readonly refused: string } {
+function judgeInvite(config: Config, facts: MembershipFacts): "config" | "direct" | { readonly refused: string } {
   const agent = agentOf(config, facts.user);
   if (!agent?.matrix) return { refused: "the user is no agent of the config" };
   // Whoever invites: the config has said that the agent belongs there.

@@ -27,7 +27,7 @@ interface DailyLimits {
 }
 
 /** A daily budget of any scope, or none where nothing is limited. */
-export function dailyBudget(scope: string, key: string, limits: DailyLimits, day: string): Budget[] {
+function dailyBudget(scope: string, key: string, limits: DailyLimits, day: string): Budget[] {
   const set: BudgetLimit[] = [
     ...limit("tokens", `${key}.tokens_per_day`, limits.tokens_per_day),
     ...limit("money", `${key}.money_per_day`, limits.money_per_day),

@@ -5,7 +5,7 @@ import type { Entity, FormattedDocument, FormattedText } from "./formatted.ts";
 export const maxTextLength = 4096;
 
 /** Telegram drops further entities without a word. */
-export const maxEntities = 100;
+const maxEntities = 100;
 
 /** Invisible characters alone are an empty message to Telegram. */
 const isBlank = (text: string): boolean => /^[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]*$/.test(text);

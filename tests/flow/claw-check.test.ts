@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { compileCache } from "../support/compile-cache.ts";
 import { configDirectory, secrets, valid } from "../unit/config/support.ts";
@@ -132,4 +134,13 @@ test("a secret from a file is never printed, whatever is wrong", (t) => {
   assert.equal(code, 1);
   assert.match(err, /telegram\.home\.webhook_secret: may hold only/);
   assert.ok(!err.includes("canary"));
+});
+
+test("whoever reads the output may stop reading, as head does", async () => {
+  const argv = [claw, "check", "--config", "openclaw.example.toml"];
+  const child = spawn(process.execPath, argv, { cwd: root, env: secrets, stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  const closed = once(child, "close");
+  assert.equal(await text(child.stderr), "");
+  assert.deepEqual(await closed, [0, null]);
 });

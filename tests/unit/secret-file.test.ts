@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -28,6 +37,23 @@ test("a file with secrets is its owner's alone, or its group's if asked, and is 
   writeSecretFile(file, "two", true, 0o640);
   assert.equal(readFileSync(file, "utf8"), "two");
   assert.equal(statSync(file).mode & 0o777, 0o640);
+});
+
+test("what the system refuses is said in words", () => {
+  const file = join(directory, "plain");
+  writeFileSync(file, "");
+  assert.throws(
+    () => writeSecretFile(join(file, "secret"), "x", false),
+    /^ClawError: .*plain\/secret cannot be written: EEXIST: .*plain'$/,
+  );
+  const folder = join(directory, "folder");
+  mkdirSync(folder);
+  assert.throws(() => writeSecretFile(folder, "x", true), /folder cannot be written: EISDIR/);
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.endsWith(".new")),
+    [],
+    "no secret is left behind",
+  );
 });
 
 test("it is not written into a git work tree, nor through a link into one", () => {

@@ -9,7 +9,7 @@ import { newServedModels } from "./served-model.ts";
 import { windowRuns } from "./thresholds.ts";
 
 /** For how long an alert is shown, and a model that was told of is not told again. */
-export const shownDays = 30;
+const shownDays = 30;
 
 /** What a look sees. */
 export interface Look extends Findings {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { count } from "../primitives.ts";
 
 /** No setting may pass it: the tools' output limits are above it. */
-export const mostNoteCharacters = 16_000;
+const mostNoteCharacters = 16_000;
 
 export const notesSettings = z
   .strictObject({

@@ -52,7 +52,7 @@ export async function ensureIdentity(member: CryptoMember): Promise<void> {
 const ownKeys = ({ config, user, signal }: CryptoMember): Promise<OwnKeys> => queryOwnKeys(config(), user, signal);
 
 /** The public master key of the agent's own identity, as its machine knows it. */
-export const ownMasterKey = async (member: CryptoMember): Promise<string | undefined> =>
+const ownMasterKey = async (member: CryptoMember): Promise<string | undefined> =>
   member.machine.unit(async (olm) => {
     const identity = await olm.getIdentity(new member.machine.wasm.UserId(member.user));
     return identity && publicKeyIn(identity.masterKey);

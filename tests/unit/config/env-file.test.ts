@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -18,6 +29,21 @@ test("values are set where they stand, new ones at the end, and every other line
   assert.deepEqual({ ...readEnvFile(file) }, { ONE: "uno", TWO: "", ONEMORE: "x", THREE: "a-b_c.d/e:f@g%h+i=j," });
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(directory), [".env"]);
+});
+
+test("a link stays one: what it leads to is changed, unless git could commit that", () => {
+  const [link, tree] = [join(directory, "link.env"), join(directory, "tree")];
+  writeFileSync(file, "A=1\n");
+  symlinkSync(".env", link);
+  setInEnvFile(link, { A: "2" });
+  assert.equal(readlinkSync(link), ".env");
+  assert.equal(readFileSync(file, "utf8"), "A=2\n");
+  mkdirSync(join(tree, ".git"), { recursive: true });
+  writeFileSync(join(tree, "secrets.env"), "A=1\n");
+  rmSync(link);
+  symlinkSync("tree/secrets.env", link);
+  assert.throws(() => setInEnvFile(link, { A: "2" }), /secrets\.env is inside the git work tree/);
+  assert.equal(readFileSync(link, "utf8"), "A=1\n");
 });
 
 test("a name that every object has is a name like another", () => {

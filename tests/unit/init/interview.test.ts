@@ -32,7 +32,7 @@ describe("a person is asked", () => {
       "it must be an http:// or https:// URL, without user or password in it",
       "it must be one word of plain letters: is more than the secret there?",
       "it must be lower-case letters, digits and '-', begin with a letter, 32 at most",
-      'it must be a full id: "matrix:@name:server" or "telegram:123456789" (numeric; usernames can be recycled)',
+      "it must be your whole id: @name:server",
     ]);
     assert.ok(hidden.every((question) => question.includes("(not shown)")));
     assert.deepEqual(
@@ -58,6 +58,17 @@ describe("a person is asked", () => {
     );
   });
 
+  test("again for who they are on Telegram, where that is no number", async () => {
+    const { person, told } = personOf({
+      "The model's endpoint": ["https://llm.example/v1"],
+      Model: ["m"],
+      "A Telegram bot's token": ["1:abc"],
+      "Your numeric Telegram id": ["@ada", "telegram:4711"],
+    });
+    assert.equal((await interviewed(person)).telegramUser, "4711");
+    assert.deepEqual(told, ["it must be a number: a username can become another's"]);
+  });
+
   test("for one channel at least", async () => {
     const { person, told } = personOf({
       "The model's endpoint": ["http://127.0.0.1:8000/v1"],
@@ -81,6 +92,47 @@ describe("a person is asked", () => {
     assert.deepEqual([answers.model, answers.homeserver], ["only-model", "https://matrix.home.example"]);
     assert.deepEqual(told, ["models of https://llm.example/v1 with sk-canary", "there", "that is @home_bot"]);
     assert.ok(asked.includes("Model [only-model]:"));
+  });
+
+  test("once more where what they named is hardly right; enter takes it all the same", async () => {
+    const doubting: Looks = {
+      ...looks,
+      models: async (url, key) => {
+        if (!url.endsWith("/v1")) return { said: "no models there", doubt: "address" };
+        return key === "sk-canary" ? { value: ["a", "b"], said: "it has a, b" } : { said: "refused", doubt: "secret" };
+      },
+      homeserver: async () => ({ said: "nobody there", doubt: "address" }),
+      bot: async () => ({ said: "no such bot", doubt: "secret" }),
+    };
+    const { person, asked, told } = personOf({
+      "The model's endpoint": ["https://llm.example", "https://llm.example/v1"],
+      "Its API key": ["", "sk-wrong", "sk-canary"],
+      Model: ["c", "a"],
+      "Your Matrix id": ["@me:home.example"],
+      "A Telegram bot's token": ["1:abc", ""],
+    });
+    const answers = await interviewed(person, { looks: doubting });
+    const { llmUrl, llmKey, model, homeserver, telegramToken } = answers;
+    assert.deepEqual(
+      [llmUrl, llmKey, model, homeserver, telegramToken],
+      ["https://llm.example/v1", "sk-canary", "a", "https://matrix.home.example", "1:abc"],
+    );
+    const again = "; enter takes it all the same";
+    assert.deepEqual(
+      told.filter((line) => line.endsWith(again)),
+      [
+        "no models there",
+        "refused",
+        "refused",
+        "https://llm.example/v1 does not list it: see that the name is right",
+        "nobody there",
+        "no such bot",
+      ].map((line) => line + again),
+    );
+    const times = (start: string): string[] => asked.filter((question) => question.startsWith(start));
+    assert.match(times("The model's endpoint").at(-1) ?? "", /\[https:\/\/llm\.example\]:$/);
+    assert.match(times("A Telegram bot's token").at(-1) ?? "", /\(not shown\) \(enter: the same\):$/);
+    assert.deepEqual([times("Its API key").length, times("Model").length, times("The homeserver").length], [3, 2, 2]);
   });
 
   test("and no suggestion is taken from a server's words that a terminal would not show as they are", async () => {

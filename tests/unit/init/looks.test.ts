@@ -24,10 +24,20 @@ test("an endpoint's models are listed, a refused key is said, and no secret with
   const model = await startModelServer({ text: "" }, { key: "sk-canary" });
   t.after(() => model.stop());
   assert.deepEqual(await lookAtModels(model.url, "sk-canary"), { value: ["stand-in"], said: "it has stand-in" });
-  assert.deepEqual(await lookAtModels(model.url, "sk-wrong"), { said: `${model.url} refuses the key (401)` });
-  assert.match((await lookAtModels(model.url.replace("/v1", ""), "sk-canary")).said, /lists no models \(404\)/);
+  assert.deepEqual(await lookAtModels(model.url, "sk-wrong"), {
+    said: `${model.url} refuses the key (401)`,
+    doubt: "secret",
+  });
+  assert.deepEqual(await lookAtModels(model.url, undefined), {
+    said: `${model.url} wants a key (401)`,
+    doubt: "secret",
+  });
+  const elsewhere = await lookAtModels(model.url.replace("/v1", ""), "sk-canary");
+  assert.match(elsewhere.said, /lists no models \(404\)/);
+  assert.equal(elsewhere.doubt, "address");
   const nobody = `http://127.0.0.1:${await freePort()}/v1`;
   assert.match((await lookAtModels(nobody, "sk-canary")).said, /does not answer \(ECONNREFUSED\)/);
+  assert.match((await lookAtModels("http://127.0.0.1:1/v1", "sk-canary")).said, /does not answer \(bad port\)/);
 });
 
 test("a redirect is not followed with a key, and a server's words are shown without what moves a terminal", async (t) => {

@@ -33,6 +33,21 @@ test("here: Synapse, BotFather, start, each with this house's own values", async
   );
 });
 
+test("the proxy and the homeserver are led to where the gateway listens", async () => {
+  for (const [listenPublic, url] of [
+    ["127.0.0.1:9090", "http://127.0.0.1:9090"],
+    ["0.0.0.0:9090", "http://127.0.0.1:9090"],
+    ["[::1]:9090", "http://[::1]:9090"],
+    ["192.0.2.1:80", "http://192.0.2.1:80"],
+  ] as const) {
+    const values = { ...most, listenPublic };
+    assert.ok((await stepsOf(values)).includes(`to ${url}/telegram/home\n`), listenPublic);
+    assert.equal((await answersOf(values)).appserviceUrl, url);
+  }
+  const inside = { ...most, deployment: "compose", listenPublic: "0.0.0.0:9090" };
+  assert.equal((await answersOf(inside)).appserviceUrl, "http://gateway:9090");
+});
+
 test("what does not apply is left out, and what was left open is said", async () => {
   const matrix = await stepsOf({ ...least, alertsUrl: "http://127.0.0.1:9093" });
   assert.doesNotMatch(matrix, /Telegram|set-webhook/);
@@ -63,11 +78,17 @@ test("compose and systemd: their own commands, and folders that are not the usua
   const systemd = await stepsOf({ ...most, deployment: "systemd" }, "/etc/openclaw");
   assert.match(systemd, /^ +claw service systemd --dir \/etc\/systemd\/system\n +systemctl daemon-reload/m);
   assert.match(systemd, /sed -n 's\/\^OPENCLAW_TOKEN=\/\/p' \/etc\/openclaw\/\.env >\/etc\/openclaw\/token/);
+  assert.match(systemd, /^ +claw timers systemd --dir \/etc\/systemd\/system$/m);
+  assert.match(
+    await stepsOf({ ...most, deployment: "systemd" }, "/srv/a b"),
+    /'\/srv\/a b\/\.env' >'\/srv\/a b\/token'\).*timers systemd --dir \/etc\/systemd\/system --token-file '\/srv\/a b\/token'$/ms,
+  );
   const locked = await stepsOf({ ...most, deployment: "systemd", credentials: "yes" }, "/etc/openclaw");
   assert.match(locked, /in \/etc\/openclaw\/credentials\/openclaw-key/);
   assert.doesNotMatch(locked, /OPENCLAW_TOKEN/);
   const { matrixRoom: _, telegramUser: __, ...homeless } = most;
   const quiet = await stepsOf({ ...homeless, deployment: "systemd" }, "/etc/openclaw");
   assert.doesNotMatch(quiet, /timers systemd/, "jobs that are off have no timers");
+  assert.match(quiet, /take the "#" from their lines in .*\n +Their timers are made then: docs\/deploy-systemd\.md\./);
   assert.doesNotMatch(compose + systemd + locked, /canary/);
 });

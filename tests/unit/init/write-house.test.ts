@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { HouseFile } from "../../../lib/init/house.ts";
@@ -17,8 +26,9 @@ const files: readonly HouseFile[] = [
 const all = [".env", "credentials", "credentials/openclaw-key", "openclaw.toml", "prompts", "prompts/ops.md"];
 const tree = (directory: string): string[] => readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
 
-test("all files are there, with their modes whatever the umask is, and nothing else", (t) => {
-  const directory = join(folder(t), "new", "config");
+test("all files are there, with their modes and those of their folders whatever the umask is, and nothing else", (t) => {
+  const parent = folder(t);
+  const directory = join(parent, "new", "config");
   const before = process.umask(0o077);
   try {
     writeHouse(directory, files, () => {});
@@ -31,6 +41,9 @@ test("all files are there, with their modes whatever the umask is, and nothing e
     assert.equal(readFileSync(join(directory, path), "utf8"), text);
   }
   assert.equal(statSync(join(directory, "credentials")).mode & 0o777, 0o700);
+  // A container's user, or a service's, has to find the config in it.
+  for (const made of [join(parent, "new"), directory, join(directory, "prompts")])
+    assert.equal(statSync(made).mode & 0o777, 0o755, made);
 });
 
 describe("nothing is written", () => {
@@ -67,11 +80,28 @@ describe("nothing is written", () => {
     assert.throws(() => refuseFolder(other, false), /has openclaw\.toml already, .*: edit it/);
   });
 
-  test("where a folder stands in the way", (t) => {
+  test("where a file stands in the way, which is said before anybody is asked", (t) => {
     const parent = folder(t);
     writeFileSync(join(parent, "file"), "");
     assert.throws(() => writeHouse(join(parent, "file", "config"), files, () => {}), /cannot be written \(ENOTDIR\)/);
+    for (const directory of [join(parent, "file"), join(parent, "file", "new", "config")])
+      assert.throws(() => refuseFolder(directory, false), /cannot be written \(ENOTDIR\), and nothing was/);
     assert.deepEqual(tree(parent), ["file"]);
+  });
+
+  test("where this user may not write, which is said before anybody is asked", (t) => {
+    const parent = folder(t);
+    const user = process.geteuid?.();
+    chmodSync(parent, 0o555);
+    try {
+      // To root everything is open.
+      if (user === 0) process.seteuid?.(65_534);
+      assert.throws(() => refuseFolder(join(parent, "config"), false), /config cannot be written \(EACCES\)/);
+    } finally {
+      if (user === 0) process.seteuid?.(0);
+      chmodSync(parent, 0o700);
+    }
+    refuseFolder(join(parent, "config"), false);
   });
 
   const git = needs("git");

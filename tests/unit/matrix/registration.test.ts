@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -152,6 +152,44 @@ describe("claw matrix register", () => {
       /matrix\.previous_as_token names none: write previous_as_token = \{ env = "MATRIX_AS_TOKEN_PREVIOUS" \}/,
     );
     await assert.rejects(runWith(tokens, file, "--rotate"), /--rotate wants the env_file by --env/);
+  });
+
+  test("--rotate changes nothing where it cannot write the registration, or would replace what is none of ours", async (t) => {
+    const previous = '$&\nprevious_as_token = { env = "AS_BEFORE" }\nprevious_hs_token = { env = "HS_BEFORE" }';
+    const { file, directory: house } = configDirectory(
+      t,
+      valid.replace('hs_token = { env = "MATRIX_HS_TOKEN" }', previous),
+    );
+    const tokens = { MATRIX_AS_TOKEN: "old-as", MATRIX_HS_TOKEN: "old-hs" };
+    const [env, other, tree] = [join(house, ".env"), join(house, "other.yaml"), join(house, "tree")];
+    writeFileSync(env, "MATRIX_HS_TOKEN=old-hs\n");
+    writeFileSync(other, "not ours\n");
+    mkdirSync(join(tree, ".git"), { recursive: true });
+    for (const [out, why] of [
+      [other, /other\.yaml is there already: --force replaces it/],
+      [join(tree, "appservice.yaml"), /git work tree/],
+    ] as const)
+      await assert.rejects(runWith(tokens, file, "--rotate", "--out", out, "--env", env), why);
+    assert.equal(readFileSync(env, "utf8"), "MATRIX_HS_TOKEN=old-hs\n");
+    assert.equal(readFileSync(other, "utf8"), "not ours\n");
+    // Past these, the tokens are changed already, and what is left to do is said.
+    await assert.rejects(
+      runWith(tokens, file, "--rotate", "--out", join(other, "appservice.yaml"), "--env", env),
+      /appservice\.yaml cannot be written: EEXIST.*\.env has the new tokens already: .*--keep-tokens/,
+    );
+    assert.match(readFileSync(env, "utf8"), /^HS_BEFORE=old-hs$/m);
+  });
+
+  test("writes no registration whose tokens would be nowhere else", async () => {
+    const out = join(directory, "lost.yaml");
+    const tree = join(directory, "tree");
+    mkdirSync(join(tree, ".git"), { recursive: true });
+    const env = join(tree, "tokens.env");
+    await assert.rejects(
+      run("--server-name", "home.example", "--out", out, "--env", env),
+      /tokens\.env .*git work tree/,
+    );
+    assert.ok(!existsSync(out));
   });
 
   test("refuses a place in the repository", async () => {
