@@ -8,7 +8,7 @@ if (major < 24) {
   );
   process.exitCode = 1;
 } else {
-  await import("../lib/compile-cache.js");
+  await import("../lib/boot.ts");
   // Whoever reads may stop reading, as `head` does.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
