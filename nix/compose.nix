@@ -104,6 +104,9 @@ in
           ExecStart = "${openclawCompose}/bin/openclaw-compose up --detach --build --remove-orphans";
           ExecStop = "${openclawCompose}/bin/openclaw-compose stop";
           TimeoutStartSec = "30min";
+          # At a first start the network may be late, and with it what an image is built from.
+          Restart = "on-failure";
+          RestartSec = 30;
           TimeoutStopSec = 90;
         };
       };

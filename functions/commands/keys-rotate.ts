@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { base64url } from "../../lib/audit/checkpoint.ts";
 import { connect } from "../../lib/db/client.ts";
 import { openDatabase } from "../../lib/db/database.ts";
-import { migrate } from "../../lib/db/migrate.ts";
+import { migrate, migrationState } from "../../lib/db/migrate.ts";
 import { asApp } from "../../lib/db/roles.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
 import { type ChangedKey, rotateKey } from "../../lib/keys/rotate-key.ts";
@@ -40,7 +40,9 @@ export function registerRotate(keys: Command, context: CommandContext): void {
         throw new ClawError("bad_request", "the new key is OPENCLAW_KEY itself: make another one with `claw keys new`");
       const database = await openDatabase(config);
       try {
-        await migrate(database.ownerUrl ?? database.url, database.ownerUrl && database.url);
+        const ownerUrl = database.ownerUrl ?? database.url;
+        if (dryRun) await assertCurrent(ownerUrl);
+        else await migrate(ownerUrl, database.ownerUrl && database.url);
         const sql = connect(await asApp(database.url), { max: 1, name: "openclaw claw" });
         try {
           const changed = await rotateKey(sql, {
@@ -59,6 +61,20 @@ export function registerRotate(keys: Command, context: CommandContext): void {
         await database.stop();
       }
     });
+}
+
+/** What would change nothing does not migrate either. */
+async function assertCurrent(ownerUrl: string): Promise<void> {
+  const sql = connect(ownerUrl, { max: 1, name: "openclaw claw" });
+  try {
+    if ((await migrationState(sql)) === "current") return;
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+  throw new ClawError(
+    "bad_request",
+    "the database's tables are not of this version, and a dry run does not migrate them: start and stop the gateway once, or leave out --dry-run",
+  );
 }
 
 const isSame = (one: string, other: string): boolean =>

@@ -8,7 +8,8 @@ export const migrationLock = 7_301_001;
 
 /**
  * Brings the ledgers and the queue's tables up to date; safe to call from several processes at once. `login`: the gateway's own
- * URL, where the tables are another user's. Throws ClawError `environment` where this user may not.
+ * URL, where the tables are another user's. Throws ClawError `environment` where this user may not, or the tables are of
+ * a newer version.
  */
 export async function migrate(url: string, login?: string): Promise<void> {
   const user = login === undefined ? undefined : decodeURIComponent(new URL(login).username);
@@ -27,7 +28,14 @@ export async function migrate(url: string, login?: string): Promise<void> {
 async function bringUpToDate(url: string, login: string | undefined): Promise<void> {
   const sql = connect(url, { max: 1, name: "openclaw migrations" });
   try {
-    const current = await isCurrent(sql);
+    const state = await migrationState(sql);
+    if (state === "newer")
+      throw new ClawError(
+        "environment",
+        "a newer version of OpenClaw has migrated this database: run that version, or restore a backup from before with this one",
+      );
+    // Known to be current, most starts need not load the migrators.
+    const current = state === "current";
     // Roles are not in a dump: a database that was restored lacks them.
     if (current && (await rolesGranted(sql, login))) return;
     await sql`select pg_advisory_lock(${migrationLock})`;
@@ -43,11 +51,6 @@ async function bringUpToDate(url: string, login: string | undefined): Promise<vo
   } finally {
     await sql.end();
   }
-}
-
-/** Whether the last migration is applied already, which saves most starts the loading of the migrators. */
-async function isCurrent(sql: Sql): Promise<boolean> {
-  return (await migrationState(sql)) === "current";
 }
 
 /** How the tables stand to this code: `newer`, a later version has migrated them. */

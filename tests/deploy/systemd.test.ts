@@ -213,6 +213,25 @@ describe(`a gateway under systemd${why}`, { skip }, () => {
     writeFileSync(config(), good);
   });
 
+  test("waits for a secret that is late: it is started again until the file is there", async () => {
+    const good = readFileSync(config(), "utf8");
+    writeFileSync(config(), good.replace('{ env = "OPENCLAW_TOKEN" }', '{ file = "/run/late/token" }'));
+    await machine.do("systemctl reset-failed openclaw && systemctl start --no-block openclaw");
+    await until(
+      async () => [await show("ExecMainStatus"), await show("NRestarts")],
+      ([status, restarts]) => status === "75" && Number(restarts) >= 1,
+    );
+    assert.match(await journal(), /listen\.token: .*\/run\/late\/token/);
+    await machine.do("install -D --mode=644 /etc/openclaw/token /run/late/token");
+    await until(
+      () => show("ActiveState"),
+      (state) => state === "active",
+    );
+    await answers("system", 6);
+    await machine.do("systemctl stop openclaw");
+    writeFileSync(config(), good);
+  });
+
   test("has its secrets as credentials, encrypted by the machine, and is back with its data after a restart of the machine", async () => {
     const toml = readFileSync(config(), "utf8");
     writeFileSync(

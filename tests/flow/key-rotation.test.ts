@@ -120,6 +120,20 @@ test("a gateway goes on with another key where it has stopped with the old one, 
     );
   });
 
+  await t.test("a dry run does not migrate", async () => {
+    const before = await sql`select * from drizzle.__drizzle_migrations order by id`;
+    const [last] =
+      await sql`delete from drizzle.__drizzle_migrations where id = (select max(id) from drizzle.__drizzle_migrations) returning *`;
+    const dry = await run(oldKey, "keys", "rotate", "--new-key-file", join(directory, "new-key"), "--dry-run");
+    assert.deepEqual([dry.code, dry.out], [1, ""]);
+    assert.match(
+      dry.errors,
+      /tables are not of this version, and a dry run does not migrate them: start and stop the gateway/,
+    );
+    await sql`insert into drizzle.__drizzle_migrations ${sql(last ?? {})}`;
+    assert.deepEqual(await sql`select * from drizzle.__drizzle_migrations order by id`, before);
+  });
+
   await t.test("the key is changed, and no key is printed", async () => {
     const done = await run(oldKey, "keys", "rotate", "--new-key-file", join(directory, "new-key"));
     assert.equal(done.code, 0, done.errors);

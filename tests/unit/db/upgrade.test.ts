@@ -84,6 +84,19 @@ test("what is noted beside each migration is what the database has after it", as
   await database.drop();
 });
 
+test("tables of a newer version are not worked with", async () => {
+  const database = await createEmptyDatabase();
+  await migrate(database.url);
+  const later = (migrations().at(-1)?.when ?? 0) + 1;
+  await database.sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('of a later version', ${later})`;
+  await assert.rejects(migrate(database.url), {
+    code: "environment",
+    message:
+      "a newer version of OpenClaw has migrated this database: run that version, or restore a backup from before with this one",
+  });
+  await database.drop();
+});
+
 test("a migration that was released is as it was released", () => {
   const released = JSON.parse(readFileSync(join(import.meta.dirname, "released-migrations.json"), "utf8")) as Record<
     string,
