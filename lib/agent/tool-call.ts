@@ -46,6 +46,9 @@ export interface ToolResult {
   readonly data?: unknown;
 }
 
+/** Each key that nobody knows is named. */
+const refusalLimit = 2_000;
+
 const failed = (text: string): ToolResult => ({ outcome: "error", text });
 
 const failure = ({ name }: Tool, thrown: unknown): ToolResult =>
@@ -67,7 +70,9 @@ export function prepareCall(tool: Tool, call: ToolCall, truncated: boolean): Rea
   if (isTooDeep(parsed)) return failed("The arguments are nested too deeply; the call was not executed.");
   const checked = safeParse(tool.input, parsed);
   if (!checked.success)
-    return failed(`The arguments were refused; the call was not executed.\n${z.prettifyError(checked.error)}`);
+    return failed(
+      `The arguments were refused; the call was not executed.\n${cut(z.prettifyError(checked.error), refusalLimit)}`,
+    );
   return { tool, input: checked.data };
 }
 
