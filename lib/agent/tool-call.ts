@@ -51,8 +51,11 @@ const refusalLimit = 2_000;
 
 const failed = (text: string): ToolResult => ({ outcome: "error", text });
 
-const failure = ({ name }: Tool, thrown: unknown): ToolResult =>
-  failed(thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${name} failed: ${messageOf(thrown)}`);
+/** A failure may quote what a service said, which may be much. */
+const failure = ({ name, outputLimit }: Tool, thrown: unknown): ToolResult => {
+  const text = thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${name} failed: ${messageOf(thrown)}`;
+  return failed(cut(text, Math.max(outputLimit, refusalLimit)));
+};
 
 /**
  * Parses a call's arguments. A call cut off by the output limit, invalid JSON or arguments the schema refuses come back
