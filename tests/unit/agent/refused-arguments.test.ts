@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { prepareCall } from "../../../lib/agent/tool-call.ts";
 import { z } from "zod";
 import { ClawError } from "../../../lib/errors.ts";
-import { defineTool, type Tool } from "../../../lib/tools/define.ts";
+import { defineTool } from "../../../lib/tools/define.ts";
 import { ToolRegistry } from "../../../lib/tools/registry.ts";
 import { answer, call, countingTools, play } from "./support.ts";
 

@@ -38,10 +38,7 @@ const token = new Secret("canary-token");
 /** How each source is read, as what it says. */
 const sources: Record<string, () => Promise<unknown>> = {
   Alertmanager: () =>
-    listAlerts(
-      { url: served.url, auth: undefined, timeoutMs: 20_000, watchMs: 300_000, maxAlerts: 100 },
-      signal,
-    ),
+    listAlerts({ url: served.url, auth: undefined, timeoutMs: 20_000, watchMs: 300_000, maxAlerts: 100 }, signal),
   Miniflux: () =>
     findEntries(
       { url: served.url, token, timeoutMs: 20_000, maxEntries: 100, maxChars: 30_000 },
