@@ -12,6 +12,8 @@ export type ErrorCode =
   | "fetch_failed"
   | "ledger_conflict"
   | "mailbox_changed"
+  /** The database refuses what was to be written, and would each time. */
+  | "write_refused"
   /** Begun, and nobody knows whether it happened. */
   | "outcome_unknown"
   | "environment";
@@ -29,6 +31,7 @@ const statusOf: Record<ErrorCode, 400 | 401 | 404 | 409 | 413 | 429 | 499 | 500 
   fetch_failed: 502,
   ledger_conflict: 409,
   mailbox_changed: 409,
+  write_refused: 500,
   outcome_unknown: 500,
   environment: 500,
 };

@@ -1,5 +1,5 @@
 /** JSON.parse takes any depth; JSON.stringify and whatever else walks a value fail after some thousand levels. */
-const deepest = 100;
+export const deepest = 100;
 
 /** Whether a value of JSON is nested deeper than anything honest is. */
 export const isTooDeep = (value: unknown, left = deepest): boolean =>

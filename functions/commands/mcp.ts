@@ -5,6 +5,7 @@ import { createMcpPins, type McpPin, type McpPins } from "../../lib/ledger/mcp-p
 import { createLog } from "../../lib/log.ts";
 import { Connection } from "../../lib/mcp/connection.ts";
 import { lineDiff } from "../../lib/line-diff.ts";
+import { isTooDeep } from "../../lib/nesting.ts";
 import { offerOf, type Shape, shapeHash } from "../../lib/mcp/shape.ts";
 import { visible } from "../../lib/conversation/visible.ts";
 import { asked } from "./ask.ts";
@@ -151,7 +152,9 @@ function described({ name, labels, effect }: McpToolFacts, shape: Shape, old: Mc
 
 /** With every character that nobody sees written out. */
 const linesOf = ({ description, inputSchema }: Shape): string[] =>
-  `${description}\n${JSON.stringify(inputSchema, null, 2)}`.split("\n").map(visible);
+  `${description}\n${isTooDeep(inputSchema) ? "(nested too deeply to be shown)" : JSON.stringify(inputSchema, null, 2)}`
+    .split("\n")
+    .map(visible);
 
 function unusable(shape: Shape): string | undefined {
   try {

@@ -46,10 +46,16 @@ export interface ToolResult {
   readonly data?: unknown;
 }
 
+/** Each key that nobody knows is named. */
+const refusalLimit = 2_000;
+
 const failed = (text: string): ToolResult => ({ outcome: "error", text });
 
-const failure = ({ name }: Tool, thrown: unknown): ToolResult =>
-  failed(thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${name} failed: ${messageOf(thrown)}`);
+/** A failure may quote what a service said, which may be much. */
+const failure = ({ name, outputLimit }: Tool, thrown: unknown): ToolResult => {
+  const text = thrown instanceof ClawError ? (thrown.say ?? thrown.message) : `${name} failed: ${messageOf(thrown)}`;
+  return failed(cut(text, Math.max(outputLimit, refusalLimit)));
+};
 
 /**
  * Parses a call's arguments. A call cut off by the output limit, invalid JSON or arguments the schema refuses come back
@@ -67,7 +73,9 @@ export function prepareCall(tool: Tool, call: ToolCall, truncated: boolean): Rea
   if (isTooDeep(parsed)) return failed("The arguments are nested too deeply; the call was not executed.");
   const checked = safeParse(tool.input, parsed);
   if (!checked.success)
-    return failed(`The arguments were refused; the call was not executed.\n${z.prettifyError(checked.error)}`);
+    return failed(
+      `The arguments were refused; the call was not executed.\n${cut(z.prettifyError(checked.error), refusalLimit)}`,
+    );
   return { tool, input: checked.data };
 }
 

@@ -7,9 +7,9 @@ import { safeParse } from "../safe-parse.ts";
 const bytes = z.base64url().transform((text) => Buffer.from(text, "base64url"));
 
 const shape = z.object({
-  number: z.int().min(1),
+  number: z.int32().min(1),
   at: z.iso.datetime().transform((text) => new Date(text)),
-  runs: z.int().min(1),
+  runs: z.int32().min(1),
   heads_hash: bytes,
   previous_hash: bytes,
   hash: bytes,

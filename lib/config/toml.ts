@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import { messageOf } from "../errors.ts";
+import { deepest, isTooDeep } from "../nesting.ts";
 import { ConfigError } from "./problem.ts";
 
 /** Reads a TOML file. Throws ConfigError where it is missing, unreadable or not TOML. */
@@ -11,8 +12,9 @@ export function readToml(file: string): Record<string, unknown> {
   } catch (cause) {
     throw new ConfigError([{ file, key: "", ...explainUnreadable(cause) }], cause);
   }
+  let document: Record<string, unknown>;
   try {
-    return parse(text);
+    document = parse(text);
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     // The parser's message quotes the source line, which may hold a secret someone pasted: only the place is shown.
@@ -20,6 +22,9 @@ export function readToml(file: string): Record<string, unknown> {
     const place = { file: `${file}:${cause.line}:${cause.column}`, key: "" };
     throw new ConfigError([{ ...place, problem: `not valid TOML: ${what}`, fix: hintFor(what) }]);
   }
+  if (!isTooDeep(document)) return document;
+  const fix = "compare the file with openclaw.example.toml";
+  throw new ConfigError([{ file, key: "", problem: `is nested more than ${deepest} levels deep`, fix }]);
 }
 
 function explainUnreadable(cause: unknown): { problem: string; fix: string } {

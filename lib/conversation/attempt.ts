@@ -49,10 +49,26 @@ export async function attempt(
     });
     return { state: "done", text, closing };
   } catch (thrown) {
-    if (!(thrown instanceof RunWaiting) || stop.signal.aborted) return failureOf(thrown, stop.signal, signal);
-    await park(deps, setup, thrown, taint);
-    return undefined;
+    return await parkedOrFailed(deps, setup, taint, thrown, stop.signal, signal);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** What becomes of a run whose work was broken off: undefined where it waits, and is parked. Throws what is not its own end. */
+export async function parkedOrFailed(
+  deps: ConversationDeps,
+  setup: RunSetup,
+  taint: Taint,
+  thrown: unknown,
+  stopped: AbortSignal,
+  interrupted: AbortSignal,
+): Promise<Ending | undefined> {
+  if (!(thrown instanceof RunWaiting) || stopped.aborted) return failureOf(thrown, stopped, interrupted);
+  try {
+    await park(deps, setup, thrown, taint);
+    return undefined;
+  } catch (refused) {
+    return failureOf(refused, stopped, interrupted);
   }
 }

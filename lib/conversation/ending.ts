@@ -2,13 +2,14 @@
 import type { RunEvent } from "../agent/events.ts";
 import { estimateTokens } from "../agent/history.ts";
 import type { ModelMessage } from "../agent/model.ts";
-import type { Transcript } from "../agent/transcript.ts";
+import { emptyTranscript, type Transcript } from "../agent/transcript.ts";
 import { checkpoint } from "../checkpoint.ts";
 import { ClawError } from "../errors.ts";
 import { cancelApprovals } from "../ledger/approvals.ts";
 import type { ClaimedMessage } from "../ledger/outbox.ts";
+import { isWriteRefused } from "../ledger/run-chain.ts";
 import { countAnswers } from "../metrics.ts";
-import { endChildren, shortId } from "../ledger/runs.ts";
+import { abandonRun, endChildren, shortId } from "../ledger/runs.ts";
 import type { Taint } from "../policy/taint.ts";
 import type { ConversationDeps } from "./deps.ts";
 import { linkPolicyOf } from "./link-policy.ts";
@@ -23,6 +24,8 @@ export interface Ending {
   readonly error?: ClawError;
 }
 
+const noAnswer = "Something went wrong on my side, and I have no answer.";
+
 /** Not the run's own end: somebody else has it, or its messages. */
 const rethrown: ReadonlySet<ClawError["code"]> = new Set(["ledger_conflict", "mailbox_changed"]);
 
@@ -33,19 +36,28 @@ export function failureOf(thrown: unknown, stopped: AbortSignal, interrupted: Ab
   const state = error.code === "cancelled" ? "cancelled" : "failed";
   const closing: RunEvent[] =
     error.code === "backend_failed" ? [{ type: "llm.failed", errorType: error.code, reason: error.message }] : [];
-  return { state, text: error.say ?? "Something went wrong on my side, and I have no answer.", closing, error };
+  return { state, text: error.say ?? noAnswer, closing, error };
 }
 
-/** Commits the ending with the reply and counts it. Returns the message that is claimed for sending, if any. */
+/** A run that is over. */
+export interface Ended {
+  /** Failed, though it was to be done, where the database refuses what that ending is made of. */
+  readonly state: Ending["state"];
+  readonly text: string;
+  /** The message that is claimed for sending, if any. */
+  readonly claimed: ClaimedMessage | undefined;
+}
+
+/** Commits the ending with the reply and counts it. */
 export async function endRun(
   deps: ConversationDeps,
   setup: EndSetup,
   transcript: Transcript,
   taint: Taint,
-  ending: Ending,
+  intended: Ending,
   ms: number,
-): Promise<ClaimedMessage | undefined> {
-  const claimed = await close(deps, setup, transcript, taint, ending);
+): Promise<Ended> {
+  const { claimed, ending } = await closeSomehow(deps, setup, transcript, taint, intended);
   checkpoint("llm.saved");
   checkpoint("outbox.committed");
   if (ending.state !== "done") {
@@ -53,7 +65,31 @@ export async function endRun(
     if (children.length > 0) await cancelApprovals(deps.sql, { runs: children });
   }
   report(deps, setup, transcript, ending, ms);
-  return claimed;
+  return { state: ending.state, text: ending.text, claimed };
+}
+
+/** As intended; else as failed, with nothing of the run that may be what was refused; else without a word: no run is tried for ever. */
+async function closeSomehow(
+  deps: ConversationDeps,
+  setup: EndSetup,
+  transcript: Transcript,
+  taint: Taint,
+  intended: Ending,
+): Promise<{ claimed: ClaimedMessage | undefined; ending: Ending }> {
+  try {
+    return { claimed: await close(deps, setup, transcript, taint, intended), ending: intended };
+  } catch (thrown) {
+    if (!isWriteRefused(thrown)) throw thrown;
+    const ending: Ending = { state: "failed", text: noAnswer, closing: [], error: thrown };
+    try {
+      const claimed = await close(deps, { ...setup, outbox: [] }, emptyTranscript(), taint, ending);
+      return { claimed, ending };
+    } catch (again) {
+      if (!isWriteRefused(again)) throw again;
+      await abandonRun(deps.sql, setup.open.run.id);
+      return { claimed: undefined, ending: { ...ending, error: again } };
+    }
+  }
 }
 
 async function close(

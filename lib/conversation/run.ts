@@ -45,7 +45,9 @@ export async function runToEnd(
   const ending = await attempt(deps, setup, { limit, taint, signal }, (either) =>
     execute(deps, setup, transcript, taint, either),
   );
-  return ending && endRun(deps, setup, transcript, taint, ending, performance.now() - began);
+  if (!ending) return undefined;
+  const { claimed } = await endRun(deps, setup, transcript, taint, ending, performance.now() - began);
+  return claimed;
 }
 
 /** Ends a run that cannot go on at all, such as one whose agent was taken out of the config. */
@@ -57,7 +59,8 @@ export async function failRun(
   const transcript = emptyTranscript();
   if (setup.input.kind === "past") for (const recorded of setup.input.past) applyEvent(transcript, recorded);
   const ending = failureOf(error, AbortSignal.abort(error), undefined);
-  return endRun(deps, setup, transcript, new Taint(taintOfInput(setup.input)), ending, 0);
+  const { claimed } = await endRun(deps, setup, transcript, new Taint(taintOfInput(setup.input)), ending, 0);
+  return claimed;
 }
 
 /** A run that is ready to go on: what it may do, and where that is journalled. */

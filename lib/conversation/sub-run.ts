@@ -6,10 +6,9 @@ import { ClawError } from "../errors.ts";
 import { beginRun, endedRun, resumeRun } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
 import type { AgentRequest } from "../tools/define.ts";
-import { limited, limitOf } from "./attempt.ts";
+import { limited, limitOf, parkedOrFailed } from "./attempt.ts";
 import type { ConversationDeps } from "./deps.ts";
-import { endRun, failureOf } from "./ending.ts";
-import { park } from "./park.ts";
+import { type Ending, endRun } from "./ending.ts";
 import { execute } from "./run.ts";
 import { type RunSetup, taintOfInput } from "./run-setup.ts";
 
@@ -71,20 +70,21 @@ async function toAnswer(deps: ConversationDeps, asking: Asking, setup: RunSetup,
   const began = performance.now();
   const stop = new AbortController();
   const timer = limited(limitOf(setup.agent), stop);
-  const end = (ending: Parameters<typeof endRun>[4]) =>
-    endRun(deps, { ...setup, destination: undefined }, transcript, taint, ending, performance.now() - began);
-  try {
-    const { text, closing } = await execute(deps, setup, transcript, taint, AbortSignal.any([signal, stop.signal]));
-    await end({ state: "done", text, closing });
-    return text;
-  } catch (thrown) {
-    if (thrown instanceof RunWaiting && !stop.signal.aborted) {
-      await park(deps, setup, thrown, taint);
-      throw new RunWaiting([]);
+  const work = async (): Promise<Ending | undefined> => {
+    try {
+      const { text, closing } = await execute(deps, setup, transcript, taint, AbortSignal.any([signal, stop.signal]));
+      return { state: "done", text, closing };
+    } catch (thrown) {
+      return await parkedOrFailed(deps, setup, taint, thrown, stop.signal, signal);
     }
-    const ending = failureOf(thrown, stop.signal, signal);
-    await end(ending);
-    throw new ClawError("backend_failed", `${setup.agent.name} did not answer: ${ending.text}`, { cause: thrown });
+  };
+  try {
+    const ending = await work();
+    if (!ending) throw new RunWaiting([]);
+    const silent = { ...setup, destination: undefined };
+    const { state, text } = await endRun(deps, silent, transcript, taint, ending, performance.now() - began);
+    if (state === "done") return text;
+    throw new ClawError("backend_failed", `${setup.agent.name} did not answer: ${text}`, { cause: ending.error });
   } finally {
     clearTimeout(timer);
     // Whatever it read, its answer or its failure is made of.

@@ -24,6 +24,7 @@ const invisible = /[\u{E0000}-\u{E007F}\p{Bidi_Control}\u200B\u2060\uFEFF\u00AD]
 // A hostile page must not cost more than its size: links grow by their base, and each end tag is looked for in all open ones.
 const maxText = 2_000_000;
 const maxDepth = 2_000;
+const maxUrl = 2_000;
 const chunk = 16_384;
 
 type Attributes = Readonly<Record<string, string | undefined>>;
@@ -124,9 +125,8 @@ class Reader {
 
   #closeLink(): void {
     const { url = "", mark = 0 } = this.#links.pop() ?? {};
-    if (url === "") return;
-    const label = this.#out.since(mark).trim();
-    if (label !== "" && label !== url) this.#out.addRunning(` (${url})`);
+    if (url === "" || this.#out.isBlankSince(mark)) return;
+    if (this.#out.since(mark, 2 * maxUrl)?.trim() !== url) this.#out.addRunning(` (${url})`);
   }
 
   #image({ src, alt = "" }: Attributes): void {
@@ -138,7 +138,7 @@ class Reader {
   #whole(reference: string | undefined): string {
     if (reference === undefined || reference.startsWith("#")) return "";
     const url = URL.parse(reference, this.#base.href);
-    return url?.protocol === "https:" || url?.protocol === "http:" ? url.href.slice(0, 2_000) : "";
+    return url?.protocol === "https:" || url?.protocol === "http:" ? url.href.slice(0, maxUrl) : "";
   }
 }
 

@@ -6,6 +6,8 @@ export class TextBuilder {
   readonly #pieces: string[] = [];
   readonly #limit: number;
   #length = 0;
+  /** How long it was after the last piece that is not all white space. */
+  #solid = 0;
   /** The last two characters. */
   #tail = "";
 
@@ -19,12 +21,20 @@ export class TextBuilder {
 
   /** Where the next piece will stand. */
   get mark(): number {
-    return this.#pieces.length;
+    return this.#length;
   }
 
-  /** What was said since a mark. */
-  since(mark: number): string {
-    return this.#pieces.slice(mark).join("");
+  /** Whether only white space was said since a mark. */
+  isBlankSince(mark: number): boolean {
+    return this.#solid <= mark;
+  }
+
+  /** What was said since a mark; undefined where that is longer than `most`: it is asked for again and again. */
+  since(mark: number, most: number): string | undefined {
+    if (this.#length - mark > most) return undefined;
+    let from = this.#pieces.length;
+    for (let at = this.#length; at > mark; from--) at -= this.#pieces[from - 1]?.length ?? at;
+    return this.#pieces.slice(from).join("");
   }
 
   /** As it is. */
@@ -32,6 +42,7 @@ export class TextBuilder {
     if (text === "" || this.full) return;
     this.#pieces.push(text);
     this.#length += text.length;
+    if (/\S/.test(text)) this.#solid = this.#length;
     this.#tail = (this.#tail + text.slice(-2)).slice(-2);
   }
 

@@ -7,7 +7,8 @@ import { endRun } from "../conversation/ending.ts";
 import { prepare } from "../conversation/run.ts";
 import { derivedId } from "../derived-id.ts";
 import type { JobSlot } from "../ledger/job-slots.ts";
-import { beginRun, journalOf, resumeRun, runsAfter } from "../ledger/runs.ts";
+import { isWriteRefused } from "../ledger/run-chain.ts";
+import { abandonRun, beginRun, journalOf, resumeRun, runsAfter } from "../ledger/runs.ts";
 import { Taint } from "../policy/taint.ts";
 import { type MadeCall, makeCalls } from "./calls.ts";
 import { contextOf, recordedReadings } from "./gather.ts";
@@ -58,15 +59,21 @@ export async function runAfter(
         ...{ type: "run.started", messages: [], images: [], tools: [], preface: "", request: "", taint: [] },
         job: { ...recorded.started, titles: [] },
       };
-  // The intent is there before the effect; which calls they are follows from the journal of the job's run.
-  await journal.append([opening]);
   const refuses = ({ name, effect }: { name: string; effect: string }): string | undefined =>
     effect === "idempotent" ? undefined : `${name} could not be repeated after a crash`;
-  const { made, events } = await makeCalls(
-    { host, signal, refuses, prefix: "after", clock: () => performance.now() },
-    calls,
-  );
-  await journal.append(events);
+  const options = { host, signal, refuses, prefix: "after", clock: () => performance.now() };
+  let made: readonly MadeCall[];
+  try {
+    // The intent is there before the effect; which calls they are follows from the journal of the job's run.
+    await journal.append([opening]);
+    const { events, ...all } = await makeCalls(options, calls);
+    await journal.append(events);
+    ({ made } = all);
+  } catch (thrown) {
+    if (!isWriteRefused(thrown)) throw thrown;
+    await abandonRun(deps.sql, run.id);
+    return { state: "failed", reason: thrown.message };
+  }
   // What config does not grant is not expected.
   const broken = made.filter(({ outcome }) => outcome !== "ok" && outcome !== "denied");
   const { config, preface, input } = setup;

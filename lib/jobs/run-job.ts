@@ -78,8 +78,8 @@ export async function executeJob(
   if (!ending) return undefined;
   const { config, open, preface, input } = setup;
   const over: EndSetup = { config, open, preface, input, destination: undefined, outbox };
-  await endRun(deps, over, transcript, taint, ending, performance.now() - began);
-  return ending.state === "done" ? performed : undefined;
+  const { state } = await endRun(deps, over, transcript, taint, ending, performance.now() - began);
+  return state === "done" ? performed : undefined;
 }
 
 /** The message in every place, each part under a key that begins with its run and place. */

@@ -1,3 +1,5 @@
+import { refusedState } from "../db/refused.ts";
+
 /**
  * Group commit: while one statement is on its way, what arrives is collected and goes as the next one. A lone item is
  * never delayed; under load many share a commit. Each caller still waits for the commit that holds its own items.
@@ -34,20 +36,17 @@ export class GroupCommit<Item, Result> {
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(end, 1));
   }
 
-  /** One caller's bad item must not fail the others: a refused batch is committed again caller by caller. */
+  /** One caller's bad item must not fail the others: a refused batch is committed again caller by caller; a lost connection would fail each alike. */
   async #flush(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
       const results = await this.#commit(batch.flatMap((entry) => entry.items));
       for (const entry of batch) entry.resolve(results);
     } catch (thrown) {
-      if (batch.length > 1 && isRefusal(thrown)) for (const entry of batch) await this.#flush([entry]);
+      if (batch.length > 1 && refusedState(thrown)) for (const entry of batch) await this.#flush([entry]);
       else for (const entry of batch) entry.reject(thrown);
     }
   }
 }
-
-/** Whether PostgreSQL refused the data (SQLSTATE classes 22 and 23); a lost connection would fail each caller alike. */
-const isRefusal = (thrown: unknown): boolean => /^2[23]/.test(String((thrown as { code?: unknown } | null)?.code));
 
 interface Waiting<Item, Result> {
   readonly items: readonly Item[];

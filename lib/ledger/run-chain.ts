@@ -3,6 +3,7 @@ import type { RunEvent } from "../agent/events.ts";
 import type { ModelMessage } from "../agent/model.ts";
 import type { RunUsage } from "../agent/transcript.ts";
 import type { Sql } from "../db/client.ts";
+import { refusedState } from "../db/refused.ts";
 import { ClawError } from "../errors.ts";
 import { type TaintSource, taintColumn } from "../policy/taint.ts";
 import type { Keyring, Sealer } from "../seal.ts";
@@ -92,12 +93,14 @@ export class Chain {
   async begin(events: readonly RunEvent[], keys: WrappedKeys, inbox: readonly InboxRevision[]): Promise<number> {
     const sql = this.#sql;
     const run = this.#run;
-    const { first, rows } = this.#extend(events);
+    const { first, rows, before } = this.#extend(events);
     const ids = inbox.map(({ id }) => id);
     const revisions = inbox.map(({ revision }) => revision);
     // All or nothing: what was edited, redacted or dropped since it was read must not be answered as it was.
     const agreed = sql`where (select count(*) from taken) = ${ids.length}`;
-    const begun = await this.#write(sql`
+    const begun = await this.#write(
+      before,
+      sql`
       with fresh as (
         select id from inbox
         where (id, xmin::text) in (select * from unnest(${ids}::bigint[], ${revisions}::text[])) and state = 'new' for update
@@ -113,7 +116,8 @@ export class Chain {
         prompt_hash)
       select ${run.id}::uuid, ${run.conversationId}::uuid, ${run.lane}, ${run.agent}, ${run.principal}, ${run.trigger},
         ${run.job?.name ?? null}, ${run.job?.slot ?? null}::timestamptz, ${run.job?.attempt ?? null}::int,
-        ${run.parentRunId ?? null}::uuid, 'running', ${run.policyHash}, ${run.promptHash} ${agreed}`);
+        ${run.parentRunId ?? null}::uuid, 'running', ${run.policyHash}, ${run.promptHash} ${agreed}`,
+    );
     if (begun.count === 0)
       throw new ClawError("mailbox_changed", `run ${run.id}: its messages changed before it began`);
     return first;
@@ -123,12 +127,14 @@ export class Chain {
     // One after the other, whoever asks: a later row must never be kept without those before it.
     const written = this.#last.then(async () => {
       this.#mustBeOpen();
-      const { first, rows } = this.#extend(events);
-      await this.#write(journalInsert(this.#sql, rows));
+      const { first, rows, before } = this.#extend(events);
+      await this.#write(before, journalInsert(this.#sql, rows));
       return first;
     });
-    // After a write that failed nobody knows where the chain ends: whoever takes the run up reads it.
-    this.#last = written.catch(() => (this.#ended = true));
+    // After a write that failed nobody knows where the chain ends: whoever takes the run up reads it. Of one that was refused it is known.
+    this.#last = written.catch((thrown: unknown) => {
+      if (!isWriteRefused(thrown)) this.#ended = true;
+    });
     return written;
   }
 
@@ -147,13 +153,15 @@ export class Chain {
     await this.#end();
     const sql = this.#sql;
     const { id, conversationId, principal } = this.#run;
-    const { rows } = this.#extend(events);
+    const { rows, before } = this.#extend(events);
     const bodies = this.#keyring.bodies;
     const turn = ending.turn && bodies.sealJson(ending.turn.messages, turnSeal(id));
     const replies = ending.outbox.map((entry, index) => ({ ...outboxRow(bodies, entry), first: index === 0 }));
     const sender = ending.sender ?? null;
     const taint = taintColumn(ending.taint);
-    const said = await this.#write(sql<{ id: number; key: string; state: string }[]>`
+    const said = await this.#write(
+      before,
+      sql<{ id: number; key: string; state: string }[]>`
       with entries as (${journalInsert(sql, rows)}), answered as (
         update inbox set state = 'done' where run_id = ${id}
       ), kept as (
@@ -176,7 +184,8 @@ export class Chain {
       select key, ${id}, lane, destination, decode(body, 'base64'), case when claimed then 'sending' else 'pending' end,
         case when claimed then ${sender}::text end, case when claimed then 1 else 0 end
       from replies
-      on conflict (key) do nothing returning id, key, state`);
+      on conflict (key) do nothing returning id, key, state`,
+    );
     const claimed = said.find(({ state }) => state === "sending");
     const entry = claimed && ending.outbox.find(({ key }) => key === claimed.key);
     return (
@@ -195,11 +204,13 @@ export class Chain {
     await this.#end();
     const sql = this.#sql;
     const { id } = this.#run;
-    const { rows } = this.#extend([{ type: "run.waiting" }]);
+    const { rows, before } = this.#extend([{ type: "run.waiting" }]);
     const bodies = this.#keyring.bodies;
     const asked = questions.map((question) => approvalRow(bodies, this.#run, question));
     const prompts = outbox.map((entry) => outboxRow(bodies, entry));
-    await this.#write(sql`
+    await this.#write(
+      before,
+      sql`
       with entries as (${journalInsert(sql, rows)}), held as (
         update inbox set state = 'waiting' where run_id = ${id} and state = 'running'
       ), parked as (
@@ -216,11 +227,13 @@ export class Chain {
         select graphile_worker.add_job('approval-expiry', json_build_object('code', code), run_at := expires_at,
           job_key := 'approval-expiry:' || code) from asked
       )
-      select (select count(*) from deliveries) + (select count(*) from expiries) as jobs`);
+      select (select count(*) from deliveries) + (select count(*) from expiries) as jobs`,
+    );
   }
 
-  #extend(events: readonly RunEvent[]): { first: number; rows: JournalRow[] } {
+  #extend(events: readonly RunEvent[]): { first: number; rows: JournalRow[]; before: ChainEnd } {
     const first = this.#seq;
+    const before = { seq: first, hash: this.#hash };
     const at = new Date();
     const rows = events.map((event) => {
       const { row, hash } = toJournalRow(
@@ -232,16 +245,39 @@ export class Chain {
       this.#hash = hash;
       return row;
     });
-    return { first, rows };
+    return { first, rows, before };
   }
 
-  /** (run_id, seq) is unique: where another worker has taken the run over, this one's write fails and it stops. */
-  async #write<Result>(statement: PromiseLike<Result>): Promise<Result> {
+  /**
+   * (run_id, seq) is unique: where another worker has taken the run over, this one's write fails and it stops. After one that the
+   * database refused for what is in it, the chain ends where it did before and can still be ended otherwise.
+   */
+  async #write<Result>(before: ChainEnd, statement: PromiseLike<Result>): Promise<Result> {
     try {
       return await statement;
     } catch (cause) {
-      if ((cause as { code?: unknown }).code !== "23505") throw cause;
-      throw new ClawError("ledger_conflict", `run ${this.#run.id} was taken over by another worker`, { cause });
+      const state = refusedState(cause);
+      if (state === undefined) throw cause;
+      if (state === "23505")
+        throw new ClawError("ledger_conflict", `run ${this.#run.id} was taken over by another worker`, { cause });
+      this.#seq = before.seq;
+      this.#hash = before.hash;
+      this.#ended = false;
+      throw new ClawError(
+        "write_refused",
+        `run ${this.#run.id}: PostgreSQL refuses an entry of its journal for what is in it (SQLSTATE ${state}), which is a bug to report`,
+        { cause },
+      );
     }
   }
 }
+
+/** The last row of a chain. */
+interface ChainEnd {
+  readonly seq: number;
+  readonly hash: Uint8Array;
+}
+
+/** Whether a run's entry was refused for what is in it: nothing was written, and another entry still can be. */
+export const isWriteRefused = (thrown: unknown): thrown is ClawError =>
+  thrown instanceof ClawError && thrown.code === "write_refused";

@@ -32,18 +32,22 @@ export function beginRun(sql: Sql, keyring: Keyring, run: Run, inbox: readonly I
   const keys = { wrapped: keyring.runKeys.seal(key, runKeySeal(run.id)), audit: keyring.audit?.wrap(run.id, key) };
   const chain = new Chain(sql, keyring, run, new Sealer(key), 0, noHash);
   let begun = false;
+  const begin = async (events: readonly RunEvent[]): Promise<number> => {
+    begun = true;
+    try {
+      return await chain.begin(events, keys, inbox);
+    } catch (thrown) {
+      begun = false;
+      throw thrown;
+    }
+  };
   return {
     run,
-    append: async (events) => {
-      if (begun) return chain.append(events);
-      begun = true;
-      return chain.begin(events, keys, inbox);
-    },
+    append: (events) => (begun ? chain.append(events) : begin(events)),
     park: (parking) => chain.park(parking),
     close: async (events, ending) => {
       // One that fails before its first entry is begun all the same: its messages must end with it.
-      if (!begun) await chain.begin([], keys, inbox);
-      begun = true;
+      if (!begun) await begin([]);
       return chain.close(events, ending);
     },
   };

@@ -69,6 +69,8 @@ export function wasNotMade({ kind, status = 0, detail }: AttemptFailure): boolea
 /** Reads whatever the openai client or the transport threw. */
 export function toFailure(thrown: unknown): AttemptFailure {
   if (thrown instanceof AttemptFailure) return thrown;
+  // The openai client wraps what its fetch throws.
+  if (thrown instanceof Error && thrown.cause instanceof AttemptFailure) return thrown.cause;
   if (!(thrown instanceof Error)) return new AttemptFailure({ kind: "unexpected", detail: typeof thrown });
   const { status, headers } = thrown as { status?: unknown; headers?: unknown };
   if (typeof status === "number")

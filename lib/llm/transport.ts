@@ -5,9 +5,12 @@
  */
 import http from "node:http";
 import https from "node:https";
+import { AttemptFailure } from "./failure.ts";
 
 const sent = ["accept", "authorization", "content-type"];
 const kept = ["content-type", "retry-after", "retry-after-ms", "x-request-id"];
+/** A Response of these takes no body (Fetch, "null body status"). */
+const bodiless = new Set([204, 205, 304]);
 const bufferedLimit = 4 * 1024 * 1024;
 
 const streams = new WeakMap<Response, http.IncomingMessage>();
@@ -100,8 +103,13 @@ async function toResponse(message: http.IncomingMessage): Promise<Response> {
     streams.set(response, message);
     return response;
   }
+  if (status < 200 || status > 599) {
+    // No Response can have it.
+    message.destroy();
+    throw new AttemptFailure({ kind: "invalid", detail: `it answers with the HTTP status ${status}` });
+  }
   const text = await readAll(message);
-  return new Response(status === 204 || status === 304 ? null : text, { status, headers });
+  return new Response(bodiless.has(status) ? null : text, { status, headers });
 }
 
 async function readAll(message: http.IncomingMessage): Promise<Buffer> {

@@ -1,3 +1,5 @@
+import { isTooDeep } from "../nesting.ts";
+
 /** What a tool of a server answered, as text. */
 export interface McpResult {
   readonly text: string;
@@ -19,7 +21,12 @@ export function resultOf(answer: {
 }): McpResult {
   const { content = [], structuredContent, isError = false } = answer;
   const parts = content.map((part) => (typeof part.text === "string" ? part.text : `[${kindOf(part)}, not shown]`));
-  if (parts.length === 0 && structuredContent !== undefined) parts.push(JSON.stringify(structuredContent));
+  if (parts.length === 0 && structuredContent !== undefined)
+    parts.push(
+      isTooDeep(structuredContent)
+        ? "[structured content, nested too deeply to be shown]"
+        : JSON.stringify(structuredContent),
+    );
   return { text: parts.join("\n\n") || "(an empty result)", isError };
 }
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { canonicalJson } from "../config/canonical-json.ts";
 import { ClawError, messageOf } from "../errors.ts";
+import { deepest, isTooDeep } from "../nesting.ts";
 import { cleanText, hasUnseen } from "./text.ts";
 import { safeParse } from "../safe-parse.ts";
 
@@ -13,9 +14,11 @@ export interface Shape {
   readonly inputSchema: Readonly<Record<string, unknown>>;
 }
 
-/** SHA-256 (hex) of all that a pin holds fast. */
+/** SHA-256 (hex) of all that a pin holds fast. A schema that is too deep has none and equals no pin: `offerOf` refuses to pin it. */
 export const shapeHash = ({ name, description, inputSchema }: Shape): string =>
-  createHash("sha256").update(canonicalJson({ name, description, inputSchema })).digest("hex");
+  isTooDeep(inputSchema)
+    ? "nested too deeply"
+    : createHash("sha256").update(canonicalJson({ name, description, inputSchema })).digest("hex");
 
 /** A tool as a model is offered it, and the check of what the model answers with. */
 export interface Offer {
@@ -31,6 +34,7 @@ const schemaLimit = 16_384;
 /** Makes the offer of a pinned shape. Throws ClawError `bad_request` that says what of its schema cannot be used. */
 export function offerOf({ description, inputSchema }: Shape): Offer {
   const unusable = (what: string): ClawError => new ClawError("bad_request", `its input schema ${what}`);
+  if (isTooDeep(inputSchema)) throw unusable(`is nested more than ${deepest} levels deep`);
   const { length } = JSON.stringify(inputSchema);
   if (length > schemaLimit) throw unusable(`has ${length} characters; ${schemaLimit} at most`);
   if (inputSchema["type"] !== "object") throw unusable("is not that of an object");

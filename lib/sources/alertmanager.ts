@@ -4,7 +4,7 @@ import type { AlertsService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import { askService, authHeaders, jsonOf, type Service } from "./service.ts";
 import { oneLine } from "../one-line.ts";
-import { instant } from "./plain.ts";
+import { instant, mostElements } from "./plain.ts";
 import { safeParse } from "../safe-parse.ts";
 
 /** One alert. Instants are ISO strings. */
@@ -60,7 +60,10 @@ export async function listAlerts(settings: AlertsService, signal: AbortSignal): 
   const list = safeParse(z.array(z.unknown()), jsonOf(service, answer));
   if (!list.success)
     throw new ClawError("fetch_failed", "Alertmanager answered with what is no list of alerts: check tools.alerts.url");
-  const alerts = list.data.map(toAlert).filter((alert) => alert !== undefined);
+  const alerts = list.data
+    .slice(0, mostElements)
+    .map(toAlert)
+    .filter((alert) => alert !== undefined);
   return { alerts, damaged: list.data.length - alerts.length };
 }
 

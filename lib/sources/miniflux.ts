@@ -52,8 +52,10 @@ export async function findEntries(service: FeedsService, query: EntryQuery, sign
   if (search !== undefined) asked.set("search", search);
   const answer = await ask(service, `/v1/entries?${asked.toString()}`, { signal });
   const { total, entries } = shapeOf(entriesAnswer, answer, service);
-  const read = entries.flatMap((each) => safeParse(entrySchema, each).data ?? []);
-  return { entries: read, total: Math.max(total, entries.length), damaged: entries.length - read.length };
+  // Whoever gives more than was asked for is not read further.
+  const within = entries.slice(0, limit);
+  const read = within.flatMap((each) => safeParse(entrySchema, each).data ?? []);
+  return { entries: read, total: Math.max(total, entries.length), damaged: within.length - read.length };
 }
 
 /** Marks entries as read; those that are, or are not there, stay as they are. */

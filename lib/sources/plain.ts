@@ -1,6 +1,9 @@
 /** Strings of strangers, as they may stand among our own words. */
 import { z } from "zod";
 
+/** No list is read further: to look at a million of what nobody can use takes seconds of everybody's time. */
+export const mostElements = 20_000;
+
 /** A point in time however a service writes it, as ISO 8601 in UTC. */
 export const instant = z.string().transform((text, context) => {
   const date = new Date(text);

@@ -5,6 +5,7 @@ import type { TasksService } from "../config/services.ts";
 import { ClawError } from "../errors.ts";
 import type { TransportAnswer } from "../http/exchange.ts";
 import { pageSchema } from "./plane-wire.ts";
+import { mostElements } from "./plain.ts";
 import { askService, jsonOf, type Service } from "./service.ts";
 import type { Asking } from "./tracker.ts";
 import { oneLine } from "../one-line.ts";
@@ -97,7 +98,7 @@ export class PlaneClient {
     for (let asked = 1; ; asked++) {
       const parameters = { per_page: String(perPage), ...query, ...(cursor !== undefined && { cursor }) };
       const answer = this.read(pageSchema, await page(`?${new URLSearchParams(parameters).toString()}`));
-      results.push(...answer.results);
+      results.push(...answer.results.slice(0, mostElements));
       const more = answer.next_page_results && answer.next_cursor !== undefined && answer.next_cursor !== cursor;
       if (!more || asked >= most) return { results, more, asked };
       cursor = answer.next_cursor;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { splitMarkdown } from "../../lib/channel/split.ts";
+import { readHtml } from "../../lib/http/html.ts";
 import { readEvents } from "../../lib/llm/events.ts";
 import { bodiesOf } from "../../lib/matrix/message-body.ts";
 
@@ -17,6 +18,11 @@ const cases: Record<string, () => unknown> = {
       () => {},
     ),
   "an answer of short paragraphs": () => bodiesOf("x\n\n".repeat(20_000), () => undefined),
+  "an answer of code fences": () => bodiesOf("- ```\n".repeat(40_000), () => undefined),
+  "a page of links within links": () =>
+    readHtml(`${'<a href="/x"><b>'.repeat(950)}${"words &amp; ".repeat(150_000)}`, new URL("https://a.example/")),
+  "a page of links around nothing": () =>
+    readHtml(`<pre>${'<a href="/x"><b>'.repeat(950)}${"&#32;".repeat(1_000_000)}`, new URL("https://a.example/")),
   "an answer of short paragraphs, split": () =>
     splitMarkdown("x\n\n".repeat(100_000), 40_000, (text) => Buffer.byteLength(JSON.stringify(text))),
 };

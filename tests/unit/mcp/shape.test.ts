@@ -87,6 +87,11 @@ describe("what a model is offered", () => {
   const unusable: [string, object, RegExp][] = [
     ["is no object's", { type: "array" }, /not that of an object/],
     ["is enormous", { description: "x".repeat(20_000) }, /16384 at most/],
+    [
+      "is nested by thousands",
+      { x: JSON.parse(`${"[".repeat(5_000)}${"]".repeat(5_000)}`) as object },
+      /nested more than 100/,
+    ],
     ["refers elsewhere", { properties: { a: { $ref: "https://evil.example/s" } } }, /cannot be checked/],
     ["uses what is not supported", { if: {}, then: {} }, /cannot be checked/],
     ["has names by pattern", { patternProperties: { "^(a+)+$": {} } }, /patternProperties/],
