@@ -11,6 +11,13 @@ import module from "node:module";
 import { join } from "node:path";
 
 const { HOME = "", NODE_COMPILE_CACHE } = process.env;
-const isOurs = statSync(HOME, { throwIfNoEntry: false })?.uid === process.getuid?.();
-const folder = NODE_COMPILE_CACHE ?? (isOurs ? join(HOME, ".cache", "openclaw", "compiled") : undefined);
+const folder = NODE_COMPILE_CACHE ?? (isOurs(HOME) ? join(HOME, ".cache", "openclaw", "compiled") : undefined);
 if (folder !== undefined) module.enableCompileCache(folder);
+
+function isOurs(home) {
+  try {
+    return statSync(home).uid === process.getuid();
+  } catch {
+    return false;
+  }
+}

@@ -44,6 +44,8 @@ test(
     const [home, shared] = [homeFor(t), homeFor(t)];
     chownSync(home, 65534, 65534);
     await loadedByStart(home, { TMPDIR: shared });
+    // Of which nothing can be known: here its name is too long.
+    await loadedByStart(`/${"x".repeat(300)}`, { TMPDIR: shared, OPENCLAW_CONFIG: join(shared, "none.toml") });
     await loadedByStart("", { TMPDIR: shared, OPENCLAW_CONFIG: join(shared, "none.toml") });
     assert.deepEqual([readdirSync(home), readdirSync(shared)], [[], []]);
   },
