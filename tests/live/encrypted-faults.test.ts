@@ -158,6 +158,15 @@ test("a restarted PostgreSQL loses and repeats nothing of an encrypted conversat
   await nothingInTheClear(stage, ada, room);
 });
 
+/** Nothing is taken for lost before: Synapse gives up a push only after 60 s. What takes so long is told with the log. */
+const lossMs = 180_000;
+
+async function evidence(stage: EncryptedStage): Promise<string> {
+  const rows =
+    await stage.sql`select id, source, kind, state, reason, received_at from inbox order by id desc limit 20`;
+  return `${JSON.stringify(rows, undefined, 1)}\n${stage.log().slice(-20_000)}`;
+}
+
 /** Waits for the answers to these messages and checks that none was answered twice and none is left unread. */
 async function allAnswered(
   stage: EncryptedStage,
@@ -166,11 +175,14 @@ async function allAnswered(
   texts: readonly string[],
 ): Promise<void> {
   const missing = (): string[] => texts.filter((_, index) => timesSaid(person, room, ops, texts)[index] === 0);
+  const began = performance.now();
   try {
-    await poll("all answers", () => missing().length === 0 || undefined);
+    await poll("all answers", () => missing().length === 0 || undefined, lossMs);
   } catch (cause) {
-    throw new Error(`not answered: ${missing().join(", ")}`, { cause });
+    throw new Error(`not answered: ${missing().join(", ")}\n${await evidence(stage)}`, { cause });
   }
+  const took = Math.round((performance.now() - began) / 1000);
+  if (took > 30) console.error(`the last answer took ${took} s\n${await evidence(stage)}`);
   await poll("the ledger to have nothing open", async () => {
     const [row] = await stage.sql<{ open: number }[]>`
       select (select count(*) from inbox where state in ('new', 'running'))::int

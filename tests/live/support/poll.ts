@@ -1,9 +1,10 @@
-import { patienceMs as waitMs } from "../../support/until.ts";
+import { patienceMs } from "../../support/until.ts";
 
-/** Looks every 25 ms until there is something to see; rejects after `patienceMs` and says for what it waited. */
+/** Looks every 25 ms until there is something to see; rejects after `waitMs` and says for what it waited. */
 export async function poll<Value>(
   what: string,
   look: () => Value | undefined | Promise<Value | undefined>,
+  waitMs = patienceMs,
 ): Promise<Value> {
   const deadline = Date.now() + waitMs;
   for (;;) {
