@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { base64url } from "../../lib/audit/checkpoint.ts";
 import { connect } from "../../lib/db/client.ts";
 import { openDatabase } from "../../lib/db/database.ts";
-import { migrate, migrationState } from "../../lib/db/migrate.ts";
+import { migrate, migrationState, newerTables } from "../../lib/db/migrate.ts";
 import { asApp } from "../../lib/db/roles.ts";
 import { ClawError, messageOf } from "../../lib/errors.ts";
 import { type ChangedKey, rotateKey } from "../../lib/keys/rotate-key.ts";
@@ -67,13 +67,15 @@ export function registerRotate(keys: Command, context: CommandContext): void {
 async function assertCurrent(ownerUrl: string): Promise<void> {
   const sql = connect(ownerUrl, { max: 1, name: "openclaw claw" });
   try {
-    if ((await migrationState(sql)) === "current") return;
+    const state = await migrationState(sql);
+    if (state === "current") return;
+    if (state === "newer") throw newerTables();
   } finally {
     await sql.end({ timeout: 5 });
   }
   throw new ClawError(
     "bad_request",
-    "the database's tables are not of this version, and a dry run does not migrate them: start and stop the gateway once, or leave out --dry-run",
+    "the database's tables are of an older version, and a dry run does not migrate them: start and stop the gateway once, or leave out --dry-run",
   );
 }
 

@@ -29,11 +29,7 @@ async function bringUpToDate(url: string, login: string | undefined): Promise<vo
   const sql = connect(url, { max: 1, name: "openclaw migrations" });
   try {
     const state = await migrationState(sql);
-    if (state === "newer")
-      throw new ClawError(
-        "environment",
-        "a newer version of OpenClaw has migrated this database: run that version, or restore a backup from before with this one",
-      );
+    if (state === "newer") throw newerTables();
     // Known to be current, most starts need not load the migrators.
     const current = state === "current";
     // Roles are not in a dump: a database that was restored lacks them.
@@ -52,6 +48,13 @@ async function bringUpToDate(url: string, login: string | undefined): Promise<vo
     await sql.end();
   }
 }
+
+/** Why tables of state `newer` are not worked with, and what to do. */
+export const newerTables = (): ClawError =>
+  new ClawError(
+    "environment",
+    "a newer version of OpenClaw has migrated this database: run that version, or restore a backup from before with this one",
+  );
 
 /** How the tables stand to this code: `newer`, a later version has migrated them. */
 export async function migrationState(sql: Sql): Promise<"current" | "none" | "older" | "newer"> {

@@ -128,10 +128,15 @@ test("a gateway goes on with another key where it has stopped with the old one, 
     assert.deepEqual([dry.code, dry.out], [1, ""]);
     assert.match(
       dry.errors,
-      /tables are not of this version, and a dry run does not migrate them: start and stop the gateway/,
+      /tables are of an older version, and a dry run does not migrate them: start and stop the gateway/,
     );
     await sql`insert into drizzle.__drizzle_migrations ${sql(last ?? {})}`;
     assert.deepEqual(await sql`select * from drizzle.__drizzle_migrations order by id`, before);
+
+    await sql`insert into drizzle.__drizzle_migrations (id, hash, created_at) values (10000, 'later', 9999999999999)`;
+    const later = await run(oldKey, "keys", "rotate", "--new-key-file", join(directory, "new-key"), "--dry-run");
+    assert.match(later.errors, /a newer version of OpenClaw has migrated this database: run that version/);
+    await sql`delete from drizzle.__drizzle_migrations where id = 10000`;
   });
 
   await t.test("the key is changed, and no key is printed", async () => {

@@ -158,7 +158,7 @@ test("a restarted PostgreSQL loses and repeats nothing of an encrypted conversat
   await nothingInTheClear(stage, ada, room);
 });
 
-/** Nothing is taken for lost before: Synapse gives up a push only after 60 s. What takes so long is told with the log. */
+/** Nothing is taken for lost before: Synapse gives up a push that hangs after 60 s (1.160, http/client.py). What takes over 30 s is told with the log. */
 const lossMs = 180_000;
 
 async function evidence(stage: EncryptedStage): Promise<string> {
