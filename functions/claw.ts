@@ -9,10 +9,11 @@ if (major < 24) {
   process.exitCode = 1;
 } else {
   await import("../lib/boot.ts");
-  // Whoever reads may stop reading, as `head` does.
+  // Whoever reads may stop reading, as `head` does. Then it ends as SIGPIPE ends others, by 128 + 13: a verification that was cut
+  // off must not pass for one that found nothing.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    process.exit();
+    process.exit(141);
   });
   const { runClaw } = await import("./commands/program.ts");
   process.exitCode = await runClaw(process.argv.slice(2));
